@@ -20,7 +20,7 @@ from dns_server import DnsServer
 from servers import lab
 
 NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit", "tlcp")
-LONG = ("register", "growth")  # only when named
+LONG = ("register", "overview", "growth")  # only when named
 CLIENTS = 10
 SYNCS = 100
 
@@ -259,6 +259,8 @@ class Bench:
         self.autarky.start()
         if name == "register":
             growth.register(self)
+        elif name == "overview":
+            growth.overview(self)
         else:
             growth.memory(self)
         self.autarky.stop()

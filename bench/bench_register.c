@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the register of an installation as large as years make it, through the store's own code:
- * certificates that are valid, and authorizations that came and were pruned again, so that the ids
- * of rows have gone on. The server must not run.
- * Usage: bench_register DIRECTORY CERTIFICATES AUTHORIZATIONS */
+ * certificates that are valid, issued over the last LIFE days, a third of which replace the one
+ * before them; the newest are of orders, and as many orders failed; and authorizations that came
+ * and were pruned again, so that the ids of rows have gone on. The server must not run. Usage:
+ * bench_register DIRECTORY CERTIFICATES AUTHORIZATIONS */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,15 @@
 #include "store/authorizations.h"
 #include "store/certificates.h"
 #include "store/issuers.h"
+#include "store/orders.h"
 #include "store/prune.h"
 #include "store/store.h"
 
-enum { BATCH = 5000, DER_BYTES = 800, SERIAL_BYTES = 16, STEP = 1000 };
+enum { LIFE = 90, ORDERS = 1000, BATCH = 5000, DER_BYTES = 800, SERIAL_BYTES = 16, STEP = 1000 };
 
 struct bench {
     struct store *s;
-    struct id account, issuer;
+    struct id account, issuer, authz, last; /* last: of the certificates */
     struct arena arena;
     when_t now;
     unsigned long done, n;
@@ -37,8 +39,38 @@ static void spread(unsigned long i, unsigned char *out, size_t n)
     }
 }
 
-static enum rc add_certificate(struct store_txn *txn, const struct bench *b, unsigned long i)
+static struct store_order order_of(const struct bench *b, when_t created,
+                                   struct store_order_name *name)
 {
+    *name = (struct store_order_name){.name = {STORE_NAME_DNS, STR("old.hospital.example")},
+                                      .authorization = b->authz};
+    return (struct store_order){.account = b->account,
+                                .expires = b->now + WHEN_DAY,
+                                .names = name,
+                                .n_names = 1,
+                                .created = created};
+}
+
+/* Of one of the newest certificates; and one beside it that failed. */
+static enum rc add_orders(struct store_txn *txn, const struct bench *b, when_t issued,
+                          struct id *out)
+{
+    struct store_order_name name;
+    struct store_order order = order_of(b, issued - 3 * WHEN_SECOND, &name);
+
+    TRY(id_new(&order.id));
+    TRY(store_order_add(txn, &order));
+    *out = order.id;
+    TRY(id_new(&order.id));
+    TRY(store_order_add(txn, &order));
+    return store_order_fail(txn, &order.id, STORE_ORDER_PENDING,
+                            STR("{\"type\":\"urn:ietf:params:acme:error:connection\"}"));
+}
+
+static enum rc add_certificate(struct store_txn *txn, struct bench *b, unsigned long i)
+{
+    /* The first LIFE days ago, the last just now. */
+    when_t issued = b->now - LIFE * WHEN_DAY / (when_t)b->n * (when_t)(b->n - i);
     unsigned char serial[SERIAL_BYTES], der[DER_BYTES];
     char host[64];
     struct store_name name = {STORE_NAME_DNS, {host, 0}};
@@ -47,19 +79,24 @@ static enum rc add_certificate(struct store_txn *txn, const struct bench *b, uns
         .der = str_bytes(der, sizeof(der)),
         .issuer = b->issuer,
         .hierarchy = STR("intranet"),
-        .not_before = b->now - WHEN_DAY,
-        .not_after = b->now + 90 * WHEN_DAY + (when_t)i,
+        .not_before = issued,
+        .not_after = issued + LIFE * WHEN_DAY,
         .names = &name,
         .n_names = 1,
         .account = b->account,
         .origin = STR("bench"),
-        .issued = b->now - WHEN_DAY + (when_t)i,
+        .issued = issued,
         .status = STORE_CERTIFICATE_VALID,
     };
     struct id none = {};
 
     TRY(id_new(&c.id));
     c.logical = c.id;
+    if (i % 3 == 2)
+        c.replaces = b->last;
+    if (i + ORDERS >= b->n)
+        TRY(add_orders(txn, b, issued, &c.order));
+    b->last = c.id;
     name.value.n = (size_t)snprintf(host, sizeof(host), "old-%lu.hospital.example", i);
     spread(i, serial, sizeof(serial));
     serial[0] = (unsigned char)(0x20 | (serial[0] & 0x1f));
@@ -71,7 +108,7 @@ static enum rc add_certificate(struct store_txn *txn, const struct bench *b, uns
 
 static enum rc add_certificates(struct store_txn *txn, void *arg)
 {
-    const struct bench *b = arg;
+    struct bench *b = arg;
 
     for (unsigned long i = b->done; i < b->n && i < b->done + BATCH; i++)
         TRY(add_certificate(txn, b, i));
@@ -138,6 +175,11 @@ static enum rc pass_authorizations(struct store_txn *txn, void *arg)
 static enum rc add_account(struct store_txn *txn, void *arg)
 {
     const struct bench *b = arg;
+    struct store_authorization authz = {.id = b->authz,
+                                        .account = b->account,
+                                        .name = {STORE_NAME_DNS, STR("old.hospital.example")},
+                                        .expires = b->now + WHEN_DAY,
+                                        .created = b->now};
     struct store_account account = {.id = b->account,
                                     .status = STORE_ACCOUNT_VALID,
                                     .jwk = STR("{\"bench\":true}"),
@@ -145,7 +187,8 @@ static enum rc add_account(struct store_txn *txn, void *arg)
                                     .created = b->now};
 
     spread((unsigned long)b->now, account.thumbprint.b, sizeof(account.thumbprint.b));
-    return store_account_add(txn, &account);
+    TRY(store_account_add(txn, &account));
+    return store_authorization_add(txn, &authz);
 }
 
 static enum rc find_issuer(struct bench *b)
@@ -189,6 +232,7 @@ static enum rc run(struct bench *b, const char *dir, unsigned long certs, unsign
 
     TRY(store_open(&options, &b->s, NULL));
     TRY(id_new(&b->account));
+    TRY(id_new(&b->authz));
     TRY(find_issuer(b));
     TRY(store_write_now(b->s, add_account, b));
     TRY(store_write_now(b->s, pass_others, b));

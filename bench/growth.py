@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What years do to an installation: the cost of an order with a large register, memory after many orders."""
 
+import http.client
+import json
 import os
+import ssl
 import statistics
 import subprocess
+import time
+import urllib.parse
 
 import orders
 import servers
@@ -37,6 +42,59 @@ def register(bench):
     print(f"  database {size:.0f} MB", flush=True)
 
 
+# What the dashboard's first page asks.
+OVERVIEW = (("status", {}), ("doctor", {}), ("cert/numbers", {}), ("site/list", {}), ("approval/list", {}),
+            ("cert/list", {"sort": "expiry", "status": "valid", "limit": 10}))
+
+
+def asked(bench, path, body, headers):
+    """Milliseconds of CPU of all processes for each of so many requests over one connection, after some that warm up."""
+    url = urllib.parse.urlsplit(bench.autarky.directory_url)
+    context = ssl.create_default_context(cafile=str(bench.autarky.roots))
+    connection = http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=120)
+
+    def ask():
+        connection.request("POST" if body is not None else "GET", path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{path}: {answer.status} {text[:500]}")
+
+    def rounds(n):
+        before = bench.autarky.cpu()
+        for _ in range(n):
+            ask()
+        return (bench.autarky.cpu() - before) / n * 1e3
+
+    first = rounds(1)
+    rounds(WARM)
+    costs = [rounds(EACH) for _ in range(bench.set["rounds"])]
+    connection.close()
+    return first, costs
+
+
+def overview(bench):
+    """What the dashboard's first page and a scrape of /metrics cost the server with a large register."""
+    bench.autarky.stop()
+    print(f"\noverview: server CPU a request, {bench.set['rounds']} x {EACH} each, register of {bench.set['certificates']} certificates",
+          flush=True)
+    subprocess.run([os.environ["BENCH_REGISTER"], str(bench.lab.data / "db"), str(bench.set["certificates"]), "0"], check=True)
+    bench.autarky.start()
+    made = json.loads(bench.lab.autarky("token", "create", "bench", "--role", "operator", "--expires", "1h", "--json"))
+    headers = {"Authorization": f"Bearer {made['token']}", "Content-Type": "application/json"}
+    idle = bench.autarky.cpu()
+    time.sleep(IDLE)
+    idle = (bench.autarky.cpu() - idle) / IDLE
+    page = 0
+    for path, body in (*OVERVIEW, ("/metrics", None)):
+        api = body is not None
+        first, costs = asked(bench, f"/api/v1/{path}" if api else path, json.dumps(body) if api else None, headers if api else {})
+        middle = statistics.median(costs)
+        page += middle if api else 0
+        print(f"  {path:<16} {middle:8.2f} ms ({min(costs):.2f} .. {max(costs):.2f}), the first {first:.2f}", flush=True)
+    print(f"  the page, all of its requests {page:8.2f} ms; without any, {idle * 1e3:.2f} ms a second", flush=True)
+
+
 def sizes(server):
     found = {}
     for pid in server.pids():
@@ -65,3 +123,4 @@ def memory(bench):
 
 
 CLIENTS = 4
+WARM, EACH, IDLE = 3, 10, 5

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 9773: when to renew. Each certificate has a window of its own, which lies where its own
- * digest says within the spread, so that what was issued together does not come back together; the
- * same at each look and on each node. An administrator pulls renewals forward for a set that is
- * described (store/renewals.h), and those are spread in the same way. */
+/* RFC 9773: when to renew. Each certificate has a window of its own (outlook/schedule.h). An
+ * administrator pulls renewals forward for a set that is described (store/renewals.h), and those
+ * are spread in the same way. */
 #include "acme/parts_int.h"
 #include "base/name.h"
-#include "base/rd.h"
 #include "base/text.h"
+#include "outlook/schedule.h"
 #include "store/renewals.h"
 
 MSG(msg_form, "acme.renewal-form",
@@ -22,7 +21,6 @@ MSG(msg_replaced, "acme.replaces-replaced",
 
 enum {
     PART_MAX = 64,     /* bytes of a key identifier, or of a serial with its sign byte */
-    WINDOW_PARTS = 50, /* of the lifetime: how wide a window is */
     PULLED_PARTS = 20, /* the same of the time that renewals are pulled to */
     RETRY_PARTS = 20,  /* of the lifetime: how often to look */
 };
@@ -79,30 +77,6 @@ struct window {
     struct str url;
 };
 
-/* Where in a span the certificate lies: the same part of each. */
-static when_t within(const struct store_certificate *c, when_t span)
-{
-    struct rd r = rd_of(str_bytes(c->fingerprint.b, 4));
-
-    return (when_t)((__int128)span * rd_u32(&r) >> 32);
-}
-
-static struct window usual(const struct acme_request *r, const struct store_certificate *c)
-{
-    when_t life = c->not_after - c->not_before;
-    when_t spread = life * (when_t)r->acme->conf->acme.renewal.spread / 100;
-    when_t width = life / WINDOW_PARTS;
-    when_t latest = c->not_after - 2 * width;
-    struct window w = {.first =
-                           c->not_before + life * (when_t)r->acme->conf->acme.renewal.at / 100};
-
-    w.first += within(c, spread) - spread / 2;
-    if (w.first > latest)
-        w.first = latest;
-    w.last = w.first + width;
-    return w;
-}
-
 static bool has_name(const struct store_certificate *c, const struct store_renewal *p)
 {
     for (size_t i = 0; i < c->n_names; i++) {
@@ -136,7 +110,7 @@ static enum rc pull(struct acme_request *r, const struct store_certificate *c, s
     TRY(store_renewal_list(store_read(r->acme->store), r->arena, c->issued, &list, &n));
     for (size_t i = 0; i < n; i++) {
         when_t span = list[i].last - list[i].first;
-        when_t first = list[i].first + within(c, span);
+        when_t first = list[i].first + outlook_within(&c->fingerprint, span);
 
         if (first >= w->first || !meant(c, &list[i]))
             continue;
@@ -147,7 +121,10 @@ static enum rc pull(struct acme_request *r, const struct store_certificate *c, s
 
 static enum rc choose(struct acme_request *r, const struct store_certificate *c, struct window *out)
 {
-    *out = usual(r, c);
+    struct outlook_window usual =
+        outlook_window_of(r->acme->conf, c->not_before, c->not_after, &c->fingerprint);
+
+    *out = (struct window){.first = usual.first, .last = usual.last};
     if (c->status == STORE_CERTIFICATE_REVOKED) { /* at once */
         *out = (struct window){.first = c->revoked - WHEN_HOUR, .last = c->revoked};
         return RC_OK;

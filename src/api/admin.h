@@ -121,7 +121,8 @@ enum rc api_cert_list(const struct api_view *v, const struct json *args, struct 
 /* {"at","days":[of those in force: how many end within the first 24 hours from now, the second ...,
  * API_DAYS_AHEAD of them],"later","issued":[how many were issued in each 24 hours, API_DAYS_BACK of
  * them, the last before now last],"validated":{"day","week"},"failed":{"day","week"}}: the register
- * in numbers; the last two are proofs of control that clients brought, by whole hours. */
+ * in numbers; the last two are proofs of control that clients brought, by whole hours. And what
+ * outlook/outlook.h has. */
 enum { API_DAYS_AHEAD = 90, API_DAYS_BACK = 30 };
 enum rc api_cert_numbers(const struct api_view *v, const struct json *args, struct json_out *o,
                          struct err *err);

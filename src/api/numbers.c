@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The register in numbers. */
 #include "api/admin.h"
-#include "store/certificates.h"
+#include "outlook/outlook.h"
 #include "store/hours.h"
 #include "store/store.h"
 
@@ -33,19 +33,18 @@ static enum rc put_hours(const struct api_view *v, struct json_out *o, const cha
 enum rc api_cert_numbers(const struct api_view *v, const struct json *args, struct json_out *o,
                          struct err *err)
 {
-    const struct store_certificate_filter beyond = {
-        .statuses = 1u << STORE_CERTIFICATE_VALID,
-        .staging = STORE_STAGING_NOT,
-        .not_after_from = v->now + API_DAYS_AHEAD * WHEN_DAY,
-    };
     uint64_t ahead[API_DAYS_AHEAD], back[API_DAYS_BACK], later;
+    const struct outlook_ask ask = {.store = v->store, .conf = v->conf, .now = v->now};
     struct store_txn *txn = store_read(v->store);
 
     (void)args;
     (void)err;
-    TRY(store_certificate_ends(txn, v->now, API_DAYS_AHEAD, ahead));
-    TRY(store_certificate_count(txn, &beyond, &later));
-    TRY(store_certificate_begins(txn, v->now - API_DAYS_BACK * WHEN_DAY, API_DAYS_BACK, back));
+    TRY(store_certificates_daily(txn, STORE_CERTIFICATES_ENDING, STORE_STAGING_NOT, v->now,
+                                 API_DAYS_AHEAD, ahead));
+    TRY(store_certificates_within(txn, STORE_CERTIFICATES_ENDING, STORE_STAGING_NOT,
+                                  v->now + API_DAYS_AHEAD * WHEN_DAY, WHEN_MAX, &later));
+    TRY(store_certificates_daily(txn, STORE_CERTIFICATES_ISSUED, STORE_STAGING_TOO,
+                                 v->now - API_DAYS_BACK * WHEN_DAY, API_DAYS_BACK, back));
     json_obj(o);
     json_kv_when(o, "at", v->now);
     put_days(o, "days", ahead, API_DAYS_AHEAD);
@@ -53,6 +52,7 @@ enum rc api_cert_numbers(const struct api_view *v, const struct json *args, stru
     put_days(o, "issued", back, API_DAYS_BACK);
     TRY(put_hours(v, o, "validated", STORE_HOUR_VALIDATED));
     TRY(put_hours(v, o, "failed", STORE_HOUR_FAILED));
+    TRY(outlook_put(&ask, o));
     json_end(o);
     return RC_OK;
 }

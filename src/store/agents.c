@@ -401,3 +401,25 @@ enum rc store_agent_count(struct store_txn *txn, when_t before, struct store_age
     *out = c;
     return RC_OK;
 }
+
+enum rc store_agent_reports(struct store_txn *txn, when_t since, unsigned limit,
+                            enum rc (*fn)(void *arg, struct str report), void *arg)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT report FROM agents WHERE removed IS NULL AND heard >= ?"
+                  " AND report IS NOT NULL ORDER BY heard DESC LIMIT ?"));
+    stmt_int(&st, since);
+    stmt_int(&st, page(limit));
+    for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
+        CLEANUP(arena_done) struct arena each = ARENA_INIT(2 * STORE_REPORT_MAX);
+        struct row r = row_of(&st, &each);
+        struct str report = row_str(&r);
+
+        TRY(r.rc);
+        TRY(fn(arg, report));
+    }
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}

@@ -95,3 +95,6 @@ struct store_agent_counts {
     uint64_t agents, silent, failing; /* failing: of their certificates, some are */
 };
 enum rc store_agent_count(struct store_txn *txn, when_t before, struct store_agent_counts *out);
+/* The texts of reports of those that were heard since `since`, the newest `limit` of them. */
+enum rc store_agent_reports(struct store_txn *txn, when_t since, unsigned limit,
+                            enum rc (*fn)(void *arg, struct str report), void *arg);

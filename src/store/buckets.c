@@ -96,3 +96,17 @@ enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buc
     *out_at = e.at;
     return rc;
 }
+
+enum rc store_bucket_taken(struct store_txn *txn, const struct store_bucket *b, when_t now,
+                           uint64_t *out)
+{
+    when_t each = b->per / (when_t)b->count, full = now;
+    enum rc rc = full_at(txn, b->key, &full);
+
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    *out = full <= now ? 0 : each == 0 ? b->count : (uint64_t)((full - now + each - 1) / each);
+    if (*out > b->count)
+        *out = b->count;
+    return RC_OK;
+}

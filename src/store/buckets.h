@@ -20,3 +20,6 @@ enum rc store_buckets_take(struct store_txn *txn, const struct store_bucket *buc
 /* Whether that would succeed now; also in a read transaction. */
 enum rc store_buckets_look(struct store_txn *txn, const struct store_bucket *buckets, size_t n,
                            when_t now, size_t *out_which, when_t *out_at);
+/* How many are taken that did not fill up again yet; of one that is emptier than it can be, all. */
+enum rc store_bucket_taken(struct store_txn *txn, const struct store_bucket *bucket, when_t now,
+                           uint64_t *out);

@@ -398,38 +398,6 @@ enum rc store_certificate_count(struct store_txn *txn, const struct store_certif
     return query_count(&q, txn, out);
 }
 
-static enum rc count_days(struct store_txn *txn, const char *sql, when_t from, size_t n,
-                          uint64_t *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        CLEANUP(stmt_done) struct stmt st = {};
-        struct row r;
-
-        TRY(stmt_open(&st, txn, sql));
-        stmt_when(&st, from + (when_t)i * WHEN_DAY);
-        stmt_when(&st, from + (when_t)(i + 1) * WHEN_DAY);
-        TRY(stmt_next(&st));
-        r = row_of(&st, NULL);
-        out[i] = (uint64_t)row_int(&r);
-        TRY(r.rc);
-    }
-    return RC_OK;
-}
-
-enum rc store_certificate_ends(struct store_txn *txn, when_t from, size_t n, uint64_t *out)
-{
-    return count_days(txn,
-                      "SELECT COUNT(*) FROM certificates WHERE status = 'valid'"
-                      " AND hierarchy <> 'staging' AND not_after >= ? AND not_after < ?",
-                      from, n, out);
-}
-
-enum rc store_certificate_begins(struct store_txn *txn, when_t from, size_t n, uint64_t *out)
-{
-    return count_days(txn, "SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?",
-                      from, n, out);
-}
-
 #define NAMED_BEFORE(column)                                                                       \
     "SELECT EXISTS (SELECT 1 FROM (SELECT certificate FROM certificate_names WHERE " column        \
     " = ?1 AND certificate < (SELECT n FROM certificates WHERE id = ?2)"                           \

@@ -106,11 +106,6 @@ enum rc store_certificate_list(struct store_txn *txn, struct arena *a,
 enum rc store_certificate_count(struct store_txn *txn,
                                 const struct store_certificate_filter *filter, uint64_t *out);
 
-/* Counts by 24 hours from `from` on, `n` of them, into `out`: of certificates in force (valid, and
- * none of staging) those that end then; of all those that were issued then. */
-enum rc store_certificate_ends(struct store_txn *txn, when_t from, size_t n, uint64_t *out);
-enum rc store_certificate_begins(struct store_txn *txn, when_t from, size_t n, uint64_t *out);
-
 enum { STORE_NAMED_LOOK = 200 };
 
 /* Has that name, of DNS or an address, been in a certificate before that one, outside of staging?

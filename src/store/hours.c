@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/hours.h"
 
+#include "store/certificates.h"
 #include "store/sql_int.h"
 
 enum { ZONES_ARENA = 64 * 1024 };
@@ -246,4 +247,137 @@ enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what
     stmt_z(&st, names[what]);
     stmt_z(&st, by_zone[what]);
     return number(&st, out);
+}
+
+/* ---- certificates */
+
+static const char *const certificates[STORE_CERTIFICATES_WHATS] = {
+    [STORE_CERTIFICATES_ISSUED] = "issued",
+    [STORE_CERTIFICATES_ENDING] = "ends",
+    [STORE_CERTIFICATES_RENEWALS] = "renewals",
+    [STORE_CERTIFICATES_REVOKED] = "revoked",
+};
+
+/* IN and not BETWEEN: only behind equals is `hour` looked up. */
+static enum rc whole_hours(struct store_txn *txn, enum store_certificates what,
+                           enum store_staging staging, when_t from, when_t before, uint64_t *out)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT IFNULL(SUM(n), 0) FROM certificate_hours WHERE what = ?"
+                  " AND staging IN (?, ?) AND hour >= ? AND hour < ?"));
+    stmt_z(&st, certificates[what]);
+    stmt_int(&st, staging == STORE_STAGING_ONLY);
+    stmt_int(&st, staging != STORE_STAGING_NOT);
+    stmt_int(&st, from);
+    stmt_int(&st, before);
+    return number(&st, out);
+}
+
+enum rc store_certificates_all(struct store_txn *txn, enum store_certificates what,
+                               enum store_staging staging, uint64_t *out)
+{
+    return whole_hours(txn, what, staging, INT64_MIN, INT64_MAX, out);
+}
+
+/* Each by an index that covers it, but for those issued of one kind alone. */
+static enum rc look_at(struct store_txn *txn, enum store_certificates what,
+                       enum store_staging staging, when_t from, when_t before, uint64_t *out)
+{
+    static const char all[] = "SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?";
+    static const char some[] = "SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?"
+                               " AND (hierarchy = 'staging') = ?";
+    static const char renewals[] =
+        "SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?"
+        " AND (hierarchy = 'staging') BETWEEN ? AND ? AND replaces IS NOT NULL";
+    CLEANUP(stmt_done) struct stmt st = {};
+    bool both = staging == STORE_STAGING_TOO;
+
+    if (what == STORE_CERTIFICATES_ENDING)
+        return store_certificate_count(
+            txn,
+            &(struct store_certificate_filter){.statuses = 1u << STORE_CERTIFICATE_VALID,
+                                               .staging = staging,
+                                               .not_after_from = from,
+                                               .not_after_before = before},
+            out);
+    if (what == STORE_CERTIFICATES_REVOKED)
+        return RC_INVAL;
+    TRY(stmt_open(&st, txn, what == STORE_CERTIFICATES_RENEWALS ? renewals : both ? all : some));
+    stmt_int(&st, from);
+    stmt_int(&st, before);
+    if (what == STORE_CERTIFICATES_RENEWALS || !both)
+        stmt_int(&st, staging == STORE_STAGING_ONLY);
+    if (what == STORE_CERTIFICATES_RENEWALS)
+        stmt_int(&st, staging != STORE_STAGING_NOT);
+    return number(&st, out);
+}
+
+/* Of the hour that `at` is in, what is before it. */
+static enum rc begun(struct store_txn *txn, enum store_certificates what,
+                     enum store_staging staging, when_t at, uint64_t *out)
+{
+    when_t hour = store_hour_of(at);
+
+    *out = 0;
+    return at == hour || at >= WHEN_MAX ? RC_OK : look_at(txn, what, staging, hour, at, out);
+}
+
+enum rc store_certificates_within(struct store_txn *txn, enum store_certificates what,
+                                  enum store_staging staging, when_t from, when_t before,
+                                  uint64_t *out)
+{
+    when_t end = before >= WHEN_MAX ? INT64_MAX : store_hour_of(before);
+    uint64_t hours, first, last;
+
+    *out = 0;
+    if (before <= from)
+        return RC_OK;
+    TRY(begun(txn, what, staging, from, &first));
+    TRY(begun(txn, what, staging, before, &last));
+    TRY(whole_hours(txn, what, staging, store_hour_of(from), end, &hours));
+    *out = hours + last - first;
+    return RC_OK;
+}
+
+enum rc store_certificates_daily(struct store_txn *txn, enum store_certificates what,
+                                 enum store_staging staging, when_t from, size_t n, uint64_t *out)
+{
+    uint64_t first, last;
+
+    TRY(begun(txn, what, staging, from, &first));
+    for (size_t i = 0; i < n; i++, first = last) {
+        when_t begin = from + (when_t)i * WHEN_DAY, end = begin + WHEN_DAY;
+
+        TRY(begun(txn, what, staging, end, &last));
+        TRY(whole_hours(txn, what, staging, store_hour_of(begin), store_hour_of(end), &out[i]));
+        out[i] += last - first;
+    }
+    return RC_OK;
+}
+
+enum rc store_cohorts(struct store_txn *txn, when_t now,
+                      void (*fn)(void *arg, const struct store_cohort *cohort), void *arg)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT begins, ends, renewed, n FROM certificate_days WHERE ends >= ? AND n > 0"
+                  " ORDER BY ends, begins, renewed LIMIT ?"));
+    stmt_int(&st, now - now % WHEN_DAY);
+    stmt_int(&st, STORE_COHORTS_MAX);
+    for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, NULL);
+        struct store_cohort c = {};
+
+        c.begins = row_int(&r);
+        c.ends = row_int(&r);
+        c.renewed = row_int(&r) != 0;
+        c.n = (uint64_t)row_int(&r);
+        TRY(r.rc);
+        fn(arg, &c);
+    }
+    return rc == RC_NOTFOUND ? RC_OK : rc;
 }

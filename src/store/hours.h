@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much happened in each hour: what an unusual hour is told from (core/watch.c). Hours are their
- * beginnings, in UTC. */
+/* How much happened in each hour: what an unusual hour is told from (core/watch.c); and the
+ * register in numbers, which no question has to count a million rows for. Hours are their
+ * beginnings, in UTC.
+ */
 #pragma once
 
 #include "base/name.h"
@@ -69,3 +71,37 @@ enum rc store_hour_zone_told(struct store_txn *txn, when_t hour, enum store_hour
 /* What those accounts did, and what was for those zones, that were told of; what is both, twice. */
 enum rc store_hour_told(struct store_txn *txn, when_t hour, enum store_hour_what what,
                         uint64_t *out);
+
+/* ---- certificates: counted as they are written (triggers of the schema), so always exact */
+
+enum store_certificates {
+    STORE_CERTIFICATES_ISSUED,   /* by when */
+    STORE_CERTIFICATES_ENDING,   /* that are valid, by when they end */
+    STORE_CERTIFICATES_RENEWALS, /* that replace another one, by when they were issued */
+    STORE_CERTIFICATES_REVOKED,  /* by when */
+    STORE_CERTIFICATES_WHATS
+};
+
+/* All of them. */
+enum rc store_certificates_all(struct store_txn *txn, enum store_certificates what,
+                               enum store_staging staging, uint64_t *out);
+/* From `from` to before `before` (WHEN_MAX: no bound), exactly: hours that are whole are added up,
+ * only within those of the bounds certificates are counted. Not of revoked ones. */
+enum rc store_certificates_within(struct store_txn *txn, enum store_certificates what,
+                                  enum store_staging staging, when_t from, when_t before,
+                                  uint64_t *out);
+/* The same for each of `n` times 24 hours from `from` on. */
+enum rc store_certificates_daily(struct store_txn *txn, enum store_certificates what,
+                                 enum store_staging staging, when_t from, size_t n, uint64_t *out);
+
+/* Certificates in force, staging left out, that begin on one day (UTC) and end on another. */
+struct store_cohort {
+    when_t begins, ends; /* the days' first moments */
+    bool renewed;        /* another one replaces each of them */
+    uint64_t n;
+};
+enum { STORE_COHORTS_MAX = 20000 };
+/* Those that end on the day of `now` or later, by end. Past STORE_COHORTS_MAX of them, which takes
+ * lifetimes of all lengths, the last to end are missing. */
+enum rc store_cohorts(struct store_txn *txn, when_t now,
+                      void (*fn)(void *arg, const struct store_cohort *cohort), void *arg);

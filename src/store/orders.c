@@ -313,3 +313,50 @@ enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
     *out_n = n;
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
+
+enum rc store_order_waits(struct store_txn *txn, when_t from, when_t *out, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    size_t n = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT c.issued - o.created FROM (SELECT order_id, issued, hierarchy"
+                  " FROM certificates WHERE issued >= ? ORDER BY issued DESC, id DESC LIMIT ?) AS c"
+                  " CROSS JOIN orders AS o WHERE o.id = c.order_id AND o.star = 0"
+                  " AND c.hierarchy <> 'staging' AND c.issued >= o.created"));
+    stmt_int(&st, from);
+    stmt_int(&st, STORE_WAITS_LOOK);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_WAITS_LOOK; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, NULL);
+
+        out[n++] = row_int(&r);
+        TRY(r.rc);
+    }
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_order_failures(struct store_txn *txn, when_t from,
+                             void (*fn)(void *arg, when_t created, struct str error), void *arg)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT o.created, o.error FROM orders AS o CROSS JOIN accounts AS a"
+                  " WHERE o.status = 'invalid' AND o.created >= ? AND a.id = o.account"
+                  " AND a.staging = 0 ORDER BY o.created DESC LIMIT ?"));
+    stmt_int(&st, from);
+    stmt_int(&st, STORE_FAILED_LOOK);
+    for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
+        CLEANUP(arena_done) struct arena each = ARENA_INIT(STORE_BLOB_MAX);
+        struct row r = row_of(&st, &each);
+        when_t created = row_int(&r);
+        struct str error = row_str(&r);
+
+        TRY(r.rc);
+        fn(arg, created, error);
+    }
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}

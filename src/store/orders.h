@@ -96,3 +96,13 @@ enum rc store_order_open_for(struct store_txn *txn, struct arena *a,
  * ready and have not expired by `now`, and when the first of them does (0: there is none). */
 enum rc store_order_open(struct store_txn *txn, const struct id *account, when_t from, when_t now,
                          uint64_t *out_n, when_t *out_first);
+
+enum { STORE_WAITS_LOOK = 500, STORE_FAILED_LOOK = 500 };
+/* How long it took from order to certificate, of the STORE_WAITS_LOOK certificates issued last
+ * since `from` that are of orders; orders that renew themselves and staging are left out. `out` has
+ * room for as many. */
+enum rc store_order_waits(struct store_txn *txn, when_t from, when_t *out, size_t *out_n);
+/* Of orders made since `from` that are invalid, the STORE_FAILED_LOOK newest, staging left out:
+ * when they were made, and the problem document ("" when there is none). */
+enum rc store_order_failures(struct store_txn *txn, when_t from,
+                             void (*fn)(void *arg, when_t created, struct str error), void *arg);

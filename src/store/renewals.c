@@ -88,3 +88,30 @@ enum rc store_renewal_list(struct store_txn *txn, struct arena *a, when_t after,
     *out_n = n;
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
+
+enum rc store_renewed(struct store_txn *txn, when_t from,
+                      void (*fn)(void *arg, const struct store_renewed *renewed), void *arg)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT s.issued, p.not_before, p.not_after, p.fingerprint FROM"
+                  " (SELECT issued, replaces FROM certificates WHERE replaces IS NOT NULL"
+                  " AND hierarchy <> 'staging' AND issued >= ? ORDER BY issued DESC LIMIT ?) AS s"
+                  " CROSS JOIN certificates AS p WHERE p.id = s.replaces AND p.status = 'valid'"));
+    stmt_int(&st, from);
+    stmt_int(&st, STORE_RENEWED_LOOK);
+    for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, NULL);
+        struct store_renewed one = {};
+
+        one.at = row_int(&r);
+        one.not_before = row_int(&r);
+        one.not_after = row_int(&r);
+        one.fingerprint = row_hash(&r);
+        TRY(r.rc);
+        fn(arg, &one);
+    }
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}

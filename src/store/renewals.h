@@ -27,3 +27,16 @@ enum rc store_renewal_add(struct store_txn *txn, const struct store_renewal *ren
 /* Those that were made after `after`, oldest first; STORE_RENEWALS_MAX at most. */
 enum rc store_renewal_list(struct store_txn *txn, struct arena *a, when_t after,
                            struct store_renewal **out, size_t *out_n);
+
+/* ---- and those that have happened */
+
+struct store_renewed {
+    when_t at; /* the certificate's that replaced it */
+    when_t not_before, not_after;
+    struct store_hash fingerprint;
+};
+enum { STORE_RENEWED_LOOK = 500 };
+/* The certificates that the STORE_RENEWED_LOOK newest renewals since `from` replaced, revoked ones
+ * and staging left out. */
+enum rc store_renewed(struct store_txn *txn, when_t from,
+                      void (*fn)(void *arg, const struct store_renewed *renewed), void *arg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The migrations themselves, from an empty database to today's. */
+#include "store/schema_numbers_int.h"
 #include "store/store_int.h"
 
 /* Rules for what follows: a migration that has been released never changes; the next one is
@@ -567,6 +568,7 @@ static const struct store_migration migrations[] = {
     {"certificates that clients show", shown},
     {"agents and their reports", agents},
     {"locks of keys, networks and new names", wider_locks},
+    {"the register in numbers", numbers},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

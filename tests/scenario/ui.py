@@ -6,6 +6,7 @@ keyboard, as somebody who may do all and as somebody who may only look; judged b
 
 AUTARKY_PICTURES=DIR keeps a picture of each page."""
 
+import datetime
 import json
 import pathlib
 import sys
@@ -80,6 +81,44 @@ def searching(screen):
         sys.exit("the way back does not bring the search with it")
     screen.go("certificates?q=nothing.example")
     screen.says("Nothing in the register is like that")
+
+
+def rows_of(screen, caption):
+    """The cells of the table with that caption, row by row."""
+    return screen.browser.script(f"""(() => {{
+        const at = [...document.querySelectorAll('table.cards')].find(x => x.caption.textContent === {json.dumps(caption)});
+        return at ? [...at.tBodies[0].rows].map(r => [...r.cells].map(c => c.innerText.trim())) : []; }})()""")
+
+
+def counting(screen, lab):
+    """The overview's numbers are those of the register, and lead to the lists that they count."""
+    ranges = ((0, 7), (7, 14), (14, 30), (30, 60), (60, 90), (90, None))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    left = [(datetime.datetime.fromisoformat(c["not_after"].replace("Z", "+00:00")) - now).total_seconds() / 86400
+            for c in items(lab) if c["status"] == "valid"]
+    want = [str(sum(low <= d and (high is None or d < high) for d in left)) for low, high in ranges]
+    if want[0] == "0" or want[2] == "0" or want[4] == "0":
+        sys.exit(f"the register has nothing to count: {left}")
+    screen.go("", "Overview")
+    screen.says("Renewals to come")
+    shown = rows_of(screen, "How many certificates in force end in so many days")
+    if [r[-1] for r in shown] != want or shown[0][0] != "0–7" or shown[5][0] != "90+":
+        sys.exit(f"of {left} the page says {shown}")
+    ages = rows_of(screen, "How many certificates in force are so many days old")
+    if sum(int(r[-1]) for r in ages) != len([d for d in left if d > 0]):
+        sys.exit(f"of {len(left)} certificates the page has the ages {ages}")
+    screen.browser.script("window.saved = []; URL.createObjectURL = b => { window.saved.push(b); return 'data:,'; }")
+    screen.browser.script("""[...document.querySelectorAll('.tablebox')].find(b => b.innerText.includes('60–90'))
+                             .querySelectorAll('button:not(.head)').forEach(b => b.click())""")
+    screen.browser.wait("window.saved.length === 2")
+    table = screen.browser.promise("window.saved[0].text()").split()
+    if table != ["from,before,n"] + [f"{low},{'' if high is None else high},{n}" for (low, high), n in zip(ranges, want)]:
+        sys.exit(f"the table is saved as {table}")
+    screen.browser.script("[...document.querySelectorAll('table.cards a')].find(a => a.search.includes('within=7')).click()")
+    screen.drawn("Certificates")
+    screen.says("short1.hospital.example")
+    if screen.browser.script("document.querySelectorAll('tbody tr').length") != int(want[0]):
+        sys.exit(f"the list has not {want[0]} rows")
 
 
 def exporting(screen):
@@ -406,6 +445,7 @@ def main():
         furnish(lab)
         screen = Screen(lab, "alice", "viewer,operator,officer,approver,auditor")
         every_page(screen, lab)
+        counting(screen, lab)
         searching(screen)
         exporting(screen)
         by_keyboard(screen)

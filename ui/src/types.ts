@@ -120,6 +120,21 @@ export interface NumbersAnswer {
   issued: number[];
   validated: { day: number; week: number };
   failed: { day: number; week: number };
+  ages: { from: number; before: number | null; n: number }[];
+  renewals: { day: number; week: number; looked: number; late: number };
+  forecast: number[];
+  failures: { reason: string; day: number; week: number }[];
+  failures_looked: number;
+  issue_ms: Spans | null;
+  proof_ms: Spans | null;
+  agents_failing: number;
+  limit: { count: number; per: number; taken: number } | null; // per: seconds
+}
+
+export interface Spans {
+  n: number;
+  median: number;
+  p95: number;
 }
 
 export interface SiteCertificate {

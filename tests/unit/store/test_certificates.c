@@ -397,14 +397,18 @@ static void searches_use_their_indexes(void)
         "EXPLAIN QUERY PLAN SELECT id FROM certificates WHERE (id = ? AND logical = id)"
         " OR (logical = ? AND logical <> id)",
         "EXPLAIN QUERY PLAN SELECT id FROM issuances WHERE order_id = ? AND state = 'reserved'",
+        "EXPLAIN QUERY PLAN SELECT created FROM orders WHERE status = 'invalid' AND created >= ?"
+        " ORDER BY created DESC LIMIT ?",
     };
-    /* As store_certificate_ends and _count have it; not a look at each certificate. */
+    /* As store_certificates_within has it; not a look at each certificate. */
     static const char *const covered[] = {
         "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE status = 'valid'"
         " AND hierarchy <> 'staging' AND not_after >= ? AND not_after < ?",
         "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE 1 = 1"
-        " AND hierarchy <> 'staging' AND status = 'valid' AND not_after >= ?",
+        " AND hierarchy <> 'staging' AND status = 'valid' AND not_after >= ? AND not_after < ?",
         "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?",
+        "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM certificates WHERE issued >= ? AND issued < ?"
+        " AND (hierarchy = 'staging') BETWEEN ? AND ? AND replaces IS NOT NULL",
     };
     CLEANUP(fix_done) struct fix f = {};
 
@@ -419,6 +423,15 @@ static void searches_use_their_indexes(void)
             if (strstr(line, "SCAN") || strstr(line, "TEMP B-TREE FOR ORDER"))
                 fail_msg("%s: %s", plans[i], line);
         }
+    }
+    {
+        CLEANUP(stmt_done) struct stmt st = {};
+
+        CHECK_OK(stmt_open(&st, READ(&f),
+                           "EXPLAIN QUERY PLAN SELECT SUM(n) FROM certificate_hours WHERE what = ?"
+                           " AND staging IN (?, ?) AND hour >= ? AND hour < ?"));
+        CHECK_OK(stmt_next(&st));
+        CHECK(strstr((const char *)sqlite3_column_text(st.s, 3), "hour>? AND hour<?"));
     }
     for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++) {
         CLEANUP(stmt_done) struct stmt st = {};

@@ -8,7 +8,7 @@ import { Card, Page, Tile } from "../parts/page";
 import { Bars } from "../parts/plot";
 import { type Column, Table } from "../parts/table";
 import { Cli, Days, State, Status, When } from "../parts/text";
-import { go, link } from "../router";
+import { link } from "../router";
 import { DAY, daysLeft, localTime } from "../time";
 import type {
   Approval,
@@ -22,6 +22,7 @@ import type {
   StatusAnswer,
 } from "../types";
 import { certificateColumns } from "./certificates";
+import { Ages, Expiry, Forecast, Renewals } from "./outlook";
 
 const SOON = 7;
 const shownSoonest = new Set(["names", "not_after", "issuer", "profile", "owner", "issued"]);
@@ -160,42 +161,6 @@ function Attention({ needs, at }: { needs: Need[]; at: Date | undefined }) {
           ))}
         </ul>
       )}
-    </Card>
-  );
-}
-
-function expiryColor(day: number): string {
-  if (day < SOON) return "--bad";
-  return day < 30 ? "--amber" : "--bar";
-}
-
-function Expiry({ numbers }: { numbers: NumbersAnswer | undefined }) {
-  if (!numbers) return null;
-  return (
-    <Card title={t("days_to_expiry")}>
-      <Bars
-        caption={t("days_to_expiry_caption")}
-        x={numbers.days.map((_, i) => i)}
-        y={numbers.days}
-        color={expiryColor}
-        xLabel={x => String(x)}
-        onPick={x =>
-          go(link("certificates", { sort: "expiry", from: String(x), within: String(x + 1) }))
-        }
-      />
-      <p class="legend">
-        <a href={link("certificates", { sort: "expiry", within: String(SOON) })}>
-          <i class="bad" />
-          {t("under_days", SOON)}
-        </a>
-        <a href={link("certificates", { sort: "expiry", within: "30" })}>
-          <i class="amber" />
-          {t("under_days", 30)}
-        </a>
-        <a href={link("certificates", { sort: "expiry", from: String(numbers.days.length) })}>
-          {t("later_than", numbers.days.length)}: <b>{numbers.later}</b>
-        </a>
-      </p>
     </Card>
   );
 }
@@ -386,7 +351,10 @@ export function Overview() {
       </div>
       <div class="columns">
         <Expiry numbers={numbers.data} />
+        <Renewals numbers={numbers.data} />
+        <Forecast numbers={numbers.data} />
         <Issued numbers={numbers.data} />
+        <Ages numbers={numbers.data} />
       </div>
       <Card title={t("soonest")}>
         <Table

@@ -11,6 +11,7 @@ export interface BarsOf {
   color: (x: number) => string; // name of a custom property
   xLabel: (x: number) => string;
   onPick?: (x: number) => void;
+  tabled?: boolean; // a table of the same stands beside it
 }
 
 export function Bars(props: BarsOf) {
@@ -81,9 +82,11 @@ export function Bars(props: BarsOf) {
           aria-label={props.caption}
         />
       )}
-      <button type="button" class="small" aria-pressed={table} onClick={() => setTable(!table)}>
-        {t("as_table")}
-      </button>
+      {!props.tabled && (
+        <button type="button" class="small" aria-pressed={table} onClick={() => setTable(!table)}>
+          {t("as_table")}
+        </button>
+      )}
     </figure>
   );
 }
