@@ -10,6 +10,7 @@ import datetime
 import json
 import pathlib
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
@@ -18,6 +19,7 @@ from operators import PASSWORD, sign_in  # noqa: E402
 from screen import PICTURES, Screen, axe, look  # noqa: E402
 from sites import SiteLab  # noqa: E402
 
+LOOK = 5  # seconds in which an open page is told of changes at the latest
 EVIL = "<img src=x onerror=window.evil=1>"
 PROFILES = "profiles:\n  short: {lifetime: 6d}\n  month: {lifetime: 25d}\n"
 
@@ -238,6 +240,15 @@ def auditing(screen):
     expect(screen.browser.script("document.querySelector('pre').innerText"), '"action": "certificate.', "the event")
 
 
+def stays(screen, change, what):
+    """A dialog stays open, whatever the server tells of meanwhile."""
+    screen.browser.wait("document.querySelector('dialog[open]')")
+    change()
+    time.sleep(LOOK + 2)
+    if not screen.browser.script("!!document.querySelector('dialog[open]')"):
+        sys.exit(f"{what}, and the dialog with it")
+
+
 def operating(screen, lab):
     def users():
         return {u["name"]: u for u in json.loads(lab.autarky("user", "list", "--json"))["users"]}
@@ -258,10 +269,16 @@ def operating(screen, lab):
         sys.exit("bob is not removed")
     _, told = screen.action("Another token …", "Another token …", name="nagios")
     expect(told, "atk_", "the token")
+    screen.action("Another token …", "Another token …", name="icinga")
     screen.row("nagios", "Revoke …")
-    screen.action(None, "Revoke …", confirm="nagios")
-    if "revoked" not in json.loads(lab.autarky("token", "list", "--json"))["tokens"][0]:
-        sys.exit("the token is not revoked")
+    stays(screen, lambda: lab.autarky("token", "revoke", "nagios"), "what brought the dialog is gone")
+    screen.press("Cancel", "dialog")
+    screen.browser.wait("!document.querySelector('dialog')")
+    screen.browser.wait("[...document.querySelectorAll('tr')].some(x => /^nagios.*revoked/s.test(x.innerText))")
+    screen.row("icinga", "Revoke …")
+    screen.action(None, "Revoke …", confirm="icinga")
+    if not all("revoked" in x for x in json.loads(lab.autarky("token", "list", "--json"))["tokens"]):
+        sys.exit("a token is not revoked")
 
 
 def sessions(screen, lab):

@@ -67,6 +67,10 @@ for (const event of ["pointerdown", "keydown", "wheel"])
 
 export const attended = () => !document.hidden && Date.now() - lastInput < ATTENDED_MS;
 
+// While somebody is in a dialog everything stays as it is: what has brought it, a row say, may be gone
+// in a newer answer, and the dialog with it. At its end everything is asked for again.
+const still = () => document.querySelector("dialog[open]") !== null;
+
 export interface Answer<T> {
   data: T | undefined;
   error: Problem | undefined;
@@ -87,13 +91,14 @@ export function useApi<T>(command: string, args: Args = {}): Answer<T> {
   const current = useRef(key);
   current.current = key;
   const reload = useCallback(() => {
-    if (!key) return;
+    if (!key || still()) return;
     call<T>(command, args).then(
       data => {
-        if (current.current === key) setState({ key, data, error: undefined, at: new Date() });
+        if (current.current === key && !still())
+          setState({ key, data, error: undefined, at: new Date() });
       },
       (error: Problem) => {
-        if (current.current === key)
+        if (current.current === key && !still())
           setState(s =>
             s.key === key ? { ...s, error } : { key, data: undefined, error, at: undefined },
           );

@@ -129,10 +129,10 @@ function Dialog(props: Props & { close: () => void }) {
     }
   };
 
-  // Not before: what has brought the dialog may be gone then.
+  // What was asked for meanwhile was not shown.
   const closed = () => {
     props.close();
-    if (state === "done") changed();
+    changed();
   };
 
   return (
