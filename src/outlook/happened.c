@@ -74,10 +74,18 @@ static void count_failure(void *arg, when_t created, struct str error)
     f->looked++;
 }
 
+static bool is_other(const struct reason *r)
+{
+    return strcmp(r->text, "other") == 0;
+}
+
+/* "other" is the last one, so that what is joined is joined with it. */
 static int by_week(const void *a, const void *b)
 {
     const struct reason *x = a, *y = b;
 
+    if (is_other(x) != is_other(y))
+        return is_other(x) - is_other(y);
     return x->week != y->week ? (x->week < y->week) - (x->week > y->week)
                               : str_cmp(str_of(x->text), str_of(y->text));
 }

@@ -27,7 +27,7 @@ enum {
  * "forecast":[n...]: renewals of the next OUTLOOK_DAYS days, if each comes in its window; days are
  * those of UTC, today first.
  * "failures":[{"reason","day","week"}...]: orders that failed, by when they were made, by the type
- * of their error, the most frequent first; "failures_looked" at so many, the newest.
+ * of their error, the most frequent first, "other" last; "failures_looked" at so many, the newest.
  * "issue_ms","proof_ms":{"n","median","p95"} or null: from the order to its certificate, of the
  * newest of the last day; from then until it was seen to be served, as agents that were heard in
  * the last day say of certificates of the last 30.

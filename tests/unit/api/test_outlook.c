@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "conf/conf.h"
+#include "outlook/outlook.h"
 #include "policy/limits.h"
 #include "store/accounts.h"
 #include "store/agents.h"
@@ -125,6 +126,18 @@ static enum rc add_failures(struct store_txn *txn)
     return add_failure(txn, &staging, AGO(0), PROBLEM_OF("caa")); /* of no account that counts */
 }
 
+/* Of twelve more types, long ago. */
+static enum rc add_old_failures(struct store_txn *txn)
+{
+    for (char c = 'a'; c <= 'l'; c++) {
+        char problem[96];
+
+        snprintf(problem, sizeof(problem), PROBLEM_OF("x%c"), c);
+        TRY(add_failure(txn, &account, AGO(20), problem));
+    }
+    return RC_OK;
+}
+
 /* Certificates n seconds after their orders, n from 1 to 20. */
 static enum rc add_waits(struct store_txn *txn)
 {
@@ -189,6 +202,7 @@ static enum rc everything(struct store_txn *txn, void *)
     TRY(add_account(txn, true, &staging));
     TRY(add_renewals(txn));
     TRY(add_failures(txn));
+    TRY(add_old_failures(txn));
     TRY(add_waits(txn));
     TRY(add_agent(txn, 1,
                   "{\"certificates\":[{\"issued\":\"2027-01-14T08:00:00Z\",\"prove_ms\":700},"
@@ -299,6 +313,28 @@ static void clocks_move(void)
     CHECK_INT(coming, 24); /* all those of 90 days that are newer than 45 */
 }
 
+/* What is beyond those that are shown is one, with what was "other" before. */
+static void many_reasons(void)
+{
+    CLEANUP(store_closep) struct store *s = NULL;
+    CLEANUP(answer_done) struct answer a = {.doc = NULL};
+    const struct json *failures;
+    struct api_view v;
+
+    CHECK_OK(visit(&s));
+    v = view(s);
+    v.now = AGO(14);
+    answer_begin(&a);
+    CHECK_OK(answer_end(&a, api_cert_numbers(&v, NULL, &a.out, &a.err)));
+    failures = json_get(a.root, "failures");
+    CHECK_INT(json_len(failures), OUTLOOK_REASONS);
+    check_failure(failures, "dns", 2, 2);
+    check_failure(failures, "xh", 0, 1);
+    check_failure(failures, "other", 2, 6);
+    CHECK_INT(nth(failures, OUTLOOK_REASONS - 1, "week"), 6);
+    CHECK_INT(number_of(a.root, "failures_looked"), 18);
+}
+
 static void limits_fill_again(void)
 {
     static const struct {
@@ -325,9 +361,9 @@ static void limits_fill_again(void)
 
 int main(void)
 {
-    static const struct check_test tests[] = {CHECK_TEST(all_that_is_known),
-                                              CHECK_TEST_ONCE(clocks_move),
-                                              CHECK_TEST_ONCE(limits_fill_again)};
+    static const struct check_test tests[] = {
+        CHECK_TEST(all_that_is_known), CHECK_TEST_ONCE(clocks_move), CHECK_TEST_ONCE(many_reasons),
+        CHECK_TEST_ONCE(limits_fill_again)};
 
     return run_and(everything, NULL, 0, tests, sizeof(tests) / sizeof(tests[0]));
 }
