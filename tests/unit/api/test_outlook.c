@@ -129,7 +129,7 @@ static enum rc add_failures(struct store_txn *txn)
 /* Of twelve more types, long ago. */
 static enum rc add_old_failures(struct store_txn *txn)
 {
-    for (char c = 'a'; c <= 'l'; c++) {
+    for (int c = 'a'; c <= 'l'; c++) {
         char problem[96];
 
         snprintf(problem, sizeof(problem), PROBLEM_OF("x%c"), c);
