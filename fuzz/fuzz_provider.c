@@ -27,10 +27,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         provider_call_init(&call, p, &proof, data[0] & 64) != RC_OK)
         __builtin_trap();
     buf_puts(&p->accounts, rest);
-    call.step = data[1] % 4; /* of those that count */
+    call.step = data[1] % 4;      /* of those that count */
+    p->token_end = data[1] & 128; /* of those that log in */
+    buf_puts(&p->token, data[1] & 128 ? STR("t") : STR(""));
     call.zone = data[1] & 32 ? STR("z") : STR("");
     call.listed = data[1] & 16;
-    IGNORE_RC(provider_take(&call, data[1] & 64 ? 400 : 200, rest, NULL));
+    IGNORE_RC(provider_take(&call, data[1] & 64 ? 400 + data[1] % 16 : 200, rest, NULL));
     if (provider_ask(&call, &ask, NULL) == RC_OK && ask.method && !ask.url.n)
         __builtin_trap();
     provider_call_done(&call);

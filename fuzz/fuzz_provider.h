@@ -13,4 +13,6 @@ static const struct {
              {"cloudflare", "token: t"},
              {"route53", "access_key_id: a\nsecret_access_key: s"},
              {"alibaba", "access_key_id: a\naccess_key_secret: s"},
-             {"tencent", "secret_id: a\nsecret_key: s"}};
+             {"tencent", "secret_id: a\nsecret_key: s"},
+             {"azure", "tenant: a\nclient_id: b\nclient_secret: c\nsubscription: d\n"
+                       "resource_group: e"}};

@@ -14,7 +14,7 @@ MSG(msg_missing, "provider.setting-missing", "{0}: \"{1}\" is missing, for {2}")
 MSG(msg_wait, "provider.wait", "{0}: wait cannot be \"{1}\"; it is a time up to 1h, as in 30s");
 MSG(msg_ttl, "provider.ttl", "{0}: ttl cannot be \"{1}\"; it is seconds, 1 to 86400");
 MSG(msg_url, "provider.url",
-    "{0}: url cannot be \"{1}\"; it begins with https:// or http:// and has neither query nor "
+    "{0}: {1} cannot be \"{2}\"; it begins with https:// or http:// and has neither query nor "
     "password");
 MSG(msg_header, "provider.header", "{0}: what is sent as {1} has characters that cannot be sent");
 MSG(msg_refused, "provider.refused",
@@ -31,12 +31,13 @@ enum {
     NAMES_MAX = 256,
     ID_MAX = 300,
     TTL_MAX = 86400,
+    RACES_MAX = 5,
     BUSY_MAX = 5 /* pauses; half a minute altogether */
 };
 
 static const struct provider_kind *const kinds[] = {
-    &provider_acme_dns, &provider_alibaba, &provider_cloudflare, &provider_httpreq,
-    &provider_powerdns, &provider_route53, &provider_tencent};
+    &provider_acme_dns, &provider_alibaba,  &provider_azure,   &provider_cloudflare,
+    &provider_httpreq,  &provider_powerdns, &provider_route53, &provider_tencent};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static const struct provider_setting common[PROVIDER_OWN] = {
@@ -97,13 +98,17 @@ static enum rc take_line(struct provider *p, struct str line, struct err *err)
     return no_such(p, name, err);
 }
 
-static enum rc check_url(const struct provider *p, struct err *err)
+/* `url`, and `login` of the kinds that have one. */
+static enum rc check_url(const struct provider *p, size_t i, struct err *err)
 {
+    struct str name = str_of(setting_at(p->kind, i)->name);
     struct http_url url;
 
-    if (http_url_parse(p->values[PROVIDER_URL], &url, NULL) == RC_OK && !url.query.p)
+    if (i != PROVIDER_URL && !str_eq(name, STR("login")))
         return RC_OK;
-    return ERR(err, RC_PARSE, msg_url, str_of(p->file), p->values[PROVIDER_URL]);
+    if (http_url_parse(p->values[i], &url, NULL) == RC_OK && !url.query.p)
+        return RC_OK;
+    return ERR(err, RC_PARSE, msg_url, str_of(p->file), name, p->values[i]);
 }
 
 /* Of the kinds that have one. */
@@ -126,10 +131,11 @@ static enum rc check(struct provider *p, struct err *err)
             return ERR(err, RC_PARSE, msg_missing, str_of(p->file), str_of(s->name),
                        str_of(p->kind->name));
         TRY(check_ttl(p, i, err));
+        TRY(check_url(p, i, err));
     }
     if (when_parse_span(p->values[PROVIDER_WAIT], &p->wait) != RC_OK || p->wait > WHEN_HOUR)
         return ERR(err, RC_PARSE, msg_wait, str_of(p->file), p->values[PROVIDER_WAIT]);
-    return check_url(p, err);
+    return RC_OK;
 }
 
 enum rc provider_parse(const struct provider_kind *kind, struct str text, struct str file,
@@ -143,6 +149,7 @@ enum rc provider_parse(const struct provider_kind *kind, struct str text, struct
     p->kind = kind;
     buf_init(&p->text, PROVIDER_FILE_MAX);
     buf_init(&p->accounts, PROVIDER_ACCOUNTS_MAX);
+    buf_init(&p->token, PROVIDER_TOKEN_MAX);
     TRY(str_copyz(file, p->file, sizeof(p->file)));
     buf_puts(&p->text, text);
     TRY(buf_rc(&p->text));
@@ -168,6 +175,7 @@ void provider_free(struct provider *p)
         return;
     buf_wipe(&p->text);
     buf_wipe(&p->accounts);
+    buf_wipe(&p->token);
     mem_free(p);
 }
 
@@ -190,7 +198,7 @@ static enum rc describe(struct provider_call *call, const struct client_proof *p
     return arena_str(&call->arena, buf_str(&value), &call->value);
 }
 
-enum rc provider_call_init(struct provider_call *call, const struct provider *p,
+enum rc provider_call_init(struct provider_call *call, struct provider *p,
                            const struct client_proof *proof, bool remove)
 {
     enum rc rc;
@@ -236,14 +244,17 @@ enum rc provider_take(struct provider_call *call, int status, struct str body, s
 
 /* ---- for the kinds */
 
+void provider_put_base(struct str base, const char *path, struct buf *out)
+{
+    while (base.n && base.p[base.n - 1] == '/')
+        base.n--;
+    buf_puts(out, base);
+    buf_putz(out, path);
+}
+
 void provider_put_url(const struct provider_call *call, struct provider_ask *out, const char *path)
 {
-    struct str url = call->p->values[PROVIDER_URL];
-
-    while (url.n && url.p[url.n - 1] == '/')
-        url.n--;
-    buf_puts(&out->url, url);
-    buf_putz(&out->url, path);
+    provider_put_base(call->p->values[PROVIDER_URL], path, &out->url);
 }
 
 enum rc provider_check_header(const struct provider_call *call, const char *name, struct str value,
@@ -296,6 +307,15 @@ bool provider_later(struct provider_call *call)
     return true;
 }
 
+bool provider_raced(struct provider_call *call)
+{
+    if (call->races >= RACES_MAX)
+        return false;
+    call->races++;
+    call->listed = false;
+    return true;
+}
+
 bool provider_safe(struct str id)
 {
     for (size_t i = 0; i < id.n; i++) {
@@ -308,40 +328,51 @@ bool provider_safe(struct str id)
     return id.n > 0 && id.n < ID_MAX && id.p[0] != '.'; /* nor leads upwards */
 }
 
-enum rc provider_refused(const struct provider_call *call, int status, struct str said,
-                         struct err *err)
+static enum rc refused(const struct provider_call *call, struct str at, int status, struct str said,
+                       struct err *err)
 {
-    char code[STATUS_MAX], text[SAID_MAX + 4] = "";
+    char code[STATUS_MAX], text[SAID_MAX + 4] = "", line[SAID_MAX + 4] = "";
     size_t n = 0;
 
     for (size_t i = 0; said.n && i < said.n && n < SAID_MAX; i++)
         text[n++] = (char)(said.p[i] >= ' ' && said.p[i] <= '~' ? said.p[i] : ' ');
     said = str_trim(str_bytes(text, n));
     snprintf(code, sizeof(code), "%d", status);
-    if (said.n) {
-        char line[SAID_MAX + 4];
-
+    if (said.n)
         snprintf(line, sizeof(line), ", %.*s", STR_ARG(said));
-        return ERR(err, RC_DENIED, msg_refused, call->p->values[PROVIDER_URL], call->name,
-                   str_of(code), str_of(line), str_of(call->p->file));
-    }
-    return ERR(err, RC_DENIED, msg_refused, call->p->values[PROVIDER_URL], call->name, str_of(code),
-               STR(""), str_of(call->p->file));
+    return ERR(err, RC_DENIED, msg_refused, at, call->name, str_of(code), str_of(line),
+               str_of(call->p->file));
 }
 
-enum rc provider_refused_code(struct provider_call *call, int status, struct str code,
-                              struct str message, struct err *err)
+enum rc provider_refused(const struct provider_call *call, int status, struct str said,
+                         struct err *err)
+{
+    return refused(call, call->p->values[PROVIDER_URL], status, said, err);
+}
+
+enum rc provider_refused_at(struct provider_call *call, struct str at, int status, struct str code,
+                            struct str message, struct err *err)
 {
     struct str both = message;
 
     if (code.n)
         both = arena_printf(&call->arena, "%.*s%s%.*s", STR_ARG(code), message.n ? ": " : "",
                             STR_ARG(message));
-    return !code.n || both.p ? provider_refused(call, status, both, err) : RC_NOMEM;
+    return !code.n || both.p ? refused(call, at, status, both, err) : RC_NOMEM;
+}
+
+enum rc provider_refused_code(struct provider_call *call, int status, struct str code,
+                              struct str message, struct err *err)
+{
+    return provider_refused_at(call, call->p->values[PROVIDER_URL], status, code, message, err);
+}
+
+enum rc provider_strange_at(const struct provider_call *call, struct str at, struct err *err)
+{
+    return ERR(err, RC_PARSE, msg_strange, at, str_of(call->p->kind->name));
 }
 
 enum rc provider_strange(const struct provider_call *call, struct err *err)
 {
-    return ERR(err, RC_PARSE, msg_strange, call->p->values[PROVIDER_URL],
-               str_of(call->p->kind->name));
+    return provider_strange_at(call, call->p->values[PROVIDER_URL], err);
 }

@@ -29,7 +29,8 @@ enum {
     PROVIDER_BODY_MAX = 8 << 20,     /* of an answer: a whole zone, perhaps */
     PROVIDER_ASK_MAX = 200 * 1024,   /* of a request's body */
     PROVIDER_URL_MAX = 2048,
-    PROVIDER_HEADERS_MAX = 4096,
+    PROVIDER_HEADERS_MAX = 32 * 1024,
+    PROVIDER_TOKEN_MAX = 16 * 1024, /* of a login: it may name all groups of a client */
     PROVIDER_SETTINGS_MAX = 12,
     PROVIDER_NAME_MAX = 253,  /* of a record, without the final dot */
     PROVIDER_STEPS_MAX = 130, /* requests for one record; a name has no more labels */
@@ -76,11 +77,13 @@ struct provider {
     struct buf accounts; /* of acme-dns: the content of the file that has one for each name */
     int64_t wait;        /* microseconds */
     uint64_t ttl;        /* of the kinds that have such a setting, seconds */
+    struct buf token;    /* azure: what the last login gave, for all records; empty: none, */
+    when_t token_end;    /* and when there has to be another one */
 };
 
 /* One record to be added or removed. */
 struct provider_call {
-    const struct provider *p;
+    struct provider *p;
     bool remove;
     when_t now; /* the caller's clock, set before each provider_ask */
     unsigned step;
@@ -95,12 +98,15 @@ struct provider_call {
     struct str at;     /* until then the name that is looked for */
     bool listed;       /* what is there is known: */
     struct str record; /* alibaba, cloudflare, tencent: the id of ours; route53: all values, a line
-                          each */
-    struct str keep;   /* records of others: powerdns, as JSON elements; route53, a line each */
-    uint64_t ttl;      /* route53: of what is there */
+                          each; azure: the longest zone so far, then the ETag of what is there */
+    struct str keep;   /* records of others, a line each: azure and powerdns as JSON; route53 */
+    struct str extra;  /* azure: what else belongs to them, as JSON */
+    struct str next;   /* azure: where the list goes on */
+    uint64_t ttl;      /* azure, route53: of what is there */
     struct str change; /* the id of what was changed, while it is not everywhere; */
     bool waited;       /* and whether to ask for it again */
     unsigned races;    /* how often somebody else was faster */
+    bool renewed;      /* azure: a token was refused, and another one was got */
     uint64_t seen;     /* alibaba, tencent: records on the pages of the list before */
     unsigned looks;    /* tencent: how often it was looked for in vain */
     unsigned busy;     /* how often the server could not, just then */
@@ -108,7 +114,8 @@ struct provider_call {
 };
 
 /* For messages. */
-#define PROVIDER_KINDS "acme-dns, alibaba, cloudflare, httpreq, powerdns, route53 and tencent"
+#define PROVIDER_KINDS                                                                             \
+    "acme-dns, alibaba, azure, cloudflare, httpreq, powerdns, route53 and tencent"
 
 /* NULL when there is none. */
 const struct provider_kind *provider_kind_find(struct str name);
@@ -123,7 +130,7 @@ void provider_free(struct provider *p);
 DEFINE_FREEP(provider_free, struct provider)
 
 /* What is needed of the proof is copied; `p` outlives it. RC_NOMEM, RC_TOOBIG. */
-enum rc provider_call_init(struct provider_call *call, const struct provider *p,
+enum rc provider_call_init(struct provider_call *call, struct provider *p,
                            const struct client_proof *proof, bool remove);
 void provider_call_done(struct provider_call *call);
 /* The next request. RC_INVAL, RC_NOTFOUND: settings do not serve for this name. */

@@ -4,8 +4,8 @@
 
 #include "provider/provider.h"
 
-extern const struct provider_kind provider_acme_dns, provider_alibaba, provider_cloudflare,
-    provider_httpreq, provider_powerdns, provider_route53, provider_tencent;
+extern const struct provider_kind provider_acme_dns, provider_alibaba, provider_azure,
+    provider_cloudflare, provider_httpreq, provider_powerdns, provider_route53, provider_tencent;
 
 /* Its value in a setting of the kind's own, counted from 0. */
 static inline struct str provider_own(const struct provider *p, size_t i)
@@ -13,6 +13,8 @@ static inline struct str provider_own(const struct provider *p, size_t i)
     return p->values[PROVIDER_OWN + i];
 }
 
+/* The URL `base` without a final slash, and `path`. */
+void provider_put_base(struct str base, const char *path, struct buf *out);
 /* The URL of the API, without a final slash, and `path`. */
 void provider_put_url(const struct provider_call *call, struct provider_ask *out, const char *path);
 /* RC_INVAL: the value has characters that a header cannot have. */
@@ -31,6 +33,9 @@ struct str provider_below(struct str name, struct str zone);
 /* The server cannot just now (a limit of requests, a fault of its own): the list is read again
  * after a pause, longer each time. False: that was often enough. */
 bool provider_later(struct provider_call *call);
+/* Somebody else changed the records since they were listed: they are listed again. False: that was
+ * often enough. */
+bool provider_raced(struct provider_call *call);
 /* Nothing that would end a part of a URL. */
 bool provider_safe(struct str id);
 /* "refused, with status N, and what it says". */
@@ -39,5 +44,9 @@ enum rc provider_refused(const struct provider_call *call, int status, struct st
 /* The same of an answer that has a code, which may be empty, and a message. */
 enum rc provider_refused_code(struct provider_call *call, int status, struct str code,
                               struct str message, struct err *err);
+/* The same of an answer of the server `at`, which need not be the one of `url`. */
+enum rc provider_refused_at(struct provider_call *call, struct str at, int status, struct str code,
+                            struct str message, struct err *err);
 /* "this is no answer". */
 enum rc provider_strange(const struct provider_call *call, struct err *err);
+enum rc provider_strange_at(const struct provider_call *call, struct str at, struct err *err);

@@ -20,9 +20,7 @@ enum {
     REGION,
     ZONE,
     TTL,
-    TTL_MAX = 86400,
     VALUE_MAX = 4096,
-    RACES_MAX = 5
 };
 
 #define API "/2013-04-01"
@@ -211,22 +209,19 @@ static enum rc take_change(struct provider_call *call, struct str body, struct e
 }
 
 /* Somebody else changed the set since it was read. */
-static bool raced(const struct provider_call *call, struct str body)
+static bool raced(struct provider_call *call, struct str body)
 {
     return call->listed && !call->change.n &&
            str_eq(provider_xml_first(body, "Code"), STR("InvalidChangeBatch")) &&
-           call->races < RACES_MAX;
+           provider_raced(call);
 }
 
 static enum rc take(struct provider_call *call, int status, struct str body, struct err *err)
 {
     struct str said = provider_xml_first(body, "Message");
 
-    if (status == 400 && raced(call, body)) {
-        call->listed = false;
-        call->races++;
+    if (status == 400 && raced(call, body))
         return RC_OK;
-    }
     if (status < 200 || status >= 300)
         return provider_refused(call, status, said.n ? said : body, err);
     if (call->listed)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`autarky obtain` by dns-01 through the HTTP APIs of others: PowerDNS itself, and recorders of acme-dns, of httpreq, of
-Cloudflare, of Route 53, of Alibaba Cloud and of Tencent Cloud that check every word and write into BIND. Delegation by alias, a wildcard beside its name, values of others, and
-refusals."""
+Cloudflare, of Route 53, of Azure DNS, of Alibaba Cloud and of Tencent Cloud that check every word and write into BIND. Delegation by alias, a wildcard beside its name,
+values of others, and refusals."""
 
 import base64
 import datetime
@@ -19,6 +19,7 @@ import urllib.parse
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+import azure_dns  # noqa: E402
 from dns_server import DnsServer, free_port  # noqa: E402
 from lab import AUTARKY, DOMAIN, Lab, expect, run, verify_chain  # noqa: E402
 from powerdns_server import PowerDnsServer  # noqa: E402
@@ -38,21 +39,32 @@ class Recorder(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def reply(self, status, body):
+    def reply(self, status, body, headers=None):
         data = json.dumps(body).encode()
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
+    def azure(self, body=""):
+        status, headers, answer = self.server.azure.answer(self.command, self.path, self.headers, body, f"http://{self.headers['Host']}")
+        return self.reply(status, answer, headers)
+
+    def do_PUT(self):
+        self.azure(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
     def do_GET(self):
+        if self.path.startswith("/arm/"):
+            return self.azure()
         if self.path.startswith("/2013-04-01/"):
             return self.route53("")
         return self.cloudflare(None)
 
     def do_DELETE(self):
-        self.cloudflare(None)
+        return self.azure() if self.path.startswith("/arm/") else self.cloudflare(None)
 
     def cloudflare(self, body):
         """Zones by their exact name, records one by one; the errors are those of the documentation."""
@@ -266,6 +278,8 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         if not self.headers["Content-Length"]:
             return self.reply(411, {"Code": "MissingContentLength", "Message": "You must provide the Content-Length HTTP header"})
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path.startswith("/login/"):
+            return self.azure(text)
         if self.headers["X-Acs-Action"]:
             return self.alibaba(text)
         if self.headers["X-Tc-Action"]:
@@ -297,8 +311,12 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         return self.reply(200, {})
 
     def write(self, lines):
-        text = "\n".join([f"server 127.0.0.1 {self.server.dns_port}", f"zone {DOMAIN}", *lines, "send\n"])
-        subprocess.run(["nsupdate", "-y", f"hmac-sha256:k:{SECRET}"], input=text, text=True, check=True)
+        update(self.server.dns_port, lines)
+
+
+def update(port, lines):
+    text = "\n".join([f"server 127.0.0.1 {port}", f"zone {DOMAIN}", *lines, "send\n"])
+    subprocess.run(["nsupdate", "-y", f"hmac-sha256:k:{SECRET}"], input=text, text=True, check=True)
 
 
 def config(directory, name, text):
@@ -351,7 +369,7 @@ def httpreq(lab, api, server):
     down = config(lab.directory, "down", f"url: http://127.0.0.1:{free_port()}\n")
     expect(obtain(lab, "httpreq", down, f"www.{DOMAIN}", ok=(2,)), "refused", "nobody there")
     expect(run(AUTARKY, "obtain", "--server", lab.directory_url, "--out", lab.directory / "x", "--name", f"a.{DOMAIN}", "--dns", "none",
-               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, alibaba, cloudflare, httpreq, powerdns, route53 and tencent", "an unknown way")
+               "--dns-config", down, ok=(64,)), "it can be rfc2136, acme-dns, alibaba, azure, cloudflare, httpreq, powerdns, route53 and tencent", "an unknown way")
 
 
 def cloudflare(lab, api, server):
@@ -381,6 +399,39 @@ def route53(lab, api, server):
         sys.exit(f"Route 53 was asked {api.seen}, and has {api.sets}")
     wrong = config(lab.directory, "aws-secret", text.replace("aws-secret", "other"))
     expect(obtain(lab, "route53", wrong, f"aws.{DOMAIN}", ok=(2,)), "status 403, The signature is wrong", "another secret")
+
+
+def azure(lab, api, server):
+    """Zones on three pages, values and metadata of others at the name, somebody who is faster, a token that is withdrawn."""
+    name = f"_acme-challenge.az.{DOMAIN}"
+    dns = api.azure = azure_dns.AzureDns(["example", DOMAIN, "other.example"], lambda where, held: update(server.port, [
+        f"update delete {where} TXT", *(f"update add {where} 1 TXT " + " ".join(f'"{s}"' for s in v) for v in held)]))
+    theirs = {"TTL": 300, "metadata": {"owner": "ward 7"}, "TXTRecords": [{"value": ["theirs"]}, {"value": ["two ", "strings"]}]}
+    dns.rival = lambda: dns.change(name, {"properties": theirs})
+    dns.faults = [("DELETE", dns.error(500, "InternalServerError", "x")), ("PUT", dns.error(401, "ExpiredAuthenticationToken", "It has expired."))]
+    text = f"url: http://127.0.0.1:{api.server_port}/arm/\nlogin: http://127.0.0.1:{api.server_port}/login\ntenant: {azure_dns.TENANT}\n" \
+           f"client_id: {azure_dns.CLIENT}\nclient_secret: {azure_dns.SECRET}\nsubscription: {azure_dns.SUBSCRIPTION}\nresource_group: {azure_dns.GROUP}\n"
+    said = [obtain(lab, "azure", config(lab.directory, "azure", text), f"az.{DOMAIN}", f"*.az.{DOMAIN}")]
+    left = dns.sets[name]["properties"]
+    # Each of two is added and removed, after one log-in and one more for the token that was refused; the set of others is as it was.
+    if {k: left[k] for k in theirs} != theirs or dns.rival or len(dns.tokens) != 2 or values(server.port, name) != sorted('"theirs" "two " "strings"'.split()) or \
+            len([s for s in dns.seen if s.startswith("PUT")]) != 6 or len([s for s in dns.seen if s.endswith("/dnsZones")]) != 12:
+        sys.exit(f"Azure was asked {dns.seen}, and has {dns.sets}")
+    dns.seen.clear()
+    named = config(lab.directory, "azure-zone", f"{text}zone: {DOMAIN}.\nttl: 5\n")
+    said.append(obtain(lab, "azure", named, f"solo.{DOMAIN}"))
+    # Nothing else is at the name: the set is made, and goes. Its deletion failed once, and was made again.
+    if list(dns.sets) != [name] or dns.faults or [s.split()[0] for s in dns.seen] != ["POST", "GET", "PUT", "GET", "DELETE", "GET", "DELETE"]:
+        sys.exit(f"Azure was asked {dns.seen}, and has {dns.sets}, {dns.faults}")
+    said.append(obtain(lab, "azure", config(lab.directory, "azure-secret", text.replace(azure_dns.SECRET, "other")), f"az.{DOMAIN}", ok=(2,)))
+    expect(said[-1], f"{api.server_port}/login refuses the record {name}: status 401, invalid_client: AADSTS7000215: Invalid client secret", "another secret")
+    away = config(lab.directory, "azure-group", text.replace("resource_group: ", "resource_group: no-"))
+    expect(obtain(lab, "azure", away, f"az.{DOMAIN}", ok=(2,)), "status 404, ResourceGroupNotFound: The resource group could not", "another group")
+    dns.zones = ["other.example"]
+    expect(obtain(lab, "azure", config(lab.directory, "azure-none", text), f"az.{DOMAIN}", ok=(2,)), "shows no public zone that holds", "no zone")
+    expect(obtain(lab, "azure", named, f"az.{DOMAIN}", ok=(2,)), "status 404, ParentResourceNotFound", "a zone that is not there")
+    if any(word in told for word in (azure_dns.SECRET, "client_secret=", "eyJ0") for told in said):
+        sys.exit(f"azure: a secret was told: {said}")
 
 
 def numbered(lab, api, server, kind, name, settings, secret, faults, refusal):
@@ -443,6 +494,7 @@ def main():
         httpreq(lab, api, server)
         cloudflare(lab, api, server)
         route53(lab, api, server)
+        azure(lab, api, server)
         numbered(lab, api, server, "alibaba", "ali", "access_key_id: LTAIHERE\naccess_key_secret: ", "ali-secret",
                  [(400, "Throttling.User", "Request was denied due to user flow control"), (503, "ServiceUnavailable", "Try later")],
                  "status 400, SignatureDoesNotMatch: Specified signature is not matched")

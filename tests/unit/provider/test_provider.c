@@ -5,6 +5,8 @@
 
 /* ---- settings */
 
+#define AZURE "tenant: a\nclient_id: b\nclient_secret: c\nsubscription: d\nresource_group: e\n"
+
 static void settings(void)
 {
     static const struct {
@@ -20,6 +22,10 @@ static void settings(void)
         {"powerdns", "url: https://a\nkey: k\nttl: x\n", "provider.ttl"},
         {"cloudflare", "token: t\nttl: 0\n", "provider.ttl"},
         {"route53", "access_key_id: a\nsecret_access_key: s\nttl: 86401\n", "provider.ttl"},
+        {"azure", "tenant: a\nclient_id: b\nclient_secret: c\nsubscription: d\n",
+         "provider.setting-missing"},
+        {"azure", AZURE "login: http://a/?b\n", "provider.url"},
+        {"azure", AZURE "login: a\n", "provider.url"},
     };
     CLEANUP(provider_freep) struct provider *p = NULL;
 
