@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: provider_parse, provider_take, provider_ask. The first byte chooses the kind and whether
- * a record is removed, the second one step and status; the rest is settings, answer and accounts.
+ * a record is removed, the second token, zone, list and status; the rest is settings, answer and
+ * accounts.
  */
 #include "fuzz_provider.h"
 
@@ -27,7 +28,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         provider_call_init(&call, p, &proof, data[0] & 64) != RC_OK)
         __builtin_trap();
     buf_puts(&p->accounts, rest);
-    call.step = data[1] % 4;      /* of those that count */
     p->token_end = data[1] & 128; /* of those that log in */
     buf_puts(&p->token, data[1] & 128 ? STR("t") : STR(""));
     call.zone = data[1] & 32 ? STR("z") : STR("");

@@ -7,6 +7,7 @@
 #include "agent/solver.h"
 #include "agent/trust.h"
 #include "base/list.h"
+#include "client/documents.h"
 #include "client/http.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -80,6 +81,13 @@ static void on_again(void *arg)
         finish(d, RC_OK, NULL);
 }
 
+static int64_t pause_of(const struct by_provider *d, struct str retry_after)
+{
+    when_t now = clock_now(ev_clock(d->w->ev)), at = client_retry_after(retry_after, now);
+
+    return at > now ? at - now : 0;
+}
+
 static void on_answer(void *arg, const struct client_answer *answer)
 {
     struct by_provider *d = arg;
@@ -91,6 +99,7 @@ static void on_answer(void *arg, const struct client_answer *answer)
         finish(d, rc, answer->err);
         return;
     }
+    d->at->call.retry_after = pause_of(d, answer->retry_after);
     rc = provider_take(&d->at->call, answer->status, answer->body, &err);
     if (rc != RC_OK)
         finish(d, rc, &err);

@@ -85,7 +85,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
                                     provider_own(p, SUBDOMAIN)};
     size_t given = (account.username.n > 0) + (account.password.n > 0) + (account.subdomain.n > 0);
 
-    if (call->remove || call->step > 0)
+    if (call->remove)
         return RC_OK;
     if (provider_own(p, ACCOUNTS).n ? given > 0 : given < 3)
         return ERR(err, RC_PARSE, msg_accounts, str_of(p->file));
@@ -100,6 +100,9 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
     if (rc == RC_NOMEM)
         return rc;
+    /* The same value twice would displace the other one of the two that it keeps. */
+    if (provider_declined(status) && provider_later(call))
+        return RC_OK;
     if (status != 200) {
         if (rc == RC_OK)
             said = json_shown(json_root(doc), "error");
@@ -107,6 +110,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
     }
     if (rc != RC_OK || !str_eq(json_shown(json_root(doc), "txt"), call->value))
         return provider_strange(call, err);
+    call->done = true;
     return RC_OK;
 }
 

@@ -131,7 +131,7 @@ static enum rc take_records(struct provider_call *call, const struct json *answe
 /* Too many requests, or another change of the same domain is not through. */
 static bool is_passing(int status, struct str code)
 {
-    return status == 429 || status >= 500 || str_starts(code, STR("Throttling")) ||
+    return provider_busy(status) || str_starts(code, STR("Throttling")) ||
            str_eq(code, STR("LastOperationNotFinished"));
 }
 

@@ -372,7 +372,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
     if (rc == RC_NOMEM)
         return rc;
-    if ((status == 429 || status >= 500) && provider_later(call))
+    if (provider_busy(status) && provider_later(call))
         return RC_OK;
     if (call->p->token.n == 0)
         return good ? take_token(call, answer, err) : refused(call, status, answer, body, err);

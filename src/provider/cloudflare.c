@@ -10,9 +10,22 @@
 MSG(msg_no_zone, "provider.cloudflare-no-zone",
     "the token in {0} reaches no zone at {1} that holds {2}; it needs the permissions Zone:Read "
     "and DNS:Edit for it");
-enum { TOKEN, ZONE, TTL, TOKEN_MAX = 1024, RECORDS_MAX = 100 };
+enum {
+    TOKEN,
+    ZONE,
+    TTL,
+    TOKEN_MAX = 1024,
+    IDENTICAL = 81058 /* "An identical record exists" */,
+    ZONES_MAX = 50,
+    RECORDS_MAX = 100
+};
 
 /* ---- what is asked */
+
+static void put_page(const struct provider_call *call, unsigned size, struct buf *out)
+{
+    buf_printf(out, "&per_page=%u&page=%llu", size, (unsigned long long)call->seen / size + 1);
+}
 
 static void put_records(const struct provider_call *call, struct provider_ask *out)
 {
@@ -60,11 +73,13 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     if (call->zone.n == 0) {
         provider_put_url(call, out, "/zones?name=");
         text_percent(&out->url, call->at);
+        put_page(call, ZONES_MAX, &out->url);
         return RC_OK;
     }
     put_records(call, out);
     if (!call->listed) {
-        buf_printf(&out->url, "?type=TXT&name=%.*s&per_page=%d", STR_ARG(call->name), RECORDS_MAX);
+        buf_printf(&out->url, "?type=TXT&name=%.*s", STR_ARG(call->name));
+        put_page(call, RECORDS_MAX, &out->url);
         return RC_OK;
     }
     out->method = call->remove ? "DELETE" : "POST";
@@ -76,15 +91,29 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
 
 /* ---- what is answered */
 
-static enum rc take_zone(struct provider_call *call, const struct json *list, struct err *err)
+/* {"result":[...],"result_info":{"page":1,"total_count":120}}: there is more behind the page with
+ * `n` elements. */
+static bool goes_on(struct provider_call *call, const struct json *answer, size_t n)
 {
+    call->seen += n;
+    return n > 0 && call->seen < json_shown_u64(json_get(answer, "result_info"), "total_count");
+}
+
+static enum rc take_zone(struct provider_call *call, const struct json *answer, struct err *err)
+{
+    const struct json *list = json_get(answer, "result");
     struct json_iter it = json_iter(list);
     const struct json *v;
     bool fixed = provider_own(call->p, ZONE).n > 0;
 
     while (json_next(&it, NULL, &v))
-        if (str_ieq(json_shown(v, "name"), call->at) && provider_safe(json_shown(v, "id")))
+        if (str_ieq(json_shown(v, "name"), call->at) && provider_safe(json_shown(v, "id"))) {
+            call->seen = 0;
             return arena_str(&call->arena, json_shown(v, "id"), &call->zone);
+        }
+    if (goes_on(call, answer, json_len(list)))
+        return RC_OK;
+    call->seen = 0;
     if (!fixed && provider_shorten(&call->at))
         return RC_OK;
     return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
@@ -92,8 +121,9 @@ static enum rc take_zone(struct provider_call *call, const struct json *list, st
 }
 
 /* What is wanted may be there already, or gone. */
-static enum rc take_records(struct provider_call *call, const struct json *list)
+static enum rc take_records(struct provider_call *call, const struct json *answer)
 {
+    const struct json *list = json_get(answer, "result");
     struct json_iter it = json_iter(list);
     struct str id = STR("");
     const struct json *v;
@@ -102,20 +132,32 @@ static enum rc take_records(struct provider_call *call, const struct json *list)
         if (str_eq(provider_unquote(json_shown(v, "content")), call->value) &&
             str_ieq(json_shown(v, "name"), call->name) && provider_safe(json_shown(v, "id")))
             id = json_shown(v, "id");
+    if (id.n == 0 && goes_on(call, answer, json_len(list)))
+        return RC_OK;
     call->listed = true;
     call->done = (id.n > 0) != call->remove;
     return arena_str(&call->arena, id, &call->record);
 }
 
 /* {"success":false,"errors":[{"code":..., "message":"..."}], ...} */
-static enum rc refused(const struct provider_call *call, int status, const struct json *answer,
+static enum rc refused(struct provider_call *call, int status, const struct json *answer,
                        struct str body, struct err *err)
 {
     struct json_iter it = json_iter(json_get(answer, "errors"));
-    const struct json *first;
+    const struct json *first = NULL;
 
+    if (provider_busy(status) && provider_later(call))
+        return RC_OK;
+    if (call->listed && call->remove && status == 404) {
+        call->done = true; /* gone since then */
+        return RC_OK;
+    }
     if (json_next(&it, NULL, &first) && json_shown(first, "message").n)
         body = json_shown(first, "message");
+    if (call->listed && !call->remove && json_shown_u64(first, "code") == IDENTICAL) {
+        call->done = true; /* made since then, perhaps by ourselves */
+        return RC_OK;
+    }
     return provider_refused(call, status, body, err);
 }
 
@@ -141,7 +183,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
     }
     if (json_type(result) != JSON_ARRAY)
         return provider_strange(call, err);
-    return call->zone.n ? take_records(call, result) : take_zone(call, result, err);
+    return call->zone.n ? take_records(call, json_root(doc)) : take_zone(call, json_root(doc), err);
 }
 
 const struct provider_kind provider_cloudflare = {

@@ -52,8 +52,6 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     struct str mode = provider_own(call->p, MODE);
     bool raw = str_ieq(mode, STR("raw"));
 
-    if (call->step > 0)
-        return RC_OK;
     if (!raw && !str_ieq(mode, STR("default")))
         return ERR(err, RC_PARSE, msg_mode, str_of(call->p->file), mode);
     TRY(put_basic(call, out, err));
@@ -64,7 +62,10 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
 
 static enum rc take(struct provider_call *call, int status, struct str body, struct err *err)
 {
-    return status >= 200 && status < 300 ? RC_OK : provider_refused(call, status, body, err);
+    if (provider_declined(status) && provider_later(call)) /* who knows what twice would do */
+        return RC_OK;
+    call->done = status >= 200 && status < 300;
+    return call->done ? RC_OK : provider_refused(call, status, body, err);
 }
 
 const struct provider_kind provider_httpreq = {

@@ -13,7 +13,6 @@ MSG(msg_no_zone, "provider.powerdns-no-zone",
     "one?");
 
 enum { KEY, SERVER, ZONE, TTL };
-enum { STEP_ZONES, STEP_RECORDS, STEP_WRITE, STEP_END };
 
 /* ---- what is asked */
 
@@ -79,25 +78,22 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
 {
     struct str zone = provider_own(call->p, ZONE);
 
-    if (call->step == STEP_END)
-        return RC_OK;
-    if (call->step == STEP_ZONES && zone.n) {
+    if (call->zone.n == 0 && zone.n) {
         call->zone = arena_printf(&call->arena, "%.*s%s", STR_ARG(zone),
                                   str_ends(zone, STR(".")) ? "" : ".");
         if (!call->zone.p)
             return RC_NOMEM;
-        call->step = STEP_RECORDS;
     }
     TRY(provider_put_header(call, out, "X-API-Key", provider_own(call->p, KEY), err));
-    if (call->step == STEP_ZONES)
+    if (call->zone.n == 0)
         put_zones(call, out);
     else
         put_zone(call, out);
-    out->method = call->step == STEP_WRITE ? "PATCH" : "GET";
+    out->method = call->listed ? "PATCH" : "GET";
     /* What a server before 4.8 does not know, it does not look at. */
-    if (call->step == STEP_RECORDS)
+    if (call->zone.n && !call->listed)
         buf_printf(&out->url, "?rrset_name=%.*s.&rrset_type=TXT", STR_ARG(call->name));
-    return call->step == STEP_WRITE ? put_change(call, &out->body) : RC_OK;
+    return call->listed ? put_change(call, &out->body) : RC_OK;
 }
 
 /* ---- what is answered */
@@ -180,6 +176,7 @@ static enum rc take_records(struct provider_call *call, const struct json *zone,
         return provider_strange(call, err);
     while (json_next(&it, NULL, &v))
         TRY(keep_set(call, v, &keep));
+    call->listed = true;
     call->done = call->done != call->remove;
     return arena_str(&call->arena, buf_str(&keep), &call->keep);
 }
@@ -192,17 +189,20 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
     if (rc == RC_NOMEM)
         return rc;
+    if (provider_busy(status) && provider_later(call))
+        return RC_OK;
     if (status < 200 || status >= 300) {
         if (rc == RC_OK)
             said = json_shown(json_root(doc), "error");
         return provider_refused(call, status, said.n ? said : body, err);
     }
-    if (call->step == STEP_WRITE)
+    call->done = call->listed;
+    if (call->done)
         return RC_OK;
     if (rc != RC_OK)
         return provider_strange(call, err);
-    return call->step == STEP_ZONES ? take_zones(call, json_root(doc), err)
-                                    : take_records(call, json_root(doc), err);
+    return call->zone.n == 0 ? take_zones(call, json_root(doc), err)
+                             : take_records(call, json_root(doc), err);
 }
 
 const struct provider_kind provider_powerdns = {

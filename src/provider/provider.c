@@ -32,8 +32,10 @@ enum {
     ID_MAX = 300,
     TTL_MAX = 86400,
     RACES_MAX = 5,
-    BUSY_MAX = 5 /* pauses; half a minute altogether */
+    BUSY_MAX = 5 /* pauses; half a minute altogether, where there is no Retry-After */
 };
+
+#define RETRY_AFTER_MAX WHEN_MINUTE
 
 static const struct provider_kind *const kinds[] = {
     &provider_acme_dns, &provider_alibaba,  &provider_azure,   &provider_cloudflare,
@@ -299,9 +301,11 @@ struct str provider_below(struct str name, struct str zone)
 
 bool provider_later(struct provider_call *call)
 {
-    if (call->busy >= BUSY_MAX)
+    if (call->busy >= BUSY_MAX || call->retry_after > RETRY_AFTER_MAX)
         return false;
     call->pause = WHEN_SECOND << call->busy++;
+    if (call->pause < call->retry_after)
+        call->pause = call->retry_after;
     call->listed = false; /* what was asked may have happened all the same */
     call->seen = 0;
     return true;

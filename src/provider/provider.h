@@ -85,7 +85,9 @@ struct provider {
 struct provider_call {
     struct provider *p;
     bool remove;
-    when_t now; /* the caller's clock, set before each provider_ask */
+    when_t now;          /* the caller's clock, set before each provider_ask */
+    int64_t retry_after; /* microseconds that Retry-After of an answer asks for, or 0; set before
+                            each provider_take */
     unsigned step;
     struct arena arena; /* of all texts here */
     struct str identifier, token, key_authorization;
@@ -107,7 +109,7 @@ struct provider_call {
     bool waited;       /* and whether to ask for it again */
     unsigned races;    /* how often somebody else was faster */
     bool renewed;      /* azure: a token was refused, and another one was got */
-    uint64_t seen;     /* alibaba, tencent: records on the pages of the list before */
+    uint64_t seen;     /* alibaba, cloudflare, tencent: what was on pages of the list before */
     unsigned looks;    /* tencent: how often it was looked for in vain */
     unsigned busy;     /* how often the server could not, just then */
     int64_t pause;     /* microseconds, not 0: before the next question */

@@ -30,8 +30,19 @@ struct str provider_undot(struct str name);
 /* The labels of `name` below `zone`, neither with a final dot: "@" for the zone itself, as most
  * APIs say it, and nothing for a name that is not within. */
 struct str provider_below(struct str name, struct str zone);
-/* The server cannot just now (a limit of requests, a fault of its own): the list is read again
- * after a pause, longer each time. False: that was often enough. */
+/* The server cannot just now: a limit of requests, a fault of its own. What was asked may have
+ * happened all the same. */
+static inline bool provider_busy(int status)
+{
+    return status == 429 || status >= 500;
+}
+/* The same, and it says that it did not begin: what must not happen twice is asked again. */
+static inline bool provider_declined(int status)
+{
+    return status == 429 || status == 503;
+}
+/* The list is read again after a pause, longer each time, and not before Retry-After says. False:
+ * that was often enough, or the server wants more patience than there is. */
 bool provider_later(struct provider_call *call);
 /* Somebody else changed the records since they were listed: they are listed again. False: that was
  * often enough. */

@@ -188,7 +188,9 @@ static enum rc take_set(struct provider_call *call, struct str body, struct err 
         TRY(rc);
     }
     call->listed = true;
-    call->done = call->done != call->remove;
+    /* If an attempt of ours may have been it, the same is written again: nobody else says when it
+     * is everywhere. */
+    call->done = call->done != call->remove && (call->remove || call->busy == 0);
     TRY(arena_str(&call->arena, buf_str(&all), &call->record));
     return arena_str(&call->arena, buf_str(&keep), &call->keep);
 }
@@ -216,11 +218,27 @@ static bool raced(struct provider_call *call, struct str body)
            provider_raced(call);
 }
 
+/* Also in the middle of waiting. */
+static bool later(struct provider_call *call, int status, struct str body)
+{
+    struct str code = provider_xml_first(body, "Code");
+
+    if (!provider_busy(status) && !str_eq(code, STR("Throttling")) &&
+        !str_eq(code, STR("PriorRequestNotComplete")))
+        return false;
+    if (!provider_later(call))
+        return false;
+    call->listed = call->change.n > 0;
+    return true;
+}
+
 static enum rc take(struct provider_call *call, int status, struct str body, struct err *err)
 {
     struct str said = provider_xml_first(body, "Message");
 
     if (status == 400 && raced(call, body))
+        return RC_OK;
+    if ((status < 200 || status >= 300) && later(call, status, body))
         return RC_OK;
     if (status < 200 || status >= 300)
         return provider_refused(call, status, said.n ? said : body, err);

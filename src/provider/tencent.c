@@ -185,7 +185,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
     if (rc == RC_NOMEM)
         return rc;
-    if ((status == 429 || status >= 500) && provider_later(call))
+    if (provider_busy(status) && provider_later(call))
         return RC_OK;
     answer = rc == RC_OK ? json_get(json_root(doc), "Response") : NULL;
     error = json_get(answer, "Error");

@@ -109,3 +109,23 @@ struct talk {
     CHECK(err.msg != NULL);
     CHECK_STR(str_of(err.msg->code), code);
 }
+
+/* `status` and `body` mean "not now": five times there is a pause, twice as long each time or as
+ * long as the server wants it, and then it is an error that says so; at once when that is more than
+ * a minute. */
+[[maybe_unused]] static void is_patient(struct talk *t, int status, const char *body,
+                                        const char *says)
+{
+    t->call.retry_after = WHEN_MINUTE + 1;
+    refuses(t, status, body, RC_DENIED, says);
+    t->call.retry_after = 3 * WHEN_SECOND;
+    for (int i = 0; i < 5; i++) {
+        t->call.listed = true;
+        answer(t, status, body);
+        expect_end(t);
+        CHECK_INT(t->ask.after, i < 2 ? 3 * WHEN_SECOND : WHEN_SECOND << i);
+        CHECK(!t->call.listed); /* and what was asked may have happened */
+    }
+    refuses(t, status, body, RC_DENIED, says);
+    t->call.retry_after = 0;
+}

@@ -10,7 +10,11 @@
 #define TOKEN_HEADER "Authorization: Bearer t-1\r\n"
 #define CF "https://api.cloudflare.com/client/v4/zones"
 #define CF_RECORDS CF "/0a1b/dns_records"
-#define CF_LIST CF_RECORDS "?type=TXT&name=_acme-challenge.wiki.hospital.example&per_page=100"
+#define CF_LIST CF_RECORDS "?type=TXT&name=_acme-challenge.wiki.hospital.example"
+#define CF_RECORDS_PAGE(n) CF_LIST "&per_page=100&page=" n
+#define CF_ZONES(name, n) CF "?name=" name "&per_page=50&page=" n
+#define CF_PAGE(result, total)                                                                     \
+    "{\"success\":true,\"result\":" result ",\"result_info\":{\"total_count\":" total "}}"
 #define CF_ANSWER(result) "{\"success\":true,\"errors\":[],\"messages\":[],\"result\":" result "}"
 #define CF_RECORD(id, value)                                                                       \
     "{\"id\":\"" id "\",\"type\":\"TXT\",\"name\":\"_acme-challenge.wiki.Hospital.example\","      \
@@ -19,14 +23,14 @@
 static void find_cloudflare(struct talk *t, bool remove)
 {
     CHECK_OK(begin(t, "cloudflare", "token: t-1\n", remove));
-    expect(t, "GET", CF "?name=wiki.hospital.example", TOKEN_HEADER, "");
+    expect(t, "GET", CF_ZONES("wiki.hospital.example", "1"), TOKEN_HEADER, "");
     answer(t, 200, CF_ANSWER("[]"));
-    expect(t, "GET", CF "?name=hospital.example", TOKEN_HEADER, "");
+    expect(t, "GET", CF_ZONES("hospital.example", "1"), TOKEN_HEADER, "");
     answer(t, 200,
            CF_ANSWER("[{\"id\":\"..\",\"name\":\"hospital.example\"},"
                      "{\"id\":\"ffff\",\"name\":\"other.example\"},"
                      "{\"id\":\"0a1b\",\"name\":\"Hospital.example\"}]"));
-    expect(t, "GET", CF_LIST, TOKEN_HEADER, "");
+    expect(t, "GET", CF_RECORDS_PAGE("1"), TOKEN_HEADER, "");
 }
 
 static void cloudflare_adds(void)
@@ -36,6 +40,9 @@ static void cloudflare_adds(void)
     find_cloudflare(&t, false);
     CHECK(t.value.n > 0);
     answer(&t, 200, CF_ANSWER("[" CF_RECORD("1", "\\\"theirs\\\"") "]"));
+    answer(&t, 500, ""); /* nothing was asked yet */
+    expect_end(&t);
+    answer(&t, 200, CF_ANSWER("[]"));
     expect(&t, "POST", CF_RECORDS, TOKEN_HEADER,
            "{\"type\":\"TXT\",\"name\":\"_acme-challenge.wiki.hospital.example\",\"content\":"
            "\"\\\"#\\\"\",\"ttl\":60}");
@@ -70,12 +77,48 @@ static void cloudflare_removes(void)
     expect_end(&t);
 }
 
+/* Ours may be on another page; and what was asked may have happened although it was not said. */
+static void cloudflare_lasts(void)
+{
+    CLEANUP(end) struct talk t = TALK_INIT;
+
+    CHECK_OK(begin(&t, "cloudflare", "token: t-1\nzone: hospital.example\n", true));
+    for (int i = 0; i < 50; i++)
+        answer(&t, 200, CF_PAGE("[{\"id\":\"f\",\"name\":\"other.example\"}]", "51"));
+    expect(&t, "GET", CF_ZONES("hospital.example", "2"), TOKEN_HEADER, "");
+    answer(&t, 200, CF_PAGE("[{\"id\":\"0a1b\",\"name\":\"hospital.example\"}]", "51"));
+    expect(&t, "GET", CF_RECORDS_PAGE("1"), TOKEN_HEADER, "");
+    for (int i = 0; i < 50; i++)
+        answer(&t, 200, CF_PAGE("[" CF_RECORD("1", "a") "," CF_RECORD("2", "b") "]", "101"));
+    expect(&t, "GET", CF_RECORDS_PAGE("2"), TOKEN_HEADER, "");
+    answer(&t, 429, "");
+    expect_end(&t);
+    CHECK_INT(t.ask.after, WHEN_SECOND);
+    expect(&t, "GET", CF_RECORDS_PAGE("1"), TOKEN_HEADER, "");
+    answer_with(&t, CF_PAGE("[" CF_RECORD("3", "#") "]", "101"));
+    expect(&t, "DELETE", CF_RECORDS "/3", TOKEN_HEADER, "");
+    answer(&t, 404, "{\"success\":false,\"errors\":[{\"code\":81044,\"message\":\"m\"}]}");
+    expect_end(&t);
+    end(&t);
+    find_cloudflare(&t, false);
+    CHECK(t.value.n > 0);
+    answer(&t, 200, CF_PAGE("[]", "9"));
+    refuses(&t, 400, "{\"success\":false,\"errors\":[{\"code\":81057,\"message\":\"m\"}]}",
+            RC_DENIED, "status 400, m;");
+    answer(&t, 400, "{\"success\":false,\"errors\":[{\"code\":81058,\"message\":\"m\"}]}");
+    expect_end(&t);
+    end(&t);
+    find_cloudflare(&t, false);
+    CHECK(t.value.n > 0);
+    is_patient(&t, 502, "<html>", "status 502, <html>;");
+}
+
 static void cloudflare_strange(void)
 {
     CLEANUP(end) struct talk t = TALK_INIT;
 
     CHECK_OK(begin(&t, "cloudflare", "token: t-1\nzone: hospital.example\nurl: http://d\n", false));
-    expect(&t, "GET", "http://d/zones?name=hospital.example", TOKEN_HEADER, "");
+    expect(&t, "GET", "http://d/zones?name=hospital.example&per_page=50&page=1", TOKEN_HEADER, "");
     refuses(&t, 200, "{}", RC_PARSE, "does not answer");
     refuses(&t, 200, "<html>", RC_PARSE, "does not answer");
     refuses(&t, 200, CF_ANSWER("{}"), RC_PARSE, "does not answer");
@@ -83,9 +126,9 @@ static void cloudflare_strange(void)
     refuses(&t, 200, CF_ANSWER("[]"), RC_NOTFOUND, "reaches no zone");
     end(&t);
     CHECK_OK(begin(&t, "cloudflare", "token: t-1\n", false));
-    expect(&t, "GET", CF "?name=wiki.hospital.example", TOKEN_HEADER, "");
+    expect(&t, "GET", CF_ZONES("wiki.hospital.example", "1"), TOKEN_HEADER, "");
     answer(&t, 200, CF_ANSWER("[]"));
-    expect(&t, "GET", CF "?name=hospital.example", TOKEN_HEADER, "");
+    expect(&t, "GET", CF_ZONES("hospital.example", "1"), TOKEN_HEADER, "");
     refuses(&t, 200, CF_ANSWER("[]"), RC_NOTFOUND, "reaches no zone"); /* no name of one label */
     end(&t);
     CHECK_OK(begin(&t, "cloudflare", "token: \"t\x01\"\n", false));
@@ -267,6 +310,45 @@ static void route53_removes(void)
     expect_end(&t);
 }
 
+/* A change that may have been made is made again, for only an answer says what to wait for. */
+static void route53_busy(void)
+{
+    CLEANUP(end) struct talk t = TALK_INIT;
+
+    find_route53(&t, false);
+    CHECK(t.value.n > 0);
+    answer(&t, 200, R53_SET("next.example", ""));
+    answer(&t, 503, "<x/>");
+    expect_end(&t);
+    CHECK_INT(t.ask.after, WHEN_SECOND);
+    expect_signed(&t, "GET", R53 "/hostedzone/Z1/rrset?maxitems=1&name=" R53_NAME ".&type=TXT", "");
+    answer_with(&t, R53_SET(R53_NAME, R53_VALUE("\"theirs\"") R53_VALUE("\"#\"")));
+    expect_signed(
+        &t, "POST", R53 "/hostedzone/Z1/rrset/",
+        R53_CHANGES(
+            R53_CHANGE("DELETE", "300", R53_VALUE("&quot;theirs&quot;") R53_VALUE("&quot;#&quot;"))
+                R53_CHANGE("CREATE", "300",
+                           R53_VALUE("&quot;theirs&quot;") R53_VALUE("&quot;#&quot;"))));
+    answer(&t, 200, R53_INFO("PENDING"));
+    expect_end(&t);
+    expect_signed(&t, "GET", R53 "/change/C7", "");
+    answer(&t, 400, "<Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error>");
+    expect_end(&t);
+    CHECK_INT(t.ask.after, 2 * WHEN_SECOND);
+    expect_end(&t);
+    expect_signed(&t, "GET", R53 "/change/C7", "");
+    answer(&t, 200, R53_INFO("INSYNC"));
+    expect_end(&t);
+    CHECK_INT(t.ask.after, 0);
+    end(&t);
+    find_route53(&t, true);
+    CHECK(t.value.n > 0);
+    is_patient(&t, 400, "<Error><Code>PriorRequestNotComplete</Code><Message>m</Message></Error>",
+               "status 400, m;");
+    answer(&t, 200, R53_SET("next.example", "")); /* it is gone */
+    expect_end(&t);
+}
+
 static void route53_strange(void)
 {
     CLEANUP(end) struct talk t = TALK_INIT;
@@ -292,5 +374,6 @@ static void route53_strange(void)
 }
 
 CHECK_MAIN(CHECK_TEST(cloudflare_adds), CHECK_TEST(cloudflare_removes),
-           CHECK_TEST(cloudflare_strange), CHECK_TEST(xml), CHECK_TEST(sigv4),
-           CHECK_TEST(route53_adds), CHECK_TEST(route53_removes), CHECK_TEST(route53_strange))
+           CHECK_TEST(cloudflare_lasts), CHECK_TEST(cloudflare_strange), CHECK_TEST(xml),
+           CHECK_TEST(sigv4), CHECK_TEST(route53_adds), CHECK_TEST(route53_removes),
+           CHECK_TEST(route53_busy), CHECK_TEST(route53_strange))

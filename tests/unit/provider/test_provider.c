@@ -66,6 +66,10 @@ static void acme_dns(void)
     refuses(&t, 500, "<html>", RC_DENIED, "status 500;");
     refuses(&t, 200, "<html>", RC_PARSE, "does not answer");
     refuses(&t, 200, "{\"txt\":\"another\"}", RC_PARSE, "does not answer");
+    refuses(&t, 502, "", RC_DENIED, "status 502;"); /* it may have taken the value */
+    is_patient(&t, 503, "{\"error\":\"busy\"}", "status 503, busy;");
+    expect(&t, "POST", "https://dns.example:8443/x/update",
+           "X-Api-User: u\r\nX-Api-Key: secret\r\n", "{\"subdomain\":\"s-1\",\"txt\":\"#\"}");
     end(&t);
 
     CHECK_OK(begin(&t, "acme-dns", ACME_DNS, true));
@@ -138,6 +142,10 @@ static void httpreq(void)
            body);
     refuses(&t, 403, "not\x01you", RC_DENIED, "status 403, not you;");
     refuses(&t, 302, "", RC_DENIED, "status 302;");
+    refuses(&t, 504, "", RC_DENIED, "status 504;"); /* it may have been told */
+    is_patient(&t, 429, "slow down", "status 429, slow down;");
+    expect(&t, "POST", "http://d/present", "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n",
+           body);
     answer(&t, 204, "");
     expect_end(&t);
     end(&t);
@@ -191,6 +199,12 @@ static void powerdns_adds(void)
     answer(&t, 200, SET(THEIRS));
     expect(&t, "PATCH", ZONES "/hospital.example.", KEY_HEADER, CHANGE("REPLACE", THEIRS "," OURS));
     refuses(&t, 422, "{\"error\":\"RRset too long\"}", RC_DENIED, "status 422, RRset too long");
+    answer(&t, 500, ""); /* it may be there */
+    expect_end(&t);
+    CHECK_INT(t.ask.after, WHEN_SECOND);
+    expect(&t, "GET", RECORDS, KEY_HEADER, "");
+    answer(&t, 200, SET(THEIRS));
+    expect(&t, "PATCH", ZONES "/hospital.example.", KEY_HEADER, CHANGE("REPLACE", THEIRS "," OURS));
     answer(&t, 204, "");
     expect_end(&t);
     end(&t);
@@ -230,6 +244,7 @@ static void powerdns_strange(void)
     refuses(&t, 200, "{}", RC_PARSE, "does not answer");
     refuses(&t, 200, "", RC_PARSE, "does not answer");
     refuses(&t, 404, "Not Found", RC_DENIED, "status 404, Not Found");
+    is_patient(&t, 500, "{\"error\":\"no database\"}", "status 500, no database;");
     end(&t);
     CHECK_OK(begin(&t, "powerdns", "url: http://d\nkey: k\n", false));
     refuses(&t, 200, "{}", RC_PARSE, "does not answer");

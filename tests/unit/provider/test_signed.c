@@ -7,7 +7,7 @@
 #include "unit/provider/talk.h"
 
 #define NAME "_acme-challenge.wiki.hospital.example"
-enum { NONCE = 32, PAUSES = 5 };
+enum { NONCE = 32 };
 
 /* ---- what both have */
 
@@ -29,20 +29,6 @@ static void below(void)
         CHECK_STR(provider_below(str_of(cases[i].name), str_of(cases[i].zone)), cases[i].label);
     CHECK_STR(provider_undot(STR("a.example.")), "a.example");
     CHECK_STR(provider_undot(STR("a.example")), "a.example");
-}
-
-/* `status` and `body` mean "not now": five times there is a pause, twice as long each time, and
- * then it is an error that says so. */
-static void is_patient(struct talk *t, int status, const char *body, const char *says)
-{
-    for (int i = 0; i < PAUSES; i++) {
-        t->call.listed = true;
-        answer(t, status, body);
-        expect_end(t);
-        CHECK_INT(t->ask.after, WHEN_SECOND << i);
-        CHECK(!t->call.listed); /* and what was asked may have happened */
-    }
-    refuses(t, status, body, RC_DENIED, says);
 }
 
 /* ---- Alibaba Cloud */
