@@ -101,16 +101,16 @@ static enum rc take_line(struct provider *p, struct str line, struct err *err)
 }
 
 /* `url`, and `login` of the kinds that have one. */
-static enum rc check_url(const struct provider *p, size_t i, struct err *err)
+static enum rc check_url(const struct provider *p, struct str name, struct str value,
+                         struct err *err)
 {
-    struct str name = str_of(setting_at(p->kind, i)->name);
     struct http_url url;
 
-    if (i != PROVIDER_URL && !str_eq(name, STR("login")))
+    if (!str_eq(name, STR("url")) && !str_eq(name, STR("login")))
         return RC_OK;
-    if (http_url_parse(p->values[i], &url, NULL) == RC_OK && !url.query.p)
+    if (http_url_parse(value, &url, NULL) == RC_OK && !url.query.p)
         return RC_OK;
-    return ERR(err, RC_PARSE, msg_url, str_of(p->file), name, p->values[i]);
+    return ERR(err, RC_PARSE, msg_url, str_of(p->file), name, value);
 }
 
 /* Of the kinds that have one. */
@@ -133,7 +133,7 @@ static enum rc check(struct provider *p, struct err *err)
             return ERR(err, RC_PARSE, msg_missing, str_of(p->file), str_of(s->name),
                        str_of(p->kind->name));
         TRY(check_ttl(p, i, err));
-        TRY(check_url(p, i, err));
+        TRY(check_url(p, str_of(s->name), p->values[i], err));
     }
     if (when_parse_span(p->values[PROVIDER_WAIT], &p->wait) != RC_OK || p->wait > WHEN_HOUR)
         return ERR(err, RC_PARSE, msg_wait, str_of(p->file), p->values[PROVIDER_WAIT]);

@@ -4,6 +4,7 @@ asked in another way than documented is refused. AzureDns is one subscription; `
 
 import json
 import threading
+import time
 import urllib.parse
 import uuid
 
@@ -16,7 +17,7 @@ class AzureDns:
 
     def __init__(self, zones, write):
         self.zones, self.write = zones, write
-        self.sets, self.tokens, self.seen, self.faults = {}, [], [], []
+        self.sets, self.tokens, self.seen, self.times, self.faults = {}, [], [], [], []
         self.lock = threading.Lock()
         self.rival = None  # called once before a change is looked at, as somebody who is faster
 
@@ -25,6 +26,7 @@ class AzureDns:
         with self.lock:
             url = urllib.parse.urlsplit(target)
             self.seen.append(f"{method} {url.path}")
+            self.times.append(time.monotonic())
             if url.path.startswith("/login/"):
                 return self.login(method, url, headers, body, here)
             if headers["Authorization"] not in [f"Bearer {t}" for t in self.tokens]:
@@ -34,8 +36,8 @@ class AzureDns:
             return self.managed(method, url, headers, body, here)
 
     @staticmethod
-    def error(status, code, message, **headers):
-        return status, headers, {"error": {"code": code, "message": message}}
+    def error(status, code, message, headers=None):
+        return status, headers or {}, {"error": {"code": code, "message": message}}
 
     def login(self, method, url, headers, body, here):
         form = urllib.parse.parse_qsl(body, keep_blank_values=True, strict_parsing=True)

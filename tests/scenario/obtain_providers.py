@@ -73,13 +73,15 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((f"{self.command} {url.path}", query or body))
         if self.headers["Authorization"] != "Bearer cf-token":
             return self.cloudflare_says(403, None, {"code": 9109, "message": "Invalid access token"})
+        if self.server.faults:
+            return self.reply(self.server.faults.pop(), {})
         if parts == ["zones"]:
-            return self.cloudflare_says(200, [{"id": ZONE_ID, "name": DOMAIN}] if query["name"] == DOMAIN else [])
+            return self.cloudflare_page([{"id": ZONE_ID, "name": DOMAIN}] if query["name"] == DOMAIN else [], query, 50)
         if parts[:3] != ["zones", ZONE_ID, "dns_records"]:
             return self.cloudflare_says(404, None, {"code": 7003, "message": f"Could not route to {url.path}"})
         records = self.server.records
         if self.command == "GET":
-            return self.cloudflare_says(200, [r for r in records if r["name"] == query["name"] and r["type"] == query["type"]])
+            return self.cloudflare_page([r for r in records if r["name"] == query["name"] and r["type"] == query["type"]], query, 100)
         if self.command == "DELETE":
             gone = [r for r in records if r["id"] == parts[3]]
             records[:] = [r for r in records if r not in gone]
@@ -91,8 +93,15 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         self.write([f"update add {body['name']} 1 TXT {body['content']}"])
         return self.cloudflare_says(200, records[-1])
 
-    def cloudflare_says(self, status, result, *errors):
-        return self.reply(status, {"success": not errors, "errors": list(errors), "messages": [], "result": result})
+    def cloudflare_page(self, found, query, most):
+        page, size = int(query["page"]), int(query["per_page"])
+        if page < 1 or not 1 <= size <= most:
+            return self.cloudflare_says(400, None, {"code": 6003, "message": f"Invalid request {query}"})
+        held = found[size * (page - 1):size * page]
+        return self.cloudflare_says(200, held, result_info={"page": page, "per_page": size, "count": len(held), "total_count": len(found)})
+
+    def cloudflare_says(self, status, result, *errors, **more):
+        return self.reply(status, {"success": not errors, "errors": list(errors), "messages": [], "result": result, **more})
 
     def signed(self, body):
         """Signature Version 4, from its description."""
@@ -374,12 +383,12 @@ def httpreq(lab, api, server):
 
 def cloudflare(lab, api, server):
     name = f"_acme-challenge.cf.{DOMAIN}"
-    theirs = {"type": "TXT", "name": name, "content": '"theirs"', "id": "1" * 32}
-    api.records, api.seen = [theirs], []
+    theirs = [{"type": "TXT", "name": name, "content": f'"theirs-{i}"', "id": f"{i:032}"} for i in range(150)]
+    api.records, api.seen, api.faults = list(theirs), [], [429, 502]
     text = f"url: http://127.0.0.1:{api.server_port}/client/v4/\ntoken: cf-token\n"
     obtain(lab, "cloudflare", config(lab.directory, "cloudflare", text), f"cf.{DOMAIN}", f"*.cf.{DOMAIN}")
     added = [asked for verb, asked in api.seen if verb.startswith("POST")]
-    if api.records != [theirs] or len(added) != 2 or {r["ttl"] for r in added} != {60} or values(server.port, name):
+    if api.records != theirs or api.faults or len(added) != 2 or {r["ttl"] for r in added} != {60} or values(server.port, name):
         sys.exit(f"Cloudflare was asked {api.seen}, and has {api.records}")
     wrong = config(lab.directory, "cf-token", text.replace("cf-token", "other"))
     expect(obtain(lab, "cloudflare", wrong, f"cf.{DOMAIN}", ok=(2,)), "status 403, Invalid access token", "another token")
@@ -408,7 +417,7 @@ def azure(lab, api, server):
         f"update delete {where} TXT", *(f"update add {where} 1 TXT " + " ".join(f'"{s}"' for s in v) for v in held)]))
     theirs = {"TTL": 300, "metadata": {"owner": "ward 7"}, "TXTRecords": [{"value": ["theirs"]}, {"value": ["two ", "strings"]}]}
     dns.rival = lambda: dns.change(name, {"properties": theirs})
-    dns.faults = [("DELETE", dns.error(500, "InternalServerError", "x")), ("PUT", dns.error(401, "ExpiredAuthenticationToken", "It has expired."))]
+    dns.faults = [("DELETE", dns.error(429, "TooManyRequests", "Slowly.", {"Retry-After": "3"})), ("PUT", dns.error(401, "ExpiredAuthenticationToken", "It has expired."))]
     text = f"url: http://127.0.0.1:{api.server_port}/arm/\nlogin: http://127.0.0.1:{api.server_port}/login\ntenant: {azure_dns.TENANT}\n" \
            f"client_id: {azure_dns.CLIENT}\nclient_secret: {azure_dns.SECRET}\nsubscription: {azure_dns.SUBSCRIPTION}\nresource_group: {azure_dns.GROUP}\n"
     said = [obtain(lab, "azure", config(lab.directory, "azure", text), f"az.{DOMAIN}", f"*.az.{DOMAIN}")]
@@ -418,10 +427,12 @@ def azure(lab, api, server):
             len([s for s in dns.seen if s.startswith("PUT")]) != 6 or len([s for s in dns.seen if s.endswith("/dnsZones")]) != 12:
         sys.exit(f"Azure was asked {dns.seen}, and has {dns.sets}")
     dns.seen.clear()
+    dns.times.clear()
     named = config(lab.directory, "azure-zone", f"{text}zone: {DOMAIN}.\nttl: 5\n")
     said.append(obtain(lab, "azure", named, f"solo.{DOMAIN}"))
-    # Nothing else is at the name: the set is made, and goes. Its deletion failed once, and was made again.
-    if list(dns.sets) != [name] or dns.faults or [s.split()[0] for s in dns.seen] != ["POST", "GET", "PUT", "GET", "DELETE", "GET", "DELETE"]:
+    # Nothing else is at the name: the set is made, and goes. Its deletion came too soon once, and was made again when that was wanted.
+    if list(dns.sets) != [name] or dns.faults or [s.split()[0] for s in dns.seen] != ["POST", "GET", "PUT", "GET", "DELETE", "GET", "DELETE"] or \
+            dns.times[5] - dns.times[4] < 3:
         sys.exit(f"Azure was asked {dns.seen}, and has {dns.sets}, {dns.faults}")
     said.append(obtain(lab, "azure", config(lab.directory, "azure-secret", text.replace(azure_dns.SECRET, "other")), f"az.{DOMAIN}", ok=(2,)))
     expect(said[-1], f"{api.server_port}/login refuses the record {name}: status 401, invalid_client: AADSTS7000215: Invalid client secret", "another secret")

@@ -345,8 +345,6 @@ static void route53_busy(void)
     CHECK(t.value.n > 0);
     is_patient(&t, 400, "<Error><Code>PriorRequestNotComplete</Code><Message>m</Message></Error>",
                "status 400, m;");
-    answer(&t, 200, R53_SET("next.example", "")); /* it is gone */
-    expect_end(&t);
 }
 
 static void route53_strange(void)
