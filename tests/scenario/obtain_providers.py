@@ -383,7 +383,7 @@ def httpreq(lab, api, server):
 
 def cloudflare(lab, api, server):
     name = f"_acme-challenge.cf.{DOMAIN}"
-    theirs = [{"type": "TXT", "name": name, "content": f'"theirs-{i}"', "id": f"{i:032}"} for i in range(150)]
+    theirs = [{"type": "TXT", "name": name, "content": f'"theirs-{i}"', "id": f"f{i:031}"} for i in range(150)]
     api.records, api.seen, api.faults = list(theirs), [], [429, 502]
     text = f"url: http://127.0.0.1:{api.server_port}/client/v4/\ntoken: cf-token\n"
     obtain(lab, "cloudflare", config(lab.directory, "cloudflare", text), f"cf.{DOMAIN}", f"*.cf.{DOMAIN}")
