@@ -85,25 +85,10 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
 
 /* ---- what is answered */
 
-/* The next shorter name, where it may be another than what is set. */
-static enum rc next_zone(struct provider_call *call, struct err *err)
-{
-    if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
-        return RC_OK;
-    return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
-               call->name);
-}
-
 static enum rc take_zone(struct provider_call *call, const struct json *answer, struct err *err)
 {
-    struct str name = json_shown(answer, "DomainName");
-
-    if (name.n == 0)
-        return provider_strange(call, err);
-    if ((!str_ieq(name, call->at) && !str_ieq(json_shown(answer, "PunyCode"), call->at)) ||
-        provider_below(call->name, call->at).n == 0)
-        return next_zone(call, err);
-    return arena_str(&call->arena, call->at, &call->zone);
+    return provider_take_zone(call, json_shown(answer, "DomainName"),
+                              json_shown(answer, "PunyCode"), err);
 }
 
 /* What is wanted may be there already, or gone. */
@@ -145,7 +130,7 @@ static enum rc take_error(struct provider_call *call, int status, const struct j
         return RC_OK;
     if (call->zone.n == 0 &&
         (str_starts(code, STR("InvalidDomainName")) || str_eq(code, STR("IncorrectDomainUser"))))
-        return next_zone(call, err);
+        return provider_next_zone(call, err);
     if (call->listed && !call->remove && str_eq(code, STR("DomainRecordDuplicate"))) {
         call->done = true; /* somebody added the same meanwhile */
         return RC_OK;
@@ -175,6 +160,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
 const struct provider_kind provider_alibaba = {
     .name = "alibaba",
+    .no_zone = &msg_no_zone,
     .url = "https://alidns.aliyuncs.com",
     .own = {[KEY_ID] = {"access_key_id", .required = true},
             [SECRET] = {"access_key_secret", .required = true},

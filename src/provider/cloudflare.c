@@ -104,7 +104,6 @@ static enum rc take_zone(struct provider_call *call, const struct json *answer, 
     const struct json *list = json_get(answer, "result");
     struct json_iter it = json_iter(list);
     const struct json *v;
-    bool fixed = provider_own(call->p, ZONE).n > 0;
 
     while (json_next(&it, NULL, &v))
         if (str_ieq(json_shown(v, "name"), call->at) && provider_safe(json_shown(v, "id"))) {
@@ -114,10 +113,7 @@ static enum rc take_zone(struct provider_call *call, const struct json *answer, 
     if (goes_on(call, answer, json_len(list)))
         return RC_OK;
     call->seen = 0;
-    if (!fixed && provider_shorten(&call->at))
-        return RC_OK;
-    return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
-               call->name);
+    return provider_next_zone(call, err);
 }
 
 /* What is wanted may be there already, or gone. */
@@ -188,6 +184,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
 const struct provider_kind provider_cloudflare = {
     .name = "cloudflare",
+    .no_zone = &msg_no_zone,
     .url = "https://api.cloudflare.com/client/v4",
     .own = {[TOKEN] = {"token", .required = true},
             [ZONE] = {"zone"},

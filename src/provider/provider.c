@@ -163,12 +163,18 @@ enum rc provider_parse(const struct provider_kind *kind, struct str text, struct
     return RC_OK;
 }
 
-struct str provider_accounts(const struct provider *p)
+/* Empty: not set, or the kind has none of that name. */
+static struct str value_of(const struct provider *p, struct str name)
 {
     for (size_t i = PROVIDER_OWN; setting_at(p->kind, i); i++)
-        if (str_eq(str_of(setting_at(p->kind, i)->name), STR("accounts")))
+        if (str_eq(str_of(setting_at(p->kind, i)->name), name))
             return p->values[i];
     return STR("");
+}
+
+struct str provider_accounts(const struct provider *p)
+{
+    return value_of(p, STR("accounts"));
 }
 
 void provider_free(struct provider *p)
@@ -297,6 +303,25 @@ struct str provider_below(struct str name, struct str zone)
     if (name.n == zone.n)
         return STR("@");
     return name.p[name.n - zone.n - 1] == '.' ? str_head(name, name.n - zone.n - 1) : STR("");
+}
+
+enum rc provider_next_zone(struct provider_call *call, struct err *err)
+{
+    if (value_of(call->p, STR("zone")).n == 0 && provider_shorten(&call->at))
+        return RC_OK;
+    return ERR(err, RC_NOTFOUND, *call->p->kind->no_zone, str_of(call->p->file),
+               call->p->values[PROVIDER_URL], call->name);
+}
+
+enum rc provider_take_zone(struct provider_call *call, struct str name, struct str puny,
+                           struct err *err)
+{
+    if (name.n == 0)
+        return provider_strange(call, err);
+    if ((!str_ieq(name, call->at) && !str_ieq(puny, call->at)) ||
+        provider_below(call->name, call->at).n == 0)
+        return provider_next_zone(call, err);
+    return arena_str(&call->arena, call->at, &call->zone);
 }
 
 bool provider_later(struct provider_call *call)

@@ -61,6 +61,8 @@ void provider_ask_done(struct provider_ask *ask);
 
 struct provider_kind {
     const char *name;
+    const struct msg *no_zone; /* of the kinds that ask for one name after the other: none holds it;
+                                  file, URL, name */
     const char *url; /* of the API, where it is the same for everybody; NULL: has to be given */
     struct provider_setting own[PROVIDER_SETTINGS_MAX - PROVIDER_OWN];
     /* Says what to ask in call->step, or nothing. */

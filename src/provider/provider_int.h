@@ -25,6 +25,13 @@ enum rc provider_check_header(const struct provider_call *call, const char *name
                               struct err *err);
 /* The name without its first label; false when only a single one would be left. */
 bool provider_shorten(struct str *name);
+/* The next shorter name in call->at is asked for, where no `zone` is set. RC_NOTFOUND: there is no
+ * other, as kind->no_zone says. */
+enum rc provider_next_zone(struct provider_call *call, struct err *err);
+/* The domain that was asked for is `name`, or `puny` in ASCII: the zone, if it holds the record.
+ * RC_PARSE: there is no name. */
+enum rc provider_take_zone(struct provider_call *call, struct str name, struct str puny,
+                           struct err *err);
 /* The name without its final dot, if it has one. */
 struct str provider_undot(struct str name);
 /* The labels of `name` below `zone`, neither with a final dot: "@" for the zone itself, as most

@@ -144,10 +144,7 @@ static enum rc take_zones(struct provider_call *call, struct str body, struct er
             !str_eq(provider_xml_first(zone, "PrivateZone"), STR("true")))
             return arena_str(&call->arena, id, &call->zone);
     }
-    if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
-        return RC_OK;
-    return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
-               call->name);
+    return provider_next_zone(call, err);
 }
 
 static enum rc take_value(struct provider_call *call, struct str value, struct buf *all,
@@ -251,6 +248,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
 const struct provider_kind provider_route53 = {
     .name = "route53",
+    .no_zone = &msg_no_zone,
     .url = "https://route53.amazonaws.com",
     .own = {[KEY_ID] = {"access_key_id", .required = true},
             [SECRET] = {"secret_access_key", .required = true},

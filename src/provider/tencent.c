@@ -83,25 +83,9 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
 
 /* ---- what is answered */
 
-/* The next shorter name, where it may be another than what is set. */
-static enum rc next_zone(struct provider_call *call, struct err *err)
-{
-    if (provider_own(call->p, ZONE).n == 0 && provider_shorten(&call->at))
-        return RC_OK;
-    return ERR(err, RC_NOTFOUND, msg_no_zone, str_of(call->p->file), call->p->values[PROVIDER_URL],
-               call->name);
-}
-
 static enum rc take_zone(struct provider_call *call, const struct json *info, struct err *err)
 {
-    struct str name = json_shown(info, "Domain");
-
-    if (name.n == 0)
-        return provider_strange(call, err);
-    if ((!str_ieq(name, call->at) && !str_ieq(json_shown(info, "Punycode"), call->at)) ||
-        provider_below(call->name, call->at).n == 0)
-        return next_zone(call, err);
-    return arena_str(&call->arena, call->at, &call->zone);
+    return provider_take_zone(call, json_shown(info, "Domain"), json_shown(info, "Punycode"), err);
 }
 
 /* What is wanted may be there already, or gone; before that is believed of what is to be removed,
@@ -167,7 +151,7 @@ static enum rc take_error(struct provider_call *call, int status, const struct j
         return RC_OK;
     if (call->zone.n == 0 &&
         (is_one_of(code, no_zone) || str_starts(code, STR("ResourceNotFound"))))
-        return next_zone(call, err);
+        return provider_next_zone(call, err);
     if (call->zone.n && !call->listed && str_eq(code, STR("ResourceNotFound.NoDataOfRecord")))
         return take_found(call, 0);
     if (call->listed && !call->remove && str_eq(code, STR("InvalidParameter.DomainRecordExist"))) {
@@ -205,6 +189,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
 const struct provider_kind provider_tencent = {
     .name = "tencent",
+    .no_zone = &msg_no_zone,
     .url = "https://dnspod.tencentcloudapi.com",
     .own = {[ID] = {"secret_id", .required = true},
             [KEY] = {"secret_key", .required = true},
