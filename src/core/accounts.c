@@ -161,7 +161,7 @@ void core_eab_revoke(struct core *core, struct ipc_req *req, const struct json *
     core_change_run(core, req, args, who, read_old_eab);
 }
 
-enum rc core_eab_list(struct core *core, struct json_out *o)
+enum rc core_eab_list(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_cursor at = {0};

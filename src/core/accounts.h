@@ -14,7 +14,8 @@ void core_eab_create(struct core *core, struct ipc_req *req, const struct json *
 /* Args {"name"}. Accounts that were made with it stay. */
 void core_eab_revoke(struct core *core, struct ipc_req *req, const struct json *args,
                      struct core_who who);
-enum rc core_eab_list(struct core *core, struct json_out *o);
+enum rc core_eab_list(struct core *core, const struct json *args, struct json_out *o,
+                      struct err *err);
 
 /* Args {"limit","cursor","status","eab"}; with "next". */
 enum rc core_account_list(struct core *core, const struct json *args, struct json_out *o,
@@ -31,4 +32,5 @@ void core_account_deactivate(struct core *core, struct ipc_req *req, const struc
  * "certificates", how many valid ones there are. */
 void core_renewal_pull(struct core *core, struct ipc_req *req, const struct json *args,
                        struct core_who who);
-enum rc core_renewal_list(struct core *core, struct json_out *o);
+enum rc core_renewal_list(struct core *core, const struct json *args, struct json_out *o,
+                          struct err *err);

@@ -34,8 +34,6 @@ MSG(msg_person, "core.admin-person",
     "\"{0}\" has to be done by a person, who signs in or uses the control socket; no token may");
 MSG(msg_reason, "core.admin-reason",
     "say why, with --{0}: `control.reasons` wants it of every command that changes something");
-MSG(msg_supervisor, "core.admin-supervisor",
-    "the supervisor does not answer; look at the log of `autarky serve`");
 
 /* One question, for as long as its ipc_req lives. */
 struct question {
@@ -44,10 +42,27 @@ struct question {
     const struct ipc_status *processes;
     struct json_doc *args;
     struct core_who who;
-    api_look_fn look;
+    const struct command *command;
 };
 
 typedef enum rc (*answer_fn)(struct question *q, struct json_out *o, struct err *err);
+
+struct command {
+    const char *name;
+    answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
+    bool processes;   /* the supervisor is asked for the processes first */
+    void (*run)(struct question *q);
+    bool record;     /* it does something that no other event tells of */
+    const char *why; /* it changes something: the member that says why, see control.reasons */
+    /* A change by somebody, which ends the request. */
+    void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
+                   struct core_who who);
+    api_look_fn look; /* instead of `answer`, as the next */
+    /* As core->conf and the register have it. */
+    enum rc (*ask)(struct core *core, const struct json *args, struct json_out *o, struct err *err);
+    bool changes; /* something, although nobody says why */
+    bool once;    /* its answer tells a secret, once */
+};
 
 static struct api_view view(const struct question *q)
 {
@@ -70,17 +85,16 @@ static enum rc answer_doctor(struct question *q, struct json_out *o, struct err 
     return api_doctor(&v, o);
 }
 
+static enum rc answer_ask(struct question *q, struct json_out *o, struct err *err)
+{
+    return q->command->ask(q->core, json_root(q->args), o, err);
+}
+
 static enum rc answer_look(struct question *q, struct json_out *o, struct err *err)
 {
     struct api_view v = view(q);
 
-    return q->look(&v, json_root(q->args), o, err);
-}
-
-static enum rc answer_ui_link(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_ui_link(q->core, o);
+    return q->command->look(&v, json_root(q->args), o, err);
 }
 
 static void refuse(struct question *q, enum rc rc, struct err *err)
@@ -140,54 +154,6 @@ static void ask_processes(struct question *q, answer_fn fn)
     answer(q, fn);
 }
 
-/* ---- reload */
-
-static void reloaded(void *arg, const struct ipc_answer *a)
-{
-    struct question *q = arg;
-    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct err err = ERR_INIT;
-    struct json_out o;
-
-    if (a->err)
-        err = *a->err;
-    err.rc = a->rc;
-    if (core_policy_asked(q->core, &q->who, &err) != RC_OK || a->rc != RC_OK) {
-        refuse(q, err.rc, &err);
-        return;
-    }
-    json_out_init(&o, &text, JSON_COMPACT);
-    json_obj(&o);
-    json_kv_u64(&o, "generation", ((const struct ipc_reloaded *)a->msg)->generation);
-    json_kv_str(&o, "text", ((const struct ipc_reloaded *)a->msg)->text);
-    json_end(&o);
-    json_free(q->args);
-    core_admin_reply(q->req, &o, &text);
-}
-
-static void reload(struct question *q)
-{
-    struct question *kept = ARENA_NEW(ipc_req_arena(q->req), struct question);
-    struct str reason = STR("");
-    struct err err = ERR_INIT;
-    struct ipc_ask ask = {
-        .type = IPC_RELOAD,
-        .timeout = SUPERVISOR_SECONDS * WHEN_SECOND,
-        .fn = reloaded,
-        .arg = kept,
-    };
-
-    if (kept) {
-        *kept = *q;
-        IGNORE_RC(json_str(json_get(json_root(q->args), "reason"), &reason)); /* then without */
-        core_policy_asks(q->core, &kept->who, reason);
-        if (q->core->supervisor && ipc_call(q->core->supervisor, &ask, NULL) == RC_OK)
-            return;
-        IGNORE_RC(core_policy_asked(q->core, &kept->who, &err)); /* nothing was asked for */
-    }
-    refuse(q, ERR(&err, RC_CLOSED, msg_supervisor), &err);
-}
-
 /* ---- sites */
 
 static void site_list(struct question *q)
@@ -238,74 +204,11 @@ static void signer_restart(struct question *q)
     core_signer_restart(q->core, q->req);
 }
 
-static enum rc answer_approval_list(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_approval_list(q->core, o);
-}
-
-static enum rc answer_approval_show(struct question *q, struct json_out *o, struct err *err)
-{
-    return core_approval_show(q->core, json_root(q->args), o, err);
-}
-
 /* ---- ACME clients */
-
-static enum rc answer_eab_list(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_eab_list(q->core, o);
-}
-
-static enum rc answer_account_list(struct question *q, struct json_out *o, struct err *err)
-{
-    return core_account_list(q->core, json_root(q->args), o, err);
-}
-
-static enum rc answer_account_show(struct question *q, struct json_out *o, struct err *err)
-{
-    return core_account_show(q->core, json_root(q->args), o, err);
-}
-
-static enum rc answer_renewal_list(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_renewal_list(q->core, o);
-}
 
 static void inventory_deliver(struct question *q)
 {
     core_inventory_deliver(q->core, q->req, q->args);
-}
-
-static enum rc answer_issuance_status(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_issuance_status(q->core, o);
-}
-
-static enum rc answer_user_list(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_user_list(q->core, o);
-}
-
-static enum rc answer_user_certificates(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_user_certificate_list(q->core, o);
-}
-
-static enum rc answer_token_list(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_token_list(q->core, o);
-}
-
-static enum rc answer_session_list(struct question *q, struct json_out *o, struct err *err)
-{
-    (void)err;
-    return core_session_list(q->core, o);
 }
 
 static void probe_look(struct question *q)
@@ -328,18 +231,7 @@ static void drill_runner(struct question *q)
 
 /* ---- conversations */
 
-static const struct command {
-    const char *name;
-    answer_fn answer; /* from what core has; NULL: `run` asks others, and ends the question */
-    bool processes;   /* the supervisor is asked for the processes first */
-    void (*run)(struct question *q);
-    bool record;     /* it does something that no other event tells of */
-    const char *why; /* it changes something: the member that says why, see control.reasons */
-    /* A change by somebody, which ends the request. */
-    void (*change)(struct core *core, struct ipc_req *req, const struct json *args,
-                   struct core_who who);
-    api_look_fn look; /* instead of `answer` */
-} commands[] = {
+static const struct command commands[] = {
     {"status", answer_status, true, NULL},
     {"doctor", answer_doctor, true, NULL},
     {"cert list", .look = api_cert_list},
@@ -347,36 +239,36 @@ static const struct command {
     {"cert numbers", .look = api_cert_numbers},
     {"cert sign", NULL, false, cert_sign, .why = "reason"},
     {"cert revoke", NULL, false, cert_revoke, .why = "why"},
-    {"ui link", answer_ui_link, false, NULL, .record = true, .why = "reason"},
-    {"reload", NULL, false, reload, .record = true, .why = "reason"},
+    {"ui link", .ask = core_ui_link, .record = true, .once = true, .why = "reason"},
+    {"reload", .change = core_reload, .record = true, .why = "reason"},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew, .record = true, .why = "reason"},
     {"issuer list", answer_issuer_list, false, NULL},
     {"issuer change", NULL, false, issuer_change, .why = "reason"},
     {"signer restart", NULL, false, signer_restart, .record = true, .why = "reason"},
-    {"approval list", answer_approval_list, false, NULL},
-    {"approval show", answer_approval_show, false, NULL},
+    {"approval list", .ask = core_approval_list},
+    {"approval show", .ask = core_approval_show},
     {"approval grant", .why = "reason", .change = core_approval_grant},
     {"approval deny", .why = "reason", .change = core_approval_deny},
-    {"eab create", .why = "reason", .change = core_eab_create},
-    {"eab list", answer_eab_list, false, NULL},
+    {"eab create", .once = true, .why = "reason", .change = core_eab_create},
+    {"eab list", .ask = core_eab_list},
     {"eab revoke", .why = "reason", .change = core_eab_revoke},
-    {"account list", answer_account_list, false, NULL},
-    {"account show", answer_account_show, false, NULL},
+    {"account list", .ask = core_account_list},
+    {"account show", .ask = core_account_show},
     {"account deactivate", .why = "reason", .change = core_account_deactivate},
     {"renewal pull", .why = "reason", .change = core_renewal_pull},
-    {"renewal list", answer_renewal_list, false, NULL},
+    {"renewal list", .ask = core_renewal_list},
     {"txt list", .look = api_txt_list},
     {"txt remove", .why = "reason", .change = core_txt_remove},
     {"inventory list", .look = api_inventory_list},
     {"inventory show", .look = api_inventory_show},
     {"inventory history", .look = api_inventory_history},
     {"inventory orphans", .look = api_inventory_orphans},
-    {"inventory deliver", NULL, false, inventory_deliver},
+    {"inventory deliver", NULL, false, inventory_deliver, .changes = true},
     {"inventory owner", .why = "reason", .change = core_inventory_owner},
     {"agent list", .look = api_agent_list},
     {"agent show", .look = api_agent_show},
-    {"agent token", .why = "reason", .change = core_agent_token},
+    {"agent token", .once = true, .why = "reason", .change = core_agent_token},
     {"agent remove", .why = "reason", .change = core_agent_remove},
     {"agent renew", .why = "reason", .change = core_agent_renew},
     {"alert list", .look = api_alert_list},
@@ -391,7 +283,7 @@ static const struct command {
     {"report mail", .why = "reason", .change = core_report_mail},
     {"issuance freeze", .why = "reason", .change = core_issuance_freeze},
     {"issuance thaw", .why = "reason", .change = core_issuance_thaw},
-    {"issuance status", answer_issuance_status, false, NULL},
+    {"issuance status", .ask = core_issuance_status},
     {"probe", NULL, false, probe_look},
     {"drill runner", NULL, false, drill_runner, .record = true, .why = "reason"},
     {"audit head", NULL, false, audit_head},
@@ -400,21 +292,29 @@ static const struct command {
     {"audit list", .look = api_audit_list},
     {"policy explain", .look = api_policy_explain},
     {"config show", .look = api_config_show},
-    {"user add", .why = "reason", .change = core_user_add},
+    {"user add", .once = true, .why = "reason", .change = core_user_add},
     {"user-certificate add", .why = "reason", .change = core_user_certificate_add},
-    {"user-certificate list", answer_user_certificates, false, NULL},
+    {"user-certificate list", .ask = core_user_certificate_list},
     {"user-certificate remove", .why = "reason", .change = core_user_certificate_remove},
-    {"user list", answer_user_list, false, NULL},
+    {"user list", .ask = core_user_list},
     {"user password", .why = "reason", .change = core_user_password},
     {"user remove", .why = "reason", .change = core_user_remove},
     {"user role", .why = "reason", .change = core_user_role},
-    {"user totp", .why = "reason", .change = core_user_totp},
-    {"token create", .why = "reason", .change = core_token_create},
-    {"token list", answer_token_list, false, NULL},
+    {"user totp", .once = true, .why = "reason", .change = core_user_totp},
+    {"token create", .once = true, .why = "reason", .change = core_token_create},
+    {"token list", .ask = core_token_list},
     {"token revoke", .why = "reason", .change = core_token_revoke},
-    {"session list", answer_session_list, false, NULL},
+    {"session list", .ask = core_session_list},
     {"session end", .why = "reason", .change = core_session_end},
 };
+
+static const struct command *find(struct str name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (str_eq(name, str_of(commands[i].name)))
+            return &commands[i];
+    return NULL;
+}
 
 bool core_is_admin(const struct core *core, const struct core_who *who)
 {
@@ -423,7 +323,6 @@ bool core_is_admin(const struct core *core, const struct core_who *who)
 
 static void start(struct question *q, const struct command *c)
 {
-    q->look = c->look;
     if (c->change) {
         c->change(q->core, q->req, json_root(q->args), q->who);
         json_free(q->args);
@@ -432,7 +331,7 @@ static void start(struct question *q, const struct command *c)
     else if (c->processes)
         ask_processes(q, c->answer);
     else
-        answer(q, c->look ? answer_look : c->answer);
+        answer(q, c->look ? answer_look : c->ask ? answer_ask : c->answer);
 }
 
 /* A person's words; empty: none. */
@@ -444,14 +343,17 @@ static struct str reason_of(const struct question *q, const struct command *c)
     return str_utf8(text) ? str_trim(str_utf8_head(text, STORE_TEXT_MAX)) : STR("");
 }
 
-/* Whoever changes something says why, where control.reasons has it so. */
-static bool lacks_reason(const struct question *q, const struct command *c)
+static bool is_dry_run(const struct question *q)
 {
     bool dry = false;
 
-    if (json_bool(json_get(json_root(q->args), "dry_run"), &dry) != RC_OK)
-        dry = false;
-    return c->why && !dry && q->core->conf->control.reasons == CONF_REASONS_REQUIRED &&
+    return json_bool(json_get(json_root(q->args), "dry_run"), &dry) == RC_OK && dry;
+}
+
+/* Whoever changes something says why, where control.reasons has it so. */
+static bool lacks_reason(const struct question *q, const struct command *c)
+{
+    return c->why && !is_dry_run(q) && q->core->conf->control.reasons == CONF_REASONS_REQUIRED &&
            reason_of(q, c).n == 0;
 }
 
@@ -487,6 +389,73 @@ static void record(struct question *q, const struct command *c)
     }
     if (rc != RC_OK)
         refuse(q, rc, &err);
+}
+
+static void go_on(struct question *q, const struct command *c)
+{
+    if (c->record)
+        record(q, c);
+    else
+        start(q, c);
+}
+
+/* ---- idempotency keys */
+
+static void on_claimed(void *arg, enum rc rc)
+{
+    struct recorded r = *(struct recorded *)arg;
+    struct err err = ERR_INIT;
+
+    if (rc == RC_OK)
+        go_on(&r.q, r.command);
+    else
+        refuse(&r.q, rc == RC_QUOTA ? idempotency_full(&err) : rc, &err);
+}
+
+/* A change writes its key with it; of all others the key is there before they begin. */
+static enum rc claim(struct question *q, const struct command *c, struct idempotency_run *run)
+{
+    struct recorded *r = ARENA_NEW(ipc_req_arena(q->req), struct recorded);
+
+    if (!r)
+        return RC_NOMEM;
+    *r = (struct recorded){.q = *q, .command = c};
+    return idempotency_claim(run, on_claimed, r);
+}
+
+static void replay(struct question *q, struct str json)
+{
+    json_free(q->args);
+    log_info("core.idempotency-replayed");
+    core_admin_answer(q->req, json);
+}
+
+/* It changes something, and came with a key. */
+static void keyed(struct question *q, const struct command *c, struct idempotency_run *run)
+{
+    struct err err = ERR_INIT;
+    struct str json;
+    enum rc rc;
+
+    run->once = c->once;
+    rc = idempotency_begin(&q->core->idempotency, run, ipc_req_arena(q->req), &json, &err);
+    if (rc == RC_EXISTS) {
+        replay(q, json);
+        return;
+    }
+    if (rc == RC_OK && c->change && !c->record) {
+        start(q, c);
+        return;
+    }
+    if (rc == RC_OK)
+        rc = claim(q, c, run);
+    if (rc != RC_OK)
+        refuse(q, rc, &err);
+}
+
+static bool changes(const struct command *c)
+{
+    return c->why || c->changes;
 }
 
 /* What is not in the table of roles nobody may do, not even root: so no command can be forgotten
@@ -532,37 +501,39 @@ static void deny(struct question *q, const struct command *c, const struct err *
         refuse(q, err.rc, &err);
 }
 
-static void dispatch(struct question *q, struct str name)
+/* Whether it may go on; it was refused otherwise. */
+static bool admit(struct question *q, struct str name, const struct command *c)
 {
     struct err err = ERR_INIT;
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        const struct command *c = &commands[i];
-
-        if (!str_eq(name, str_of(c->name)))
-            continue;
-        err.rc = may(q, c, &err);
-        if (err.rc != RC_OK) {
-            deny(q, c, &err);
-            return;
-        }
-        if (ipc_req_type(q->req) == IPC_HTTP)
-            err.rc = core_api_args(name, json_root(q->args), &err);
-        if (err.rc != RC_OK) {
-            refuse(q, err.rc, &err);
-            return;
-        }
-        if (lacks_reason(q, c)) {
-            refuse(q, ERR(&err, RC_INVAL, msg_reason, str_of(c->why)), &err);
-            return;
-        }
-        if (c->record)
-            record(q, c);
-        else
-            start(q, c);
-        return;
+    err.rc = may(q, c, &err);
+    if (err.rc != RC_OK) {
+        deny(q, c, &err);
+        return false;
     }
-    refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
+    if (ipc_req_type(q->req) == IPC_HTTP)
+        err.rc = core_api_args(name, json_root(q->args), &err);
+    if (err.rc == RC_OK && lacks_reason(q, c))
+        err.rc = ERR(&err, RC_INVAL, msg_reason, str_of(c->why));
+    if (err.rc != RC_OK)
+        refuse(q, err.rc, &err);
+    return err.rc == RC_OK;
+}
+
+static void dispatch(struct question *q, struct str name)
+{
+    struct idempotency_run *key = ipc_req_kept(q->req);
+    struct err err = ERR_INIT;
+
+    q->command = find(name);
+    if (!q->command)
+        refuse(q, ERR(&err, RC_UNSUPPORTED, msg_unknown, name), &err);
+    else if (!admit(q, name, q->command))
+        return;
+    else if (key && changes(q->command) && !is_dry_run(q))
+        keyed(q, q->command, key);
+    else
+        go_on(q, q->command);
 }
 
 void core_admin_command(struct core *core, struct ipc_req *req, const struct core_who *who,
@@ -588,10 +559,16 @@ void core_admin_command(struct core *core, struct ipc_req *req, const struct cor
 
 bool core_admin_reads(struct str name)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (str_eq(name, str_of(commands[i].name)))
-            return (commands[i].answer || commands[i].look) && !commands[i].record;
-    return false;
+    const struct command *c = find(name);
+
+    return c && (c->answer || c->look || c->ask) && !c->record;
+}
+
+bool core_admin_changes(struct str name)
+{
+    const struct command *c = find(name);
+
+    return c && changes(c);
 }
 
 const char *core_admin_name(size_t i)

@@ -6,6 +6,7 @@
 #include "core/approvals.h"
 #include "crypto/hash.h"
 #include "crypto/password.h"
+#include "idempotency/run.h"
 #include "ipc/messages.h"
 
 /* control.operators, found on this host. */
@@ -41,6 +42,8 @@ void core_admin_command(struct core *core, struct ipc_req *req, const struct cor
                         const struct ipc_admin *command);
 /* Whether it is one that reads, and so may come by GET. */
 bool core_admin_reads(struct str name);
+/* Whether it changes something, and so is done once with an idempotency key. */
+bool core_admin_changes(struct str name);
 /* The name of the command at that place of the table, NULL behind the last: for tests. */
 const char *core_admin_name(size_t i);
 /* Root, or the user that runs the server. */
@@ -59,6 +62,11 @@ void core_policy_used(struct core *core);
  * second person is waited for, in those words: RC_DENIED. */
 void core_policy_asks(struct core *core, const struct core_who *who, struct str reason);
 enum rc core_policy_asked(struct core *core, const struct core_who *who, struct err *err);
+
+/* Admin command `reload`, args {"reason"}; ends `req` with {"generation","text"}. RC_DENIED where
+ * the policy of the new configuration takes a second person; RC_CLOSED without a supervisor. */
+void core_reload(struct core *core, struct ipc_req *req, const struct json *args,
+                 struct core_who who);
 
 /* ---- control.c: the control socket */
 

@@ -21,6 +21,7 @@ MSG(msg_elsewhere, "core.api-elsewhere",
 MSG(msg_nothing, "core.api-nothing", "what changes is told to those who may see it");
 MSG(msg_method, "core.api-method",
     "{0} is not possible here; it takes POST, with the arguments as application/json");
+MSG(msg_two_keys, "core.api-two-keys", "Idempotency-Key came more than once");
 MSG(msg_type, "core.api-type", "the arguments have to come as application/json");
 
 enum { COMMAND_MAX = 64 };
@@ -147,6 +148,52 @@ static enum rc read_request(const struct ipc_http *msg, struct arena *a, struct 
     return RC_OK;
 }
 
+/* ---- idempotency keys */
+
+/* Whose keys they are: a name that is given anew is somebody else's. */
+static enum rc scope_of(const struct core_who *who, struct arena *a, struct str *out)
+{
+    if (who->way == CORE_BY_TOKEN)
+        return core_who_str(*who, a, out);
+    *out = arena_printf(a, "user %lld", (long long)who->user);
+    return out->p ? RC_OK : RC_NOMEM;
+}
+
+static size_t count(const struct ipc_http *msg, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < msg->headers.n; i++)
+        n += str_eq(msg->headers.v[i].name, str_of(name));
+    return n;
+}
+
+/* A request that came with one remembers it until it is answered (answer.c). */
+static enum rc read_key(struct core *core, struct ipc_req *req, const struct ipc_http *msg,
+                        const struct core_who *who, const struct ipc_admin *command,
+                        struct err *err)
+{
+    struct arena *a = ipc_req_arena(req);
+    struct idempotency_run *run = ARENA_NEW(a, struct idempotency_run);
+    unsigned char secret[CRYPTO_SHA256_BYTES];
+    struct idempotency_ask ask = {.field = header(msg, "idempotency-key"),
+                                  .command = command->command,
+                                  .args = command->args,
+                                  .secret = str_bytes(secret, sizeof(secret)),
+                                  .now = clock_now(ev_clock(core->ev))};
+
+    if (!run)
+        return RC_NOMEM;
+    if (count(msg, "idempotency-key") > 1)
+        return ERR(err, RC_PARSE, msg_two_keys);
+    TRY(scope_of(who, a, &ask.scope));
+    TRY(crypto_hmac_sha256(str_bytes(core->eab_key, sizeof(core->eab_key)),
+                           STR("autarky: requests with an idempotency key"), secret));
+    TRY(idempotency_read(&ask, a, run, err));
+    ipc_req_keep(req, run);
+    return RC_OK;
+}
+
 /* ---- events */
 
 static enum rc may_see(void *arg, const struct ipc_http *msg, struct err *err)
@@ -193,6 +240,8 @@ void core_api(struct core *core, struct ipc_req *req, const struct ipc_http *msg
     err.rc = who(core, msg, &asks, &err);
     if (err.rc == RC_OK)
         err.rc = read_request(msg, ipc_req_arena(req), &command, &err);
+    if (err.rc == RC_OK && count(msg, "idempotency-key"))
+        err.rc = read_key(core, req, msg, &asks, &command, &err);
     if (err.rc == RC_OK)
         core_admin_command(core, req, &asks, &command);
     else

@@ -92,7 +92,8 @@ void core_approval_deny(struct core *core, struct ipc_req *req, const struct jso
                         struct core_who who);
 /* `approval list`: {"approvals":[{"id","action","what","state","asked_by" (null: an ACME account),
  * "asked","expires","decided_by","approvers","granted"}...]}, the newest first. */
-enum rc core_approval_list(struct core *core, struct json_out *o);
+enum rc core_approval_list(struct core *core, const struct json *args, struct json_out *o,
+                           struct err *err);
 /* `approval show`, args {"id"}: the same, and "reason","scope","used","votes":[{"by","at","grant",
  * "reason"}...]; of a certificate "account","order","client","profile","key","rules","names":
  * [{"name","unicode"}...],"evidence","csr" (PEM); of another policy "changes":[{"key","was",

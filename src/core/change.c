@@ -39,7 +39,8 @@ static enum rc write_fn(struct store_txn *txn, void *arg)
     c->err = ERR_INIT;
     c->approval.reason = c->why;
     TRY(core_approval_use(txn, &c->approval));
-    return c->write(txn, c);
+    TRY(c->write(txn, c));
+    return idempotency_write(txn, c->key, c->made, &c->err);
 }
 
 static enum rc ask_fn(struct store_txn *txn, void *arg)
@@ -141,7 +142,7 @@ enum rc core_change_when(struct core_change *c, const char *name, when_t *out)
     return RC_OK;
 }
 
-enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, const char *action,
+enum rc core_change_audit(struct store_txn *txn, struct core_change *c, const char *action,
                           const char *kind, const struct id *object, struct str name)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
@@ -157,6 +158,9 @@ enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, co
     };
     struct json_out o;
 
+    c->made = arena_printf(c->a, "%s %.*s", kind, STR_ARG(name.n ? name : id_str(object)));
+    if (!c->made.p)
+        return RC_NOMEM;
     operators_roles_put(c->user.roles | c->token.roles, &roles);
     if (name.n) {
         json_out_init(&o, &detail, JSON_COMPACT);
@@ -186,6 +190,7 @@ static struct core_change *begin(struct core *core, struct ipc_req *req, const s
     c->core = core;
     c->req = req;
     c->a = ipc_req_arena(req);
+    c->key = ipc_req_type(req) == IPC_HTTP ? ipc_req_kept(req) : NULL;
     c->args = args;
     c->now = v.now;
     c->who = who;

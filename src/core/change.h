@@ -42,6 +42,7 @@ struct core_change {
     struct store_token token;
     struct store_certificate certificate;
     struct str serial;                 /* of it, as text, for the trail */
+    struct str made;                   /* "token nagios", for the idempotency key */
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */
     struct store_agent agent;
     struct store_agent_token agent_token;
@@ -56,6 +57,7 @@ struct core_change {
         uint64_t bytes, records;
         struct str sha256, note;
     } backup;
+    struct idempotency_run *key;   /* NULL: the command came without one */
     struct core_approval approval; /* `read` begins it where the change may take a second person */
     enum rc (*write)(struct store_txn *txn, struct core_change *c);
     void (*put)(struct core_change *c, struct json_out *o);
@@ -72,6 +74,7 @@ void core_change_password(struct core_change *c, struct str password);
 enum rc core_change_text(struct core_change *c, const char *name, size_t max, struct str *out);
 /* A time, or how long from now; 0 when it is not given. */
 enum rc core_change_when(struct core_change *c, const char *name, when_t *out);
-/* In `write`: the event. `name` goes into its detail; empty: none. */
-enum rc core_change_audit(struct store_txn *txn, const struct core_change *c, const char *action,
+/* In `write`: the event. `name` goes into its detail; empty: none. What it names is also what the
+ * idempotency key of the command remembers. */
+enum rc core_change_audit(struct store_txn *txn, struct core_change *c, const char *action,
                           const char *kind, const struct id *object, struct str name);

@@ -208,6 +208,7 @@ static enum rc core_start(struct role_env *env, struct err *err)
         log_info("core.names-left-out", LOG_STR("names", core->names.left_out),
                  LOG_TEXT("outside of the hierarchy, so not in the API's certificate"));
     core_ui_init(core);
+    idempotency_init(&core->idempotency, core->store);
     TRY(core_audit_new(core));
     TRY(core_forwards_new(core));
     TRY(core_watch_new(core));

@@ -86,6 +86,7 @@ struct core {
     struct core_alerts *alerts;
     struct core_txt *txt;
     struct live *live;
+    struct idempotency idempotency;
     struct ev_timer signer_timer;
     bool signer_told; /* once: what does not help once helps never */
 };
@@ -120,7 +121,8 @@ struct api_view core_view(const struct core *core, const struct ipc_status *proc
 
 void core_ui_init(struct core *core);
 /* Admin command `ui link`: {"path": where the one-time link leads, "expires"}. */
-enum rc core_ui_link(struct core *core, struct json_out *o);
+enum rc core_ui_link(struct core *core, const struct json *args, struct json_out *o,
+                     struct err *err);
 
 /* ---- audit.c: signed heads of the audit log, and events that belong to no other change */
 

@@ -73,7 +73,7 @@ static void put_row(struct core *core, const struct store_approval *row, when_t 
     json_kv_u64(o, "granted", row->granted);
 }
 
-enum rc core_approval_list(struct core *core, struct json_out *o)
+enum rc core_approval_list(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_approval *v;

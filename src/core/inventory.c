@@ -65,7 +65,7 @@ static void written(enum rc rc, void *arg)
 
     if (rc != RC_OK) {
         d->err.rc = rc;
-        ipc_reply_err(d->req, &d->err);
+        core_admin_refuse(d->req, &d->err);
         return;
     }
     if (d->gone)
@@ -107,7 +107,7 @@ void core_inventory_deliver(struct core *core, struct ipc_req *req, struct json_
 
     if (!d) {
         json_free(args);
-        ipc_reply_err(req, &err);
+        core_admin_refuse(req, &err);
         return;
     }
     *d = (struct delivery){.core = core, .req = req, .doc = args};
@@ -121,7 +121,7 @@ void core_inventory_deliver(struct core *core, struct ipc_req *req, struct json_
         return;
     }
     d->err.rc = rc;
-    ipc_reply_err(req, &d->err);
+    core_admin_refuse(req, &d->err);
 }
 
 /* ---- whose it is */

@@ -214,7 +214,8 @@ void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct jso
 
 /* ---- status */
 
-enum rc core_issuance_status(struct core *core, struct json_out *o)
+enum rc core_issuance_status(struct core *core, const struct json *, struct json_out *o,
+                             struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_lock *active, *all;

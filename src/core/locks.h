@@ -15,4 +15,5 @@ void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct jso
                         struct core_who who);
 /* {"frozen","locks":[{"id","scope","value","renewals","reason","set_by","set"}...],
  * "lifted":[the same with "lifted","lifted_by","lifted_reason", the newest first]}. */
-enum rc core_issuance_status(struct core *core, struct json_out *o);
+enum rc core_issuance_status(struct core *core, const struct json *args, struct json_out *o,
+                             struct err *err);

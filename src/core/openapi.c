@@ -117,11 +117,22 @@ static void put_ref(struct json_out *o, const char *name, const char *ref)
     json_end(o);
 }
 
-static void put_responses(struct json_out *o)
+/* What an idempotency key may be answered. */
+static const char *const of_keys[] = {"400", "409", "410", "422", "429"};
+
+static void put_parameters(struct json_out *o)
+{
+    json_key(o, "parameters");
+    json_put_raw(o, STR("[{\"$ref\":\"#/components/parameters/idempotency-key\"}]"));
+}
+
+static void put_responses(bool changes, struct json_out *o)
 {
     json_key(o, "responses");
     json_obj(o);
     put_ref(o, "200", "#/components/responses/answer");
+    for (size_t i = 0; changes && i < sizeof(of_keys) / sizeof(of_keys[0]); i++)
+        put_ref(o, of_keys[i], "#/components/responses/problem");
     put_ref(o, "default", "#/components/responses/problem");
     json_end(o);
 }
@@ -139,6 +150,7 @@ static void put_security(const struct operators_action *action, struct json_out 
 static void put_operation(const struct operators_action *action, bool get, struct json_out *o)
 {
     CLEANUP(buf_done) struct buf id = BUF_INIT(PATH_MAX_BYTES);
+    bool changes = !get && core_admin_changes(str_of(action->name));
 
     buf_printf(&id, "%s-%s", get ? "get" : "post", action->name);
     for (size_t i = 0; i < id.n; i++)
@@ -168,7 +180,9 @@ static void put_operation(const struct operators_action *action, bool get, struc
         json_end(o);
         json_end(o);
     }
-    put_responses(o);
+    if (changes)
+        put_parameters(o);
+    put_responses(changes, o);
     json_end(o);
 }
 
@@ -196,6 +210,9 @@ static void put_components(struct json_out *o)
         STR("{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
             "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"" UI_COOKIE "\","
             "\"description\":\"of /ui/sign-in; all but GET take an Origin of this host\"}},"
+            "\"parameters\":{\"idempotency-key\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
+            "\"description\":\"a String of RFC 8941, 1 to 255 bytes: for 24 hours the request is "
+            "done once\",\"schema\":{\"type\":\"string\"}}},"
             "\"responses\":{\"answer\":{\"description\":\"done\",\"content\":{\"application/json\":"
             "{\"schema\":{\"type\":\"object\"}}}},"
             "\"problem\":{\"description\":\"why not (RFC 9457)\",\"content\":"

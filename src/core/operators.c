@@ -224,7 +224,7 @@ enum rc core_change_user(struct core_change *c)
     return RC_OK;
 }
 
-static enum rc audit(struct store_txn *txn, const struct core_change *c, const char *action)
+static enum rc audit(struct store_txn *txn, struct core_change *c, const char *action)
 {
     return core_change_audit(txn, c, action, "user", &c->user.id, c->user.name);
 }
@@ -371,7 +371,7 @@ void core_user_remove(struct core *core, struct ipc_req *req, const struct json 
 
 /* ---- user list */
 
-enum rc core_user_list(struct core *core, struct json_out *o)
+enum rc core_user_list(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_user *list;

@@ -42,7 +42,8 @@ void core_user_role(struct core *core, struct ipc_req *req, const struct json *a
 void core_user_remove(struct core *core, struct ipc_req *req, const struct json *args,
                       struct core_who who);
 /* {"users":[{"name","roles","host_user","created","created_by","signed_in","removed"}...]} */
-enum rc core_user_list(struct core *core, struct json_out *o);
+enum rc core_user_list(struct core *core, const struct json *args, struct json_out *o,
+                       struct err *err);
 /* "user alice" of a number from CORE_PERSONS on, in the arena; RC_NOTFOUND. */
 enum rc core_person_name(struct core *core, int64_t person, struct arena *a, struct str *out);
 /* One number for one person, as core_who_person. */
@@ -89,7 +90,8 @@ void core_user_certificate_add(struct core *core, struct ipc_req *req, const str
                                struct core_who who);
 void core_user_certificate_remove(struct core *core, struct ipc_req *req, const struct json *args,
                                   struct core_who who);
-enum rc core_user_certificate_list(struct core *core, struct json_out *o);
+enum rc core_user_certificate_list(struct core *core, const struct json *args, struct json_out *o,
+                                   struct err *err);
 
 /* ---- tokens.c */
 
@@ -99,12 +101,14 @@ void core_token_create(struct core *core, struct ipc_req *req, const struct json
                        struct core_who who);
 void core_token_revoke(struct core *core, struct ipc_req *req, const struct json *args,
                        struct core_who who);
-enum rc core_token_list(struct core *core, struct json_out *o);
+enum rc core_token_list(struct core *core, const struct json *args, struct json_out *o,
+                        struct err *err);
 /* Who has it. RC_DENIED: unknown, revoked or expired. */
 enum rc core_token_check(struct core *core, struct str token, struct core_who *out);
 /* {"sessions":[{"id","user" (null: by a one-time link),"roles","began","seen","address"}...]};
  * `session end`, args {"id"} or {"name"}. */
-enum rc core_session_list(struct core *core, struct json_out *o);
+enum rc core_session_list(struct core *core, const struct json *args, struct json_out *o,
+                          struct err *err);
 void core_session_end(struct core *core, struct ipc_req *req, const struct json *args,
                       struct core_who who);
 

@@ -15,7 +15,12 @@ MSG(msg_signal, "core.policy-signal",
     "this is another policy, which takes a second person (control.two_persons): use `autarky "
     "reload`, which knows who asks, and not a signal");
 
+MSG(msg_supervisor, "core.admin-supervisor",
+    "the supervisor does not answer; look at the log of `autarky serve`");
+
 enum {
+    ANSWER_MAX = 4 * 1024 * 1024,
+    SUPERVISOR_SECONDS = 30,
     CHANGES_MAX = 256 * 1024, /* bytes of all that changes, as JSON */
     WORDS_MAX = 800,          /* of them in the words of the approval */
     ARENA_MAX = 4 * CHANGES_MAX,
@@ -177,4 +182,70 @@ enum rc core_policy_asked(struct core *core, const struct core_who *who, struct 
     p->reason = STR("");
     p->waits = false;
     return waits ? core_approval_says(&p->approval.row, err) : RC_OK;
+}
+
+/* ---- the command */
+
+struct reload {
+    struct core *core;
+    struct ipc_req *req;
+    struct core_who who;
+};
+
+static void reloaded(void *arg, const struct ipc_answer *a)
+{
+    const struct reload *r = arg;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct err err = ERR_INIT;
+    struct json_out o;
+
+    if (a->err)
+        err = *a->err;
+    err.rc = a->rc;
+    if (core_policy_asked(r->core, &r->who, &err) != RC_OK || a->rc != RC_OK) {
+        core_admin_refuse(r->req, &err);
+        return;
+    }
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_u64(&o, "generation", ((const struct ipc_reloaded *)a->msg)->generation);
+    json_kv_str(&o, "text", ((const struct ipc_reloaded *)a->msg)->text);
+    json_end(&o);
+    core_admin_reply(r->req, &o, &text);
+}
+
+static enum rc ask_supervisor(struct reload *r, const struct json *args)
+{
+    struct ipc_ask ask = {
+        .type = IPC_RELOAD,
+        .timeout = SUPERVISOR_SECONDS * WHEN_SECOND,
+        .fn = reloaded,
+        .arg = r,
+    };
+    struct str reason = STR("");
+    struct err err = ERR_INIT;
+
+    IGNORE_RC(json_str(json_get(args, "reason"), &reason)); /* then without */
+    TRY(arena_str(ipc_req_arena(r->req), reason, &reason));
+    core_policy_asks(r->core, &r->who, reason);
+    if (r->core->supervisor && ipc_call(r->core->supervisor, &ask, NULL) == RC_OK)
+        return RC_OK;
+    IGNORE_RC(core_policy_asked(r->core, &r->who, &err)); /* nothing was asked for */
+    return RC_CLOSED;
+}
+
+void core_reload(struct core *core, struct ipc_req *req, const struct json *args,
+                 struct core_who who)
+{
+    struct reload *r = ARENA_NEW(ipc_req_arena(req), struct reload);
+    struct err err = {.rc = RC_NOMEM};
+
+    if (r) {
+        *r = (struct reload){core, req, who};
+        err.rc = ask_supervisor(r, args);
+    }
+    if (err.rc == RC_CLOSED)
+        IGNORE_RC(ERR(&err, err.rc, msg_supervisor));
+    if (err.rc != RC_OK)
+        core_admin_refuse(req, &err);
 }

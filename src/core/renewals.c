@@ -159,7 +159,7 @@ void core_renewal_pull(struct core *core, struct ipc_req *req, const struct json
     core_change_run(core, req, args, who, read_renewal);
 }
 
-enum rc core_renewal_list(struct core *core, struct json_out *o)
+enum rc core_renewal_list(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_renewal *list;

@@ -173,7 +173,7 @@ static enum rc find(struct core_change *c)
     return arena_str(c->a, str_of(core_shown_serial(&c->certificate, serial)), &c->serial);
 }
 
-static enum rc audit(struct store_txn *txn, const struct core_change *c, const char *action)
+static enum rc audit(struct store_txn *txn, struct core_change *c, const char *action)
 {
     return core_change_audit(txn, c, action, "user", &c->user.id, c->user.name);
 }
@@ -271,7 +271,8 @@ static enum rc put_row(struct core *core, struct arena *a, const struct store_us
     return RC_OK;
 }
 
-enum rc core_user_certificate_list(struct core *core, struct json_out *o)
+enum rc core_user_certificate_list(struct core *core, const struct json *, struct json_out *o,
+                                   struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_user_certificate *list;

@@ -171,7 +171,7 @@ void core_token_revoke(struct core *core, struct ipc_req *req, const struct json
     core_change_run(core, req, args, who, read_old);
 }
 
-enum rc core_token_list(struct core *core, struct json_out *o)
+enum rc core_token_list(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_token *list;
@@ -234,7 +234,7 @@ static void put_session(struct json_out *o, const struct ui_session *s)
     json_kv_z(o, "address", addr_text(&s->from, address));
 }
 
-enum rc core_session_list(struct core *core, struct json_out *o)
+enum rc core_session_list(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     when_t now = clock_now(ev_clock(core->ev));
 

@@ -240,7 +240,7 @@ void core_ui_init(struct core *core)
                                            .arg = core};
 }
 
-enum rc core_ui_link(struct core *core, struct json_out *o)
+enum rc core_ui_link(struct core *core, const struct json *, struct json_out *o, struct err *)
 {
     when_t now = clock_now(ev_clock(core->ev));
     char token[UI_TOKEN_TEXT], path[UI_TOKEN_TEXT + sizeof("/ui/sign-in?token=")];

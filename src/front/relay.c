@@ -98,6 +98,8 @@ static bool is_passed_on(const struct http_request *req, struct str name)
         return str_starts(req->path, STR("/api/v1/")) || str_starts(req->path, STR("/httpreq/"));
     if (str_starts(name, STR("x-api-")))
         return str_starts(req->path, STR("/acme-dns/"));
+    if (str_eq(name, STR("idempotency-key")))
+        return str_starts(req->path, STR("/api/v1/"));
     if (str_eq(name, STR("cookie")))
         return str_starts(req->path, STR("/ui/")) || str_starts(req->path, STR("/api/v1/"));
     return !str_eq(name, STR("content-type"));

@@ -24,10 +24,10 @@ static const struct http_reader_conf conf = {
 };
 
 static const struct str kept[] = {
-    STR("accept"),     STR("accept-language"),   STR("authorization"), STR("content-type"),
-    STR("cookie"),     STR("if-modified-since"), STR("if-none-match"), STR("last-event-id"),
-    STR("origin"),     STR("sec-fetch-site"),    STR("user-agent"),    STR("x-api-key"),
-    STR("x-api-user"),
+    STR("accept"),        STR("accept-language"), STR("authorization"),     STR("content-type"),
+    STR("cookie"),        STR("idempotency-key"), STR("if-modified-since"), STR("if-none-match"),
+    STR("last-event-id"), STR("origin"),          STR("sec-fetch-site"),    STR("user-agent"),
+    STR("x-api-key"),     STR("x-api-user"),
 };
 
 enum rc http_parser_new(struct http_parser **out)

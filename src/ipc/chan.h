@@ -131,6 +131,9 @@ enum ipc_type ipc_req_type(const struct ipc_req *req);
 const struct id *ipc_req_id(const struct ipc_req *req);
 /* clock_mono at which the asker stops waiting; INT64_MAX: never. */
 int64_t ipc_req_deadline(const struct ipc_req *req);
+/* Something of the handler's that is found again by whoever ends the request; NULL at first. */
+void ipc_req_keep(struct ipc_req *req, void *with);
+void *ipc_req_kept(const struct ipc_req *req);
 /* Memory that lives as long as the request; IPC_REQ_ARENA bytes at most. */
 struct arena *ipc_req_arena(struct ipc_req *req);
 enum { IPC_REQ_ARENA = 8 << 20 };

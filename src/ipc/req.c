@@ -26,6 +26,7 @@ struct ipc_req {
     void *cancel_arg;
     void (*on_room)(void *arg);
     void *room_arg;
+    void *kept;
 };
 
 static struct ipc_req *find(struct ipc_chan *ch, uint64_t id)
@@ -229,6 +230,16 @@ const struct id *ipc_req_id(const struct ipc_req *req)
 int64_t ipc_req_deadline(const struct ipc_req *req)
 {
     return req->deadline;
+}
+
+void ipc_req_keep(struct ipc_req *req, void *with)
+{
+    req->kept = with;
+}
+
+void *ipc_req_kept(const struct ipc_req *req)
+{
+    return req->kept;
 }
 
 struct arena *ipc_req_arena(struct ipc_req *req)

@@ -542,6 +542,16 @@ static const char *const wider_locks[] = {
     NULL,
 };
 
+/* Requests that change something, and are not done again. */
+static const char *const idempotency[] = {
+    "CREATE TABLE idempotency (n INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"
+    " request BLOB NOT NULL, at INTEGER NOT NULL, done INTEGER NOT NULL, made TEXT, answer TEXT,"
+    " UNIQUE (scope, key)) STRICT",
+    "CREATE INDEX idempotency_at ON idempotency (at)",
+    "CREATE INDEX idempotency_scope_at ON idempotency (scope, at)",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -569,6 +579,7 @@ static const struct store_migration migrations[] = {
     {"agents and their reports", agents},
     {"locks of keys, networks and new names", wider_locks},
     {"the register in numbers", numbers},
+    {"idempotency keys", idempotency},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -38,12 +38,15 @@ async function problemOf(response: Response): Promise<Problem> {
 }
 
 // Always a POST, which every command takes, and for which the browser says where it comes from.
-export async function call<T>(command: string, args: Args = {}): Promise<T> {
+// With `key` it is done once, however often it is sent.
+export async function call<T>(command: string, args: Args = {}, key = ""): Promise<T> {
+  const headers: Record<string, string> = { "Content-Type": "application/json" };
+  if (key) headers["Idempotency-Key"] = `"${key}"`;
   let response: Response;
   try {
     response = await fetch(`/api/v1/${command.replace(" ", "/")}`, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers,
       body: JSON.stringify(args),
       credentials: "same-origin",
       redirect: "error",

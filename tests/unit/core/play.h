@@ -105,6 +105,7 @@ static bool play_init(struct play *p)
     p->env = (struct role_env){.role = ROLE_CORE, .ev = p->w.ev, .conf = p->w.conf};
     p->env.state = &p->core;
     core_ui_init(&p->core);
+    idempotency_init(&p->core.idempotency, p->w.store);
     return core_sign_in_init(&p->core) == RC_OK &&
            core_passwords_new(p->w.ev, &p->core.passwords) == RC_OK &&
            core_audit_new(&p->core) == RC_OK &&

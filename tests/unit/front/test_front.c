@@ -49,7 +49,7 @@ struct world {
     size_t n_done;
     int status;
     struct buf body, location, challenge;
-    bool retry, token; /* the next request has a token and a cookie */
+    bool retry, token; /* the next request has a token, a cookie and a key */
 };
 
 static void quiet(void *, enum log_level, struct str)
@@ -247,7 +247,8 @@ static enum rc request(struct world *w, const char *listener, const char *method
     if (w->token) {
         x->req.headers[2] = (struct http_header){STR("authorization"), STR("Bearer t")};
         x->req.headers[3] = (struct http_header){STR("cookie"), STR("c=d")};
-        x->req.n_headers = 4;
+        x->req.headers[4] = (struct http_header){STR("idempotency-key"), STR("k")};
+        x->req.n_headers = 5;
     }
     w->status = 0;
     front_http_request(&w->front, x);
@@ -355,11 +356,11 @@ static void who_somebody_says_to_be(void)
         int status;
         const char *challenge;
     } cases[] = {
-        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d", 401,
+        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d idempotency-key=k", 401,
          "Bearer realm=\"autarky\", error=\"invalid_token\""},
-        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d", 403,
+        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d idempotency-key=k", 403,
          "Bearer realm=\"autarky\", error=\"insufficient_scope\""},
-        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d", 404, ""},
+        {"/api/v1/status", true, " authorization=Bearer t cookie=c=d idempotency-key=k", 404, ""},
         {"/api/v1/status", false, "", 401, "Bearer realm=\"autarky\""},
         {"/api/v1/status", false, "", 403, ""},
         {"/ui/", true, " cookie=c=d", 403, ""},

@@ -110,6 +110,8 @@ function Dialog(props: Props & { close: () => void }) {
   const [problem, setProblem] = useState("");
   const [said, setSaid] = useState<ComponentChildren>(null);
   const id = useId();
+  // What is sent a second time, because the answer to the first was lost, is the same request.
+  const keys = useRef(new Map<string, string>());
 
   useEffect(() => {
     box.current?.showModal();
@@ -120,7 +122,11 @@ function Dialog(props: Props & { close: () => void }) {
     setState("busy");
     setProblem("");
     try {
-      const answer = await call<Record<string, unknown>>(props.command, props.args(values));
+      const args = props.args(values);
+      const same = JSON.stringify(args);
+      const key = keys.current.get(same) ?? crypto.randomUUID();
+      keys.current.set(same, key);
+      const answer = await call<Record<string, unknown>>(props.command, args, key);
       setSaid(props.done?.(answer) ?? null);
       setState("done");
     } catch (error) {
