@@ -11,7 +11,7 @@ enum { FRAMES_MAX = 64, SLOTS = 1 << 18 };
 _Static_assert((int)SLOTS > 2 * (int)TORTURE_ALLOCATIONS_MAX, "the table of ways has room");
 
 /* The program's own code, as the linker laid it out. */
-/* NOLINTNEXTLINE(bugprone-reserved-identifier): its name is the linker's */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the linker's */
 extern const char __executable_start[], etext[];
 
 /* A way is known by the hash of the return addresses in the program's own code between the test and
