@@ -10,8 +10,12 @@
 enum { FRAMES_MAX = 64, SLOTS = 1 << 18 };
 _Static_assert((int)SLOTS > 2 * (int)TORTURE_ALLOCATIONS_MAX, "the table of ways has room");
 
-/* A way is known by the hash of the return addresses between the test and the allocation; they
- * stay the same within a process. */
+/* The program's own code, as the linker laid it out. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): its name is the linker's */
+extern const char __executable_start[], etext[];
+
+/* A way is known by the hash of the return addresses in the program's own code between the test and
+ * the allocation; they stay the same within a process. */
 struct way {
     uint64_t hash;             /* 0: free */
     unsigned tests;            /* that have been along it */
@@ -27,6 +31,13 @@ static unsigned long allocations;
 static pthread_t tester;
 static int outside; /* frames of the test function and outside of it, in that thread */
 
+static bool own(const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+
+    return at >= (uintptr_t)__executable_start && at < (uintptr_t)etext;
+}
+
 static uint64_t way_here(void)
 {
     void *frames[FRAMES_MAX];
@@ -36,7 +47,8 @@ static uint64_t way_here(void)
     if (n < FRAMES_MAX && pthread_equal(pthread_self(), tester))
         n -= outside;
     for (int i = 0; i < n; i++)
-        h = (h ^ (uint64_t)(uintptr_t)frames[i]) * UINT64_C(0x100000001b3);
+        if (own(frames[i]))
+            h = (h ^ (uint64_t)(uintptr_t)frames[i]) * UINT64_C(0x100000001b3);
     return h ? h : 1;
 }
 

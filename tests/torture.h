@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which allocations of a test are worth failing. A loop over a thousand rows allocates a thousand
  * times by the same way through the program, and what is done about a failure is a matter of the
- * way: of each, the first and the last are enough. What all tests of a program begin with is not
- * failed in all of them: a way that TORTURE_TESTS tests have been along is left out. */
+ * way: of each, the first and the last are enough. Where a way leads within a library does not
+ * tell ways apart: SQLite allocates in a hundred places for one statement, and all that its caller
+ * learns is that there was no memory. What all tests of a program begin with is not failed in all
+ * of them: a way that TORTURE_TESTS tests have been along is left out. */
 #pragma once
 
 #include <stddef.h>

@@ -275,7 +275,7 @@ enum rc power_replay(struct vfs *v, const struct power_plan *plan, struct power_
     if (!r.marks)
         return RC_NOMEM;
     rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i <= r.n; i++) {
+    for (size_t i = 0; rc == RC_OK && i <= r.n && !(plan->to_failure && out->failures); i++) {
         if (is_point(&r, i))
             rc = try_point(&r, i);
         if (rc == RC_OK && i < r.n)

@@ -22,6 +22,7 @@ struct power_plan {
     unsigned variants; /* random states at each point, beside "all" and "nothing" */
     unsigned stride;   /* points between two synchronisations: every so many operations; 1: all.
                         * Those next to a synchronisation are always taken */
+    bool to_failure;   /* ends with the first point at which a state fails */
     power_check check; /* the store's own store_check runs before it */
     void *arg;
 };
@@ -33,5 +34,5 @@ struct power_report {
     char first[512]; /* what failed first: point, variant, reason */
 };
 
-/* RC_OK when all states were tried, whatever came out of it. */
+/* RC_OK when all states were tried, or those up to a failure, whatever came out of it. */
 enum rc power_replay(struct vfs *v, const struct power_plan *plan, struct power_report *out);

@@ -130,9 +130,13 @@ static enum rc all_rounds(struct store *s, struct vfs *v, void *)
 
 static enum rc run_and_replay(enum store_sync sync, struct power_report *report)
 {
-    return power_run(
-        sync, all_rounds, NULL,
-        (struct power_plan){.seed = 20261129, .variants = 1, .stride = 25, .check = check}, report);
+    return power_run(sync, all_rounds, NULL,
+                     (struct power_plan){.seed = 20261129,
+                                         .variants = 1,
+                                         .stride = 25,
+                                         .to_failure = sync == STORE_SYNC_OFF,
+                                         .check = check},
+                     report);
 }
 
 static void no_message_is_lost(void)

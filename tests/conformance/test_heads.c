@@ -196,10 +196,14 @@ static enum rc all_rounds(struct store *s, struct vfs *v, void *arg)
 
 static enum rc run_and_replay(enum store_sync sync, struct signer *g, struct power_report *report)
 {
-    return power_run(
-        sync, all_rounds, g,
-        (struct power_plan){.seed = 20261128, .variants = 2, .stride = 5, .check = check, .arg = g},
-        report);
+    return power_run(sync, all_rounds, g,
+                     (struct power_plan){.seed = 20261128,
+                                         .variants = 2,
+                                         .stride = 5,
+                                         .to_failure = sync == STORE_SYNC_OFF,
+                                         .check = check,
+                                         .arg = g},
+                     report);
 }
 
 static void signer_done(struct signer *g)

@@ -265,9 +265,13 @@ static enum rc live(struct store *s, struct vfs *v, void *arg)
 
 static enum rc run_and_replay(enum care care, struct power_report *report)
 {
-    return power_run(
-        care == NEVER ? STORE_SYNC_OFF : STORE_SYNC_FULL, live, &care,
-        (struct power_plan){.seed = 20261120, .variants = 2, .stride = 5, .check = check}, report);
+    return power_run(care == NEVER ? STORE_SYNC_OFF : STORE_SYNC_FULL, live, &care,
+                     (struct power_plan){.seed = 20261120,
+                                         .variants = 2,
+                                         .stride = 5,
+                                         .to_failure = care != FULL,
+                                         .check = check},
+                     report);
 }
 
 static void nothing_acknowledged_is_lost(void)
