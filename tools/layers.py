@@ -15,7 +15,7 @@ class Rules:
         data = tomllib.loads(text)
         self.level, self.may = {}, {}
         self.common, self.only, self.apart = data['common'], data['only'], data['apart']
-        self.link = data['link']['levels']
+        self.link, self.less = data['link']['levels'], data['link']['less']
         self.limits, self.libc, self.libraries = data['limits'], data['libc'], data['library']
         for n in range(8):
             for folder, may in data[f'L{n}'].items():
@@ -43,6 +43,16 @@ class Rules:
         for folder in self.apart['folders']:
             for f in sorted(reachable(self.may, folder) & set(self.apart['never'])):
                 yield f'{folder} could reach {f} through what it may include'
+
+    def link_level(self, name):
+        """The level of that static library, and the libraries that it may link with; None: it has none."""
+        if name in self.less:
+            return self.less[name]['level'], set(self.less[name]['with'])
+        if name not in self.link:
+            return None, set()
+        level = self.link.index(name)
+        less = {n for n, lib in self.less.items() if lib['level'] <= level}
+        return level, {*self.link[:level], *less}
 
     def library(self, header):
         """The [[library]] of a system header; {} for libc's; None if nobody declared it."""
@@ -135,15 +145,17 @@ def check_link(rules, build):
     """src/meson.build: a folder is in its level's library, a library links only with lower ones."""
     for m in re.finditer(r'^lib_(\w+) = static_library\((.*?)\)$', build, re.M | re.S):
         where = f'src/meson.build:{build.count(chr(10), 0, m.start()) + 1}: [link]'
-        if m[1] not in rules.link:
+        level, below = rules.link_level(m[1])
+        if level is None:
             yield f'{where} lib_{m[1]} has no level; name it under [link] in tools/layers.toml'
             continue
-        level = rules.link.index(m[1])
-        for folder in re.findall(r'\b(\w+)_src\b', m[2]):
+        for folder in re.findall(r'\b(\w+?)(?:_shared)?_src\b', m[2]):
             if rules.level.get(folder) != level:
                 yield f'{where} {folder}/ is not of level {level}; move it to its own'
+            if (folder in rules.apart['folders']) != (m[1] == 'apart'):
+                yield f'{where} {folder}/ in lib_{m[1]}; those of [apart], and no others, are lib_apart'
         for other in re.findall(r'\blink_(\w+)\b', m[2]):
-            if other not in rules.link[:level]:
+            if other not in below:
                 yield f'{where} lib_{m[1]} links with {other}, which is not below it; take it out'
 
 

@@ -201,7 +201,7 @@ common = ["base"]
 from_level = { conf = 3 }
 only = { role = ["cmd"], cmd = [] }
 apart = { folders = ["client"], never = ["store"] }
-link = { levels = ['base', 'os', 'proto'] }
+link = { levels = ['base', 'os', 'proto'], less = { apart = { level = 5, with = ['base', 'os'] } } }
 limits = { files = 3, lines = 50, except = { ev = { lines = 60 } } }
 L0 = { base = [] }
 L1 = { conf = [], net = [] , ev = ["net"] }
@@ -340,6 +340,19 @@ class Layers(unittest.TestCase):
             'lib_base links with os, which is not below it',
         )
         self.assertRegex(found("lib_x = static_library('x', net_src)\n")[0], 'lib_x has no level')
+
+    def test_link_with_less(self):
+        def found(deps, folders='client_src'):
+            return self.found(
+                {}, build=f"lib_apart = static_library('apart', {folders}, dependencies: [{deps}])\n"
+            )
+
+        self.assertEqual(found('link_base, link_os'), [])
+        self.assertRegex(found('link_proto')[0], 'lib_apart links with proto, which is not below it')
+        self.assertRegex(found('link_os', 'client_src + ca_src')[0], r'ca/ is not of level 5')
+        table = TABLE.replace("L5 = { client", "L5 = { api = [], client")
+        build = "lib_apart = static_library('apart', client_src + api_src)\n"
+        self.assertRegex(self.found({}, table, build)[0], r'api/ in lib_apart; those of \[apart\]')
 
     def test_every_file_is_compiled(self):
         rules = layers.Rules(TABLE)

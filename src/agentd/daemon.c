@@ -154,6 +154,17 @@ static when_t next_of(const struct cert *c)
 
 /* ---- renewing it */
 
+/* Either program is what it runs. */
+static struct str without_name(struct str line)
+{
+    static const char *const names[] = {"autarky: ", "autarky-agent: "};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (str_starts(line, str_of(names[i])))
+            return str_skip(line, strlen(names[i]));
+    return line;
+}
+
 /* What a renewal said, in this one's name; as a warning what it said so, and all if it failed. */
 static void relay(struct agentd *a, struct str text, bool failed)
 {
@@ -162,8 +173,7 @@ static void relay(struct agentd *a, struct str text, bool failed)
     while (str_next(&text, '\n', &one)) {
         bool warn = failed;
 
-        if (str_starts(one, STR("autarky: ")))
-            one = str_skip(one, strlen("autarky: "));
+        one = without_name(one);
         if (str_starts(one, STR("warning: "))) {
             one = str_skip(one, strlen("warning: "));
             warn = true;

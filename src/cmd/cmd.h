@@ -47,12 +47,12 @@ struct cmd_row {
     cmd_fn run;
 };
 
-/* table.c */
+/* table.c, or subscriber/program.c */
 const struct cmd_row *cmd_rows(size_t *out_n);
-/* options.c */
 const struct cmd_option_row *cmd_option_rows(void);
 /* Its own options and those that every command takes. */
 bool cmd_takes(const struct cmd_row *row, size_t option);
+bool cmd_has(struct str noun, struct str verb); /* program.has */
 
 /* parse.c: fills `out` and returns -1, or returns the exit status after having said what is wrong
  * (or shown the help). */

@@ -5,8 +5,9 @@
 
 #include "cmd/cmd.h"
 #include "json/json.h"
+#include "program/program.h"
 
-enum { TEXT_MAX = 4 * 1024 * 1024, TEXT_COLUMN = 24 };
+enum { TEXT_MAX = 4 * 1024 * 1024, TEXT_COLUMN = 24, CURE_MAX = 64 * 1024 };
 
 void cmd_examine_begin(struct examination *e, const struct cmd_args *args)
 {
@@ -26,6 +27,10 @@ void cmd_examine_done(struct examination *e)
 void cmd_finding(struct examination *e, const char *name, struct str state, struct str text,
                  struct str cure)
 {
+    CLEANUP(buf_done) struct buf own = BUF_INIT(CURE_MAX);
+
+    if (program_own_words(cure, &own) == RC_OK)
+        cure = buf_str(&own);
     json_obj(&e->o);
     json_kv_z(&e->o, "name", name);
     json_kv_str(&e->o, "state", state);

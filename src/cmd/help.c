@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "program/program.h"
 
-enum { SUMMARY_COLUMN = 30, OPTION_COLUMN = 34, WIDTH = 100 };
+enum { SUMMARY_COLUMN = 23 /* behind the program's name */, OPTION_COLUMN = 34, WIDTH = 100 };
 
 static void summary_line(FILE *to, const struct cmd_row *row)
 {
-    int width = fprintf(to, "  autarky %s%s%s", row->noun, row->verb ? " " : "",
+    int column = (int)strlen(program.name) + SUMMARY_COLUMN;
+    int width = fprintf(to, "  %s %s%s%s", program.name, row->noun, row->verb ? " " : "",
                         row->verb ? row->verb : "");
 
-    fprintf(to, "%*s%s\n", width + 2 > SUMMARY_COLUMN ? 2 : SUMMARY_COLUMN - width, "",
-            row->summary);
+    fprintf(to, "%*s", width + 2 > column ? 2 : column - width, "");
+    program_put(to, str_of(row->summary));
+    fputc('\n', to);
 }
 
 void cmd_help_all(FILE *to)
@@ -21,13 +24,14 @@ void cmd_help_all(FILE *to)
     size_t n;
     const struct cmd_row *rows = cmd_rows(&n);
 
-    fprintf(to, "Autarky: certificates for a network of one's own.\n\nusage: autarky COMMAND "
-                "[OPTION...]\n\n");
+    fprintf(to, "%s\n\nusage: %s COMMAND [OPTION...]\n\n", program.title, program.name);
     for (size_t i = 0; i < n; i++)
         summary_line(to, &rows[i]);
-    fprintf(to, "\n`autarky COMMAND --help` shows its options. Exit status: 0 done, 2 failed, 3 "
-                "partly done,\n4 waiting for a person, 5 not seen to be served, 64 wrong "
-                "usage,\n75 try again later.\n");
+    fprintf(to,
+            "\n`%s COMMAND --help` shows its options. Exit status: 0 done, 2 failed, 3 "
+            "partly done,\n4 waiting for a person, 5 not seen to be served, 64 wrong "
+            "usage,\n75 try again later.\n",
+            program.name);
 }
 
 bool cmd_help_noun(const char *noun)
@@ -40,12 +44,12 @@ bool cmd_help_noun(const char *noun)
         if (strcmp(rows[i].noun, noun) != 0 || !rows[i].verb)
             continue;
         if (!found)
-            printf("usage: autarky %s VERB [OPTION...]\n\n", noun);
+            printf("usage: %s %s VERB [OPTION...]\n\n", program.name, noun);
         found = true;
         summary_line(stdout, &rows[i]);
     }
     if (found)
-        printf("\n`autarky %s VERB --help` shows its options.\n", noun);
+        printf("\n`%s %s VERB --help` shows its options.\n", program.name, noun);
     return found;
 }
 
@@ -81,17 +85,20 @@ void cmd_help(const struct cmd_row *row)
 {
     const struct cmd_option_row *options = cmd_option_rows();
 
-    printf("usage: autarky %s%s%s%s%s [OPTION...]\n\n%s\n", row->noun, row->verb ? " " : "",
-           row->verb ? row->verb : "", row->operand ? " " : "", row->operand ? row->operand : "",
-           row->summary);
-    if (row->details)
-        printf("\n%s\n", row->details);
-    printf("\n");
+    printf("usage: %s %s%s%s%s%s [OPTION...]\n\n", program.name, row->noun, row->verb ? " " : "",
+           row->verb ? row->verb : "", row->operand ? " " : "", row->operand ? row->operand : "");
+    program_put(stdout, str_of(row->summary));
+    if (row->details) {
+        printf("\n\n");
+        program_put(stdout, str_of(row->details));
+    }
+    printf("\n\n");
     for (size_t i = 0; i < CMD_OPT_COUNT; i++)
         if (i > CMD_OPT_HELP && cmd_takes(row, i))
             option_line(&options[i]);
     for (size_t i = 0; i <= CMD_OPT_HELP; i++)
-        option_line(&options[i]);
+        if (cmd_takes(row, i))
+            option_line(&options[i]);
 }
 
 /* ---- completion ---- */
@@ -160,10 +167,11 @@ static void bash_words(const struct cmd_row *rows, size_t n)
 
 static void bash(const struct cmd_row *rows, size_t n)
 {
-    printf("_autarky() {\n"
+    printf("_%s() {\n"
            "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
            "  COMPREPLY=()\n"
-           "  case $prev in\n    ");
+           "  case $prev in\n    ",
+           program.name);
     patterns(true);
     printf(") COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n    ");
     patterns(false);
@@ -174,7 +182,8 @@ static void bash(const struct cmd_row *rows, size_t n)
     printf("  esac\n"
            "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
            "}\n"
-           "complete -o bashdefault -o default -F _autarky autarky\n");
+           "complete -o bashdefault -o default -F _%s %s\n",
+           program.name, program.name);
 }
 
 /* In single quotes, as fish has them. */
@@ -192,14 +201,14 @@ static void fish_row(const struct cmd_row *rows, size_t n, size_t i)
     const struct cmd_row *row = &rows[i];
 
     if (!seen(rows, i)) {
-        printf("complete -c autarky -f -n __fish_use_subcommand -a %s -d ", row->noun);
+        printf("complete -c %s -f -n __fish_use_subcommand -a %s -d ", program.name, row->noun);
         fish_quoted(row->verb ? "" : row->summary);
         printf("\n");
     }
     if (row->verb) {
-        printf("complete -c autarky -f -n '__fish_seen_subcommand_from %s; and not "
+        printf("complete -c %s -f -n '__fish_seen_subcommand_from %s; and not "
                "__fish_seen_subcommand_from",
-               row->noun);
+               program.name, row->noun);
         verbs_of(rows, n, row->noun);
         printf("' -a %s -d ", row->verb);
         fish_quoted(row->summary);
@@ -208,9 +217,9 @@ static void fish_row(const struct cmd_row *rows, size_t n, size_t i)
     for (size_t k = 0; k < CMD_OPT_COUNT; k++) {
         if (!cmd_takes(row, k))
             continue;
-        printf("complete -c autarky -n '__fish_seen_subcommand_from %s%s%s' -l %s%s -d ", row->noun,
-               row->verb ? "; and __fish_seen_subcommand_from " : "", row->verb ? row->verb : "",
-               o[k].name + 2,
+        printf("complete -c %s -n '__fish_seen_subcommand_from %s%s%s' -l %s%s -d ", program.name,
+               row->noun, row->verb ? "; and __fish_seen_subcommand_from " : "",
+               row->verb ? row->verb : "", o[k].name + 2,
                !o[k].value           ? ""
                : is_path(o[k].value) ? " -r"
                                      : " -x");

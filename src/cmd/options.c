@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/cmd.h"
+#include "program/program.h"
 
 #include "provider/provider.h"
 
@@ -304,4 +305,16 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
 const struct cmd_option_row *cmd_option_rows(void)
 {
     return options;
+}
+
+bool cmd_takes(const struct cmd_row *row, size_t option)
+{
+    if (option == CMD_OPT_DATA || option == CMD_OPT_CONFIG)
+        return program.schema != NULL;
+    if (option <= CMD_OPT_HELP)
+        return true;
+    for (const unsigned char *o = row->options; o && *o; o++)
+        if (*o == option)
+            return true;
+    return false;
 }

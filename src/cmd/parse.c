@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "program/program.h"
 
 /* The command line, and the word that is looked at. */
 struct words {
@@ -58,9 +59,9 @@ static int unknown_command(const char *given)
             least = distance(given, rows[i].noun);
             best = rows[i].noun;
         }
-    fprintf(stderr, "autarky: there is no command \"%s\"", given);
+    fprintf(stderr, "%s: there is no command \"%s\"", program.name, given);
     suggest(given, best, least);
-    fprintf(stderr, "`autarky --help` lists all of them\n");
+    fprintf(stderr, "`%s --help` lists all of them\n", program.name);
     return CMD_USAGE;
 }
 
@@ -81,7 +82,7 @@ static int wrong_verb(const char *noun, const char *given)
     }
     if (given && given[0] == '-')
         given = NULL;
-    fprintf(stderr, "autarky %s: %s%s%s; there is ", noun,
+    fprintf(stderr, "%s %s: %s%s%s; there is ", program.name, noun,
             given ? "no verb \"" : "a verb is missing", given ? given : "", given ? "\"" : "");
     for (size_t i = 0; i < n; i++)
         if (strcmp(rows[i].noun, noun) == 0 && rows[i].verb) {
@@ -90,6 +91,18 @@ static int wrong_verb(const char *noun, const char *given)
         }
     fprintf(stderr, "\n");
     return CMD_USAGE;
+}
+
+bool cmd_has(struct str noun, struct str verb)
+{
+    size_t n;
+    const struct cmd_row *rows = cmd_rows(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(noun, str_of(rows[i].noun)) &&
+            (!rows[i].verb || str_eq(verb, str_of(rows[i].verb))))
+            return true;
+    return false;
 }
 
 /* *used is the number of words that named the command. */
@@ -120,7 +133,7 @@ static void complain(const struct cmd_row *row, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    fprintf(stderr, "autarky %s%s%s: ", row->noun, row->verb ? " " : "",
+    fprintf(stderr, "%s %s%s%s: ", program.name, row->noun, row->verb ? " " : "",
             row->verb ? row->verb : "");
     vfprintf(stderr, fmt, ap);
     va_end(ap);
@@ -289,11 +302,9 @@ int cmd_parse(int argc, char **argv, struct cmd_args *out)
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = version;
     if (argv[1][0] == '-') {
-        fprintf(stderr,
-                "autarky: \"%s\" before the command; options come after it: autarky COMMAND "
-                "[OPTION...]\n",
-                argv[1]);
-        return CMD_USAGE;
+        return cmd_usagef(
+            "\"%s\" before the command; options come after it: %s COMMAND [OPTION...]", argv[1],
+            program.name);
     }
     out->row = find_row(argc, argv, &used, &status);
     if (!out->row)

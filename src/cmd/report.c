@@ -10,6 +10,7 @@
 #include "api/admin.h"
 #include "cmd/cmd.h"
 #include "net/net.h"
+#include "program/program.h"
 
 enum { MESSAGE_MAX = 4096 };
 
@@ -74,19 +75,12 @@ int cmd_fail(const struct err *err)
     return err->rc == RC_AGAIN || err->rc == RC_QUOTA ? CMD_LATER : status;
 }
 
-static void complain(const char *fmt, va_list ap)
-{
-    fputs("autarky: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
-}
-
 int cmd_failf(const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    complain(fmt, ap);
+    program_vsay(fmt, ap);
     va_end(ap);
     return CMD_FAILED;
 }
@@ -96,7 +90,7 @@ int cmd_usagef(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    complain(fmt, ap);
+    program_vsay(fmt, ap);
     va_end(ap);
     return CMD_USAGE;
 }

@@ -3,19 +3,9 @@
 #include "cmd/backup.h"
 #include "cmd/cmd.h"
 #include "cmd/operators.h"
-
-#define OPT(o) CMD_OPT_##o
-#define OPTIONS(...) ((const unsigned char[]){__VA_ARGS__, 0})
-
-/* What all of `import` take. */
-#define IMPORT                                                                                     \
-    OPTIONS(OPT(IMPORT_NAME), OPT(CA_FILE), OPT(ACME_SERVER), OPT(ACCOUNT_KEY), OPT(HTTP_LISTEN),  \
-            OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS), OPT(DNS_CONFIG), OPT(HOOK), OPT(HOOK_ENV),   \
-            OPT(CHALLENGE), OPT(DESPITE_TIMER), OPT(DRY_RUN))
-#define IMPORT_DETAILS                                                                             \
-    "Its files are read, nothing of it is executed. Services find their certificates where they\n" \
-    "are; from then on `autarky renew` and `autarky agent run` keep them. What could not be\n"     \
-    "carried over is said. A second time does nothing. --name takes those certificates alone.\n"
+#include "program/program.h"
+#include "program/rows.h"
+#include "store/store.h"
 
 static const struct cmd_row rows[] = {
     {"init", NULL, "make a certificate authority",
@@ -274,50 +264,6 @@ static const struct cmd_row rows[] = {
      "or\n"
      "address, by one of the roots of --root, otherwise of the data directory.",
      "HOST:PORT", OPTIONS(OPT(TLCP), OPT(ROOT)), cmd_forward},
-    {"obtain", NULL, "obtain a certificate from any ACME server (RFC 8555)",
-     "Needs neither a running Autarky nor root. Control is proven in one of the ways that are\n"
-     "listed. The files in DIR are links to a set that is exchanged as a whole; privkey.pem is\n"
-     "readable by its owner alone. What was asked for is remembered there, and `autarky renew "
-     "DIR`\n"
-     "renews it. With --dry-run the server is asked for its directory, and nothing is ordered.\n"
-     "PROTOCOL is tls, smtp, imap, pop3, ldap, postgres, mysql, ftp, xmpp or xmpp-server; without\n"
-     "HOST it is every address of every name. What is not seen to be served is taken back.",
-     NULL,
-     OPTIONS(OPT(ACME_SERVER), OPT(CA_FILE), OPT(CA_FINGERPRINT), OPT(CA_URL), OPT(PROXY),
-             OPT(NO_PROXY), OPT(PROXY_PRIVATE), OPT(ACME_NAME), OPT(ACME_OUT), OPT(AGREE_TOS),
-             OPT(HTTP_LISTEN), OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS), OPT(DNS_CONFIG), OPT(HOOK),
-             OPT(HOOK_ENV), OPT(CHALLENGE), OPT(ACME_KEY), OPT(ACME_PROFILE), OPT(CONTACT),
-             OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN), OPT(ACCOUNT_KEY), OPT(FILE_OWNER),
-             OPT(FILE_GROUP), OPT(KEY_MODE), OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(PROVE),
-             OPT(PROVE_FOR), OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE),
-             OPT(FALLBACK_CA_FINGERPRINT), OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY),
-             OPT(FALLBACK_PROFILE), OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE),
-             OPT(DRY_RUN)),
-     cmd_obtain},
-    {"renew", NULL, "renew what `autarky obtain` has obtained, where it is due",
-     "DIR is what was given as --out, or a directory of such directories. When is the server's\n"
-     "to say (RFC 9773), else two thirds of the lifetime. Meant to be run by a timer, often: what\n"
-     "is not due costs no connection, and after a failure pauses grow from a minute to six hours.",
-     "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(JITTER), OPT(DRY_RUN)), cmd_renew},
-    {"agent", "run", "keep what `autarky obtain` has obtained renewed, as long as it runs",
-     "DIR is as for renew, which it runs for each certificate when it is time: instead of a\n"
-     "timer, and beside one where there is one. A certificate that is added is found within a\n"
-     "minute, or by SIGHUP. SIGTERM ends what is under way and leaves what is in place. It tells\n"
-     "systemd that it is ready, how it is, and that it lives. Where the host is enrolled (agent\n"
-     "enrol) it reports to its server.",
-     "DIR...", OPTIONS(OPT(AGENT_DIR)), cmd_agent_daemon},
-    {"agent", "enrol", "have `autarky agent run` of this host report to a server",
-     "The host gets a certificate of the server's CA for a key that it makes, by which it is "
-     "known\n"
-     "there from then on, and which it renews by itself. --ca-file or --ca-fingerprint say who "
-     "the\n"
-     "server is; otherwise this machine's roots do. Where an answer was lost, the same command "
-     "goes\n"
-     "on.",
-     NULL,
-     OPTIONS(OPT(AGENT_SERVER), OPT(AGENT_TOKEN_FILE), OPT(AGENT_DIR), OPT(AGENT_NAME),
-             OPT(ALLOW_RENEW), OPT(CA_FILE), OPT(CA_FINGERPRINT), OPT(CA_URL)),
-     cmd_agent_enrol},
     {"agent", "token", "create: make a token by which one host can enrol, once",
      "The word behind it is create. The token goes to standard output, this once; with --name the\n"
      "agent is called so, whatever its host says. agents.enabled has to be true.",
@@ -333,24 +279,7 @@ static const struct cmd_row rows[] = {
     {"agent", "renew", "ask an agent to renew every certificate that it keeps",
      "It hears of it with its next report, and obeys if it was enrolled with --allow-renew.",
      "NAME", OPTIONS(OPT(REASON), OPT(DRY_RUN)), cmd_agent_renew},
-    {"agent", "doctor", "say what is, or will be, in the way of renewals, and what to do",
-     "Of every certificate in DIR, or in the directories below it: whether it is valid, what\n"
-     "failed last, whether the proof could be given and the server answers, whose clock is\n"
-     "wrong, whether updates of DNS are signed; and who else renews on this machine. Nothing is\n"
-     "changed.",
-     "DIR...", NULL, cmd_agent_doctor},
-    {"import", "dehydrated", "take over what dehydrated keeps",
-     IMPORT_DETAILS "DIR is where its config is, or that file; otherwise /etc/dehydrated.", "[DIR]",
-     IMPORT, cmd_import},
-    {"import", "certbot", "take over what certbot keeps",
-     IMPORT_DETAILS "DIR is its configuration directory; otherwise /etc/letsencrypt.", "[DIR]",
-     IMPORT, cmd_import},
-    {"import", "acme.sh", "take over what acme.sh keeps",
-     IMPORT_DETAILS "DIR is its home; otherwise ~/.acme.sh.", "[DIR]", IMPORT, cmd_import},
-    {"import", "lego", "take over what lego keeps",
-     IMPORT_DETAILS "DIR is what lego has as --path; otherwise .lego. The server and the way of\n"
-                    "proof are not written down there: --server and one of the ways say them.",
-     "[DIR]", IMPORT, cmd_import},
+    CMD_CLIENT_ROWS,
     {"probe", NULL, "show what the CA sees of a name, or what a server of TLCP offers",
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
@@ -489,12 +418,7 @@ static const struct cmd_row rows[] = {
      "Lets the running server execute a harmless command, and asks it for others, which it must\n"
      "refuse.",
      NULL, OPTIONS(OPT(REASON)), cmd_drill_runner},
-    {"version", NULL, "print the version of this program and of what it is linked with", NULL, NULL,
-     NULL, cmd_version},
-    {"completion", NULL, "print what lets a shell complete commands and options",
-     "SHELL is bash, zsh or fish. For this shell: source <(autarky completion bash), and in fish:\n"
-     "autarky completion fish | source.",
-     "SHELL", NULL, cmd_completion},
+    CMD_COMMON_ROWS,
 };
 
 const struct cmd_row *cmd_rows(size_t *out_n)
@@ -503,12 +427,9 @@ const struct cmd_row *cmd_rows(size_t *out_n)
     return rows;
 }
 
-bool cmd_takes(const struct cmd_row *row, size_t option)
-{
-    if (option <= CMD_OPT_HELP)
-        return true;
-    for (const unsigned char *o = row->options; o && *o; o++)
-        if (*o == option)
-            return true;
-    return false;
-}
+const struct program program = {
+    .name = "autarky",
+    .title = "Autarky: certificates for a network of one's own.",
+    .schema = store_schema_program,
+    .has = cmd_has,
+};

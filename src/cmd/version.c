@@ -4,7 +4,7 @@
 #include "cmd/cmd.h"
 #include "crypto/crypto.h"
 #include "json/out.h"
-#include "store/store.h"
+#include "program/program.h"
 
 enum { TEXT_MAX = 4096 };
 
@@ -14,15 +14,17 @@ int cmd_version(const struct cmd_args *args)
     struct json_out o;
 
     if (!cmd_json(args)) {
-        printf("autarky %s\n%s\ndatabase schema %u\n", AUTARKY_VERSION, crypto_version(),
-               store_schema_program());
+        printf("%s %s\n%s\n", program.name, AUTARKY_VERSION, crypto_version());
+        if (program.schema)
+            printf("database schema %u\n", program.schema());
         return CMD_DONE;
     }
     json_out_init(&o, &text, JSON_PRETTY);
     json_obj(&o);
     json_kv_z(&o, "version", AUTARKY_VERSION);
     json_kv_z(&o, "openssl", crypto_version());
-    json_kv_u64(&o, "schema", store_schema_program());
+    if (program.schema)
+        json_kv_u64(&o, "schema", program.schema());
     json_end(&o);
     if (json_out_done(&o) != RC_OK)
         return cmd_failf("out of memory");

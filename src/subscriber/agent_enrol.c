@@ -8,6 +8,7 @@
 #include "ev/clock.h"
 #include "ev/ev.h"
 #include "net/net.h"
+#include "program/program.h"
 #include "subscriber/agent_int.h"
 
 enum { TOKEN_FILE_MAX = 4096, NAME_MAX_TEXT = 65 };
@@ -106,9 +107,9 @@ static int run(const struct cmd_args *args)
         return cmd_fail(&err);
     printf("enrolled as %.*s\n", STR_ARG(e.home.name));
     fprintf(stderr,
-            "its own certificate is valid until %s, and renewed by `autarky agent run`, which "
+            "its own certificate is valid until %s, and renewed by `%s agent run`, which "
             "reports from now on; start it anew if it runs\n",
-            when_text(e.home.not_after, until));
+            when_text(e.home.not_after, until), program.name);
     return CMD_DONE;
 }
 

@@ -5,6 +5,7 @@
 
 #include "agentd/rivals.h"
 #include "json/out.h"
+#include "program/program.h"
 #include "subscriber/agent_int.h"
 #include "takeover/takeover.h"
 
@@ -56,11 +57,10 @@ static int check_rivals(const struct importing *i)
     agentd_rivals("", on_rival, &r);
     if (r.n == 0 || i->args->values[CMD_OPT_DESPITE_TIMER])
         return -1;
-    fprintf(stderr,
-            "autarky: %s%s is still run by %s, and both would renew the same certificates: disable "
-            "that first (for a timer, systemctl disable --now); --despite-timer if it is known to "
-            "leave these alone\n",
-            dry ? "warning: " : "", r.client, r.text);
+    program_say("%s%s is still run by %s, and both would renew the same certificates: disable that "
+                "first (for a timer, systemctl disable --now); --despite-timer if it is known to "
+                "leave these alone",
+                dry ? "warning: " : "", r.client, r.text);
     return dry ? -1 : CMD_FAILED;
 }
 
@@ -111,8 +111,8 @@ static void put_words(const struct importing *i, const struct takeover_cert *c,
         return;
     }
     if (c->why.n || err->rc != RC_OK) {
-        fprintf(stderr, "autarky: %.*s cannot be taken over: %s\n", STR_ARG(c->name),
-                c->why.n ? c->why.p : err_textz(err, line, sizeof(line)));
+        program_say("%.*s cannot be taken over: %s", STR_ARG(c->name),
+                    c->why.n ? c->why.p : err_textz(err, line, sizeof(line)));
     } else {
         printf("%.*s: %s, in %.*s\n", STR_ARG(c->name),
                i->args->values[CMD_OPT_DRY_RUN] ? "can be taken over" : "taken over",

@@ -14,6 +14,7 @@
 #include "crypto/key.h"
 #include "ev/clock.h"
 #include "json/out.h"
+#include "program/program.h"
 #include "provider/provider.h"
 #include "subscriber/agent_int.h"
 
@@ -42,7 +43,7 @@ static void request_done(struct request *r)
 
 void cmd_agent_say(void *, bool warn, const char *line)
 {
-    fprintf(stderr, "autarky: %s%s\n", warn ? "warning: " : "", line);
+    program_say("%s%s", warn ? "warning: " : "", line);
 }
 
 const char *cmd_agent_from(const struct agent_outcome *out)
@@ -59,8 +60,7 @@ int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
         return CMD_UNPROVEN;
     if (!out->retry_at)
         return status;
-    fprintf(stderr, "autarky: the server asks not to come back before %s\n",
-            when_text(out->retry_at, text));
+    program_say("the server asks not to come back before %s", when_text(out->retry_at, text));
     return CMD_LATER;
 }
 
@@ -430,8 +430,8 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
     printf("obtained a certificate%s, valid until %s\n", cmd_agent_from(out),
            when_text(out->not_after, until));
     printf("  in %s: cert.pem, chain.pem, fullchain.pem, privkey.pem\n", dir);
-    printf("  to be renewed about %s: let a timer run `autarky renew %s` twice a day\n",
-           when_text(out->renew_at, renew), dir);
+    printf("  to be renewed about %s: let a timer run `%s renew %s` twice a day\n",
+           when_text(out->renew_at, renew), program.name, dir);
     return CMD_DONE;
 }
 

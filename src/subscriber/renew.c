@@ -16,6 +16,7 @@
 #include "json/out.h"
 #include "net/net.h"
 #include "net/notify.h"
+#include "program/program.h"
 #include "subscriber/agent_int.h"
 
 enum { ANSWER_MAX = 1 << 20 };
@@ -277,7 +278,7 @@ static enum rc enlist(struct agent *a, const struct cmd_args *args, struct err *
                    : RC_OK;
     a->world = (struct agent_world){.ev = a->ev, .say = cmd_agent_say};
     TRY(net_system(a->ev, &a->world.net));
-    fprintf(stderr, "autarky: reports to %.*s as %.*s\n", STR_ARG(home.server), STR_ARG(home.name));
+    program_say("reports to %.*s as %.*s", STR_ARG(home.server), STR_ARG(home.name));
     return agentd_uplink_new(&a->world, a->daemon, &home, &a->uplink);
 }
 
@@ -307,7 +308,7 @@ static enum rc run(const struct cmd_args *args, struct err *err)
     TRY(start(&a, &conf, err));
     TRY(enlist(&a, args, err));
     agentd_count(a.daemon, &t);
-    fprintf(stderr, "autarky: keeps %zu certificates\n", t.certs);
+    program_say("keeps %zu certificates", t.certs);
     tell_systemd("READY=1");
     while (!a.gives_up && (!a.ends || busy(&a)))
         ev_run_once(a.ev, EV_WAIT);

@@ -19,6 +19,7 @@ import trail
 import verify
 
 AUTARKY = os.environ["AUTARKY"]
+AGENT = f"{AUTARKY}-agent"  # the client alone, of the same build
 OPENSSL = os.environ.get("AUTARKY_OPENSSL", "openssl")
 DOMAIN = "hospital.example"
 TRIES = 10  # of what wait_for looks at, at the least

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=300
-"""Agents that enrol and report: `autarky agent enrol` and `agent run` against a server, and what strangers make of it with OpenSSL: a
+"""Agents that enrol and report: `autarky-agent agent enrol` and `agent run` against a server, and what strangers make of it with OpenSSL: a
 token used twice or by another, no certificate, another's, one of a removed agent, reports too long or too often; a wish to renew that
 is obeyed where the agent lets itself be told, and nowhere else; a clock that is wrong shows."""
 
@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AUTARKY, DOMAIN, OPENSSL, Clock, Lab, Process, expect, run, wait_for  # noqa: E402
+from lab import AGENT, AUTARKY, DOMAIN, OPENSSL, Clock, Lab, Process, expect, run, wait_for  # noqa: E402
 
 ENABLED = "agents: {enabled: true, silent: 1h}\n"
 PAUSE = 21  # seconds that the server wants between two reports of an agent
@@ -30,7 +30,7 @@ def token(lab, *args):
 
 
 def enrol(lab, home, file, *args, ok=(0,)):
-    done = subprocess.run([AUTARKY, "agent", "enrol", "--server", lab.api, "--ca-file", lab.roots, "--token-file", file, "--dir", home,
+    done = subprocess.run([AGENT, "agent", "enrol", "--server", lab.api, "--ca-file", lab.roots, "--token-file", file, "--dir", home,
                            *args], check=False, capture_output=True, text=True)
     if done.returncode not in ok:
         sys.exit(f"enrol ended with {done.returncode}: {done.stdout}{done.stderr}")
@@ -132,7 +132,7 @@ def main():
         clock = Clock(lab.directory / "clock")
         home, certs = lab.directory / "agent", lab.directory / "certs"
         certs.mkdir()
-        run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", certs / "web", "--agree-tos", "--name",
+        run(AGENT, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", certs / "web", "--agree-tos", "--name",
             f"web.{DOMAIN}", "--http-listen", f"127.0.0.1:{lab.http_port}")
         file = token(lab, "--name", "web1")
         expect(enrol(lab, home, file, "--allow-renew"), "enrolled as web1", "enrolment")
@@ -140,7 +140,7 @@ def main():
         if (home / "identity.pem").stat().st_mode & 0o777 != 0o600 or home.stat().st_mode & 0o777 != 0o700:
             sys.exit("the agent's key can be read by others")
         env = {**os.environ, "AUTARKY_TEST_CLOCK": str(clock.path)}
-        agent = Process("agent", lab.directory, AUTARKY, "agent", "run", certs, "--dir", home, env=env)
+        agent = Process("agent", lab.directory, AGENT, "agent", "run", certs, "--dir", home, env=env)
         wait_for("a report", lambda: shown(lab, "web1").get("reported"))
         one = shown(lab, "web1")
         if one["state"] != "good" or one["certificates"] != 1 or abs(one["skew_ms"]) > 5000:
@@ -168,7 +168,7 @@ def main():
         enrol(lab, deaf, token(lab), "--name", "db1")
         lab.autarky("agent", "renew", "db1", "--reason", "incident")
         after = (certs / "web" / "cert.pem").read_text()
-        agent = Process("deaf", lab.directory, AUTARKY, "agent", "run", certs, "--dir", deaf)
+        agent = Process("deaf", lab.directory, AGENT, "agent", "run", certs, "--dir", deaf)
         wait_for("its report", lambda: shown(lab, "db1").get("reported"))
         wait_for("what it heard", lambda: "not set up to be told" in agent.log.read_text())
         if (certs / "web" / "cert.pem").read_text() != after:

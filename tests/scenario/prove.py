@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=500
-"""`autarky obtain` and `autarky renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
+"""`autarky-agent obtain` and `renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
 looked at, with both kinds of key; and services that forget to reload, serve an old chain or none, have one address that is
 stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
 
@@ -14,7 +14,7 @@ import stat
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, wait_for  # noqa: E402
+from lab import AGENT, DOMAIN, OPENSSL, Lab, expect, run, wait_for  # noqa: E402
 from services import ROOT, Dovecot, Nginx, Postfix, Postgres, group_of  # noqa: E402
 
 NAME = f"mail.{DOMAIN}"
@@ -29,12 +29,12 @@ class Place:
         self.chain, self.private = self.out / "fullchain.pem", self.out / "privkey.pem"
 
     def obtain(self, *args, ok=(0,), before=()):
-        return run(*before, AUTARKY, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", self.out,
+        return run(*before, AGENT, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", self.out,
                    "--agree-tos", "--name", NAME, "--key", self.key, "--http-listen", f"127.0.0.1:{self.lab.http_port}",
                    *args, ok=ok)
 
     def renew(self, *args, ok=(0,)):
-        return run(AUTARKY, "renew", self.out, *args, ok=ok)
+        return run(AGENT, "renew", self.out, *args, ok=ok)
 
     @property
     def state(self):
