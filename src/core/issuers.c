@@ -382,7 +382,7 @@ void core_issuer_change(struct core *core, struct ipc_req *req, struct core_who 
     enum rc rc;
 
     if (!job) {
-        ipc_req_drop(req);
+        core_admin_refuse(req, &(struct err){.rc = RC_NOMEM});
         return;
     }
     *job = (struct job){.core = core, .req = req, .arena = ipc_req_arena(req)};
@@ -397,7 +397,7 @@ void core_signer_restart(struct core *core, struct ipc_req *req)
     struct job *job = ARENA_NEW(ipc_req_arena(req), struct job);
 
     if (!job) {
-        ipc_req_drop(req);
+        core_admin_refuse(req, &(struct err){.rc = RC_NOMEM});
         return;
     }
     *job = (struct job){.core = core, .req = req, .restart = true};
