@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import agent
 import floor
 import gateway
 import growth
@@ -19,7 +20,7 @@ import servers
 from dns_server import DnsServer
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit", "tlcp")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit", "tlcp", "agent")
 LONG = ("register", "overview", "growth")  # only when named
 CLIENTS = 10
 SYNCS = 100
@@ -320,7 +321,7 @@ def main():
     parser.add_argument("names", nargs="*", choices=[[], *NAMES, *LONG])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
-    if wanted - {"gateway", "store", "revocation", "policy", "audit", "tlcp"}:
+    if wanted - {"gateway", "store", "revocation", "policy", "audit", "tlcp", "agent"}:
         bench = Bench(options)
         try:
             bench.run()
@@ -332,6 +333,8 @@ def main():
         policy()
     if "tlcp" in wanted:
         tlcp()
+    if "agent" in wanted:
+        agent.run(options.quick, table)
     if "audit" in wanted:
         audit(100000 if options.quick else 1000000)
     if "revocation" in wanted:
