@@ -173,7 +173,7 @@ static enum rc same_host(const struct client *c, struct str text, struct err *er
 
     TRY(http_url_parse(c->directory_url, &own, err));
     TRY(http_url_parse(text, &url, err));
-    if (str_ieq(own.at.host, url.at.host) && own.port == url.port)
+    if (http_url_same_origin(&own, &url))
         return RC_OK;
     return ERR(err, RC_DENIED, msg_elsewhere, c->directory_url, text);
 }

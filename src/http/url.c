@@ -255,6 +255,11 @@ enum rc http_url_resolve(struct arena *a, const struct http_url *base, struct st
     return http_url_parse(kept, out, err);
 }
 
+bool http_url_same_origin(const struct http_url *a, const struct http_url *b)
+{
+    return a->tls == b->tls && a->port == b->port && str_ieq(a->at.host, b->at.host);
+}
+
 bool http_segment_next(struct str *rest, struct str *out_segment)
 {
     struct str s;

@@ -36,6 +36,8 @@ void http_authority_put(const struct http_authority *at, struct buf *out);
 enum rc http_url_parse(struct str s, struct http_url *out, struct err *err);
 /* Appends it; the port unless it is the scheme's own. */
 void http_url_put(const struct http_url *url, struct buf *out);
+/* Scheme, host and port are the same (RFC 9110 section 4.3.1). */
+bool http_url_same_origin(const struct http_url *a, const struct http_url *b);
 /* What a Location header means (RFC 3986 section 5.2): `ref` is absolute, or "//host/path",
  * "/path", "path", "?query", relative to `base`. The result lives in the arena. Errors as
  * http_url_parse; RC_NOMEM. */

@@ -191,8 +191,8 @@ static bool is_there(const struct provider *p, struct str link)
     struct http_url api, next;
 
     return link.n < PROVIDER_URL_MAX && http_url_parse(link, &next, NULL) == RC_OK &&
-           http_url_parse(p->values[PROVIDER_URL], &api, NULL) == RC_OK && api.tls == next.tls &&
-           api.port == next.port && str_ieq(api.at.host, next.at.host);
+           http_url_parse(p->values[PROVIDER_URL], &api, NULL) == RC_OK &&
+           http_url_same_origin(&api, &next);
 }
 
 /* {"value":[{"name":"hospital.example","properties":{"zoneType":"Public"}}],"nextLink":"..."} */

@@ -187,5 +187,20 @@ static void segments(void)
     CHECK_STR(buf_str(&b), "b*c");
 }
 
+static void origins(void)
+{
+    static const char *const others[] = {"http://ca.example:443/", "https://ca.example:444/",
+                                         "https://b.ca.example/", "https://ca.example.b/"};
+    struct http_url one, url;
+
+    CHECK_OK(http_url_parse(STR("https://ca.example/a"), &one, NULL));
+    CHECK_OK(http_url_parse(STR("https://CA.example:443/b?c"), &url, NULL));
+    CHECK(http_url_same_origin(&one, &url));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        CHECK_OK(http_url_parse(str_of(others[i]), &url, NULL));
+        CHECK(!http_url_same_origin(&one, &url));
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(authorities), CHECK_TEST(urls), CHECK_TEST(longest_url), CHECK_TEST(resolves),
-           CHECK_TEST(segments))
+           CHECK_TEST(segments), CHECK_TEST(origins))
