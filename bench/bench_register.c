@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the register of an installation as large as years make it, through the store's own code:
- * certificates that are valid, issued over the last LIFE days, a third of which replace the one
- * before them; the newest are of orders, and as many orders failed; and authorizations that came
- * and were pruned again, so that the ids of rows have gone on. The server must not run. Usage:
- * bench_register DIRECTORY CERTIFICATES AUTHORIZATIONS */
+ * certificates issued over the last LIFE days, renewed after two thirds of their life, of which one
+ * in FORGOTTEN was not; the newest are of orders, and as many orders failed; and authorizations
+ * that came and were pruned again, so that the ids of rows have gone on. The server must not run.
+ * Usage: bench_register DIRECTORY CERTIFICATES AUTHORIZATIONS */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +17,20 @@
 #include "store/prune.h"
 #include "store/store.h"
 
-enum { LIFE = 90, ORDERS = 1000, BATCH = 5000, DER_BYTES = 800, SERIAL_BYTES = 16, STEP = 1000 };
+enum {
+    LIFE = 90,
+    FORGOTTEN = 200,
+    ORDERS = 1000,
+    BATCH = 5000,
+    DER_BYTES = 800,
+    SERIAL_BYTES = 16,
+    STEP = 1000
+};
 
 struct bench {
     struct store *s;
-    struct id account, issuer, authz, last; /* last: of the certificates */
+    struct id account, issuer, authz;
+    struct id *certificates;
     struct arena arena;
     when_t now;
     unsigned long done, n;
@@ -71,6 +80,8 @@ static enum rc add_certificate(struct store_txn *txn, struct bench *b, unsigned 
 {
     /* The first LIFE days ago, the last just now. */
     when_t issued = b->now - LIFE * WHEN_DAY / (when_t)b->n * (when_t)(b->n - i);
+    unsigned long cycle = b->n / 3 * 2;
+    bool renews = i >= cycle && i % FORGOTTEN;
     unsigned char serial[SERIAL_BYTES], der[DER_BYTES];
     char host[64];
     struct store_name name = {STORE_NAME_DNS, {host, 0}};
@@ -91,13 +102,14 @@ static enum rc add_certificate(struct store_txn *txn, struct bench *b, unsigned 
     struct id none = {};
 
     TRY(id_new(&c.id));
-    c.logical = c.id;
-    if (i % 3 == 2)
-        c.replaces = b->last;
+    b->certificates[i] = c.id;
+    c.logical = renews ? b->certificates[i - cycle] : c.id;
+    if (renews)
+        c.replaces = c.logical;
     if (i + ORDERS >= b->n)
         TRY(add_orders(txn, b, issued, &c.order));
-    b->last = c.id;
-    name.value.n = (size_t)snprintf(host, sizeof(host), "old-%lu.hospital.example", i);
+    name.value.n =
+        (size_t)snprintf(host, sizeof(host), "old-%lu.hospital.example", renews ? i - cycle : i);
     spread(i, serial, sizeof(serial));
     serial[0] = (unsigned char)(0x20 | (serial[0] & 0x1f));
     spread(i + 1, der, sizeof(der));
@@ -251,9 +263,13 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_REALTIME, &t);
     b.now = (when_t)t.tv_sec * WHEN_SECOND;
     arena_init(&b.arena, 16 << 20);
+    b.certificates = calloc(strtoul(argv[2], NULL, 10) + 1, sizeof(struct id));
+    if (!b.certificates)
+        return 2;
     rc = run(&b, argv[1], strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
     store_close(b.s);
     arena_done(&b.arena);
+    free(b.certificates);
     if (rc != RC_OK)
         fprintf(stderr, "bench_register: %s\n", rc_text(rc));
     return rc == RC_OK ? 0 : 2;

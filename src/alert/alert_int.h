@@ -12,7 +12,12 @@ enum {
     ALERT_LOOK_MAX = 200, /* certificates, or alerts, that are looked at in one job */
     ALERT_ARENA = 64 << 20,
 };
-#define ALERT_LOOK_AGAIN (5 * WHEN_MINUTE) /* whether a certificate has been replaced meanwhile */
+/* Whether a certificate has been replaced meanwhile is looked at again after ALERT_LOOK_AGAIN, or
+ * where so many are overdue that this would be all the server did, ALERT_LOOK_EACH for each of
+ * them; after ALERT_LOOK_FULL while there is no place for its alert. */
+#define ALERT_LOOK_AGAIN (5 * WHEN_MINUTE)
+#define ALERT_LOOK_EACH (60 * WHEN_SECOND / 1000)
+#define ALERT_LOOK_FULL WHEN_HOUR
 
 struct alert_job {
     const struct conf *conf;
@@ -20,6 +25,7 @@ struct alert_job {
     const struct alert_conditions *conditions; /* NULL: not known this time */
     bool conf_changed;
     bool more; /* there is work for another job */
+    bool full; /* no place was left for one that should have been raised */
     uint64_t fired, resolved;
 };
 

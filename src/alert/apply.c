@@ -46,6 +46,7 @@ static enum rc begin(struct store_txn *txn, struct alert_job *j, struct store_al
     rc = store_alert_add(txn, alert,
                          alert->ends ? ALERT_CERTIFICATES_MAX
                                      : ALERT_CERTIFICATES_MAX + ALERT_CONDITIONS_MAX);
+    j->full = rc == RC_QUOTA;
     if (rc == RC_QUOTA)
         return RC_OK; /* looked at again; `alert list` says that there are that many */
     TRY(rc);
@@ -114,7 +115,7 @@ static bool holds(const struct alert_conditions *c, struct str key)
 static enum rc end_others(struct store_txn *txn, struct alert_job *j)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(FIRING_ARENA);
-    struct store_alert_filter filter = {.except = STR("certificate")};
+    struct store_alert_filter filter = {.conditions = true};
     struct store_alert *list;
     size_t n;
 

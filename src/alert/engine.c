@@ -68,8 +68,7 @@ static enum rc anything_due(struct store_txn *txn, when_t now, bool *out)
 static enum rc differs(struct store_txn *txn, const struct alert_conditions *c, bool *out)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ALERT_ARENA);
-    struct store_alert_filter filter = {.except = STR("certificate"),
-                                        .limit = ALERT_CONDITIONS_MAX + 1};
+    struct store_alert_filter filter = {.conditions = true, .limit = ALERT_CONDITIONS_MAX + 1};
     struct store_alert *list;
     size_t n;
 

@@ -151,10 +151,13 @@ static enum rc end_if_firing(struct store_txn *txn, struct alert_job *j, struct 
     return rc == RC_OK ? alert_end(txn, j, &alert) : rc;
 }
 
-static enum rc look_at(struct store_txn *txn, struct alert_job *j, const struct store_expiry *e)
+/* `firing`: so many alerts there were before. */
+static enum rc look_at(struct store_txn *txn, struct alert_job *j, const struct store_expiry *e,
+                       uint64_t firing)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ALERT_ARENA);
     struct store_certificate c;
+    when_t again;
     bool over = !e->counts || e->not_after + ALERT_ENDED_KEPT <= j->now;
 
     if (!over) {
@@ -165,21 +168,29 @@ static enum rc look_at(struct store_txn *txn, struct alert_job *j, const struct 
         TRY(store_expiry_set(txn, e->n, 0));
         return end_if_firing(txn, j, &a, &e->id);
     }
-    TRY(store_expiry_set(txn, e->n, j->now + ALERT_LOOK_AGAIN));
-    return raise(txn, j, &a, &c);
+    j->full = false;
+    TRY(raise(txn, j, &a, &c));
+    again = (when_t)firing * ALERT_LOOK_EACH;
+    if (again < ALERT_LOOK_AGAIN)
+        again = ALERT_LOOK_AGAIN;
+    return store_expiry_set(txn, e->n, j->now + (j->full ? ALERT_LOOK_FULL : again));
 }
 
 enum rc alert_expiries_look(struct store_txn *txn, struct alert_job *j)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ALERT_ARENA);
     struct store_expiry *list = ARENA_ARRAY(&a, struct store_expiry, ALERT_LOOK_MAX);
+    uint64_t firing[STORE_SEVERITIES];
     size_t n;
 
     if (!list)
         return RC_NOMEM;
     TRY(store_expiry_due(txn, j->now, ALERT_LOOK_MAX, list, &n));
+    if (n == 0)
+        return RC_OK;
+    TRY(store_alert_count(txn, firing));
     for (size_t i = 0; i < n; i++)
-        TRY(look_at(txn, j, &list[i]));
+        TRY(look_at(txn, j, &list[i], firing[STORE_WARNING] + firing[STORE_CRITICAL]));
     j->more |= n == ALERT_LOOK_MAX;
     return RC_OK;
 }

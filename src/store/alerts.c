@@ -6,6 +6,7 @@
 #define COLUMNS                                                                                    \
     "n, id, key, kind, severity, object, summary, action, owner, team, ends, started, updated,"    \
     " resolved, acked, acked_by, acked_why, acked_severity, next"
+#define OPEN "SELECT " COLUMNS " FROM alerts WHERE resolved IS NULL"
 #define SILENCE "id, kind, object, owner, until, reason, set_by, set_at, ended, ended_by"
 
 static const char *const severities[STORE_SEVERITIES] = {"warning", "critical"};
@@ -237,9 +238,9 @@ enum rc store_alert_list(struct store_txn *txn, struct arena *a,
     uint64_t last = 0;
 
     query_init(&q, filter->over ? "SELECT " COLUMNS " FROM alerts WHERE resolved IS NOT NULL"
-                                : "SELECT " COLUMNS " FROM alerts WHERE resolved IS NULL");
+                   : filter->conditions ? OPEN " AND kind <> 'certificate'"
+                                        : OPEN);
     query_str(&q, " AND kind = ?", filter->kind);
-    query_str(&q, " AND kind <> ?", filter->except);
     query_str(&q, " AND owner = ?", filter->owner);
     query_int(&q, filter->over ? " AND n < ?" : " AND n > ?", (int64_t)filter->after);
     query_int(&q, filter->over ? " ORDER BY n DESC LIMIT ?" : " ORDER BY n LIMIT ?",

@@ -475,6 +475,17 @@ static const char *const alerts[] = {
     NULL,
 };
 
+/* Alerts that are not over, without those that are: counted by severity, listed in order, and apart
+ * from certificates'. */
+static const char *const open_alerts[] = {
+    "CREATE INDEX alerts_severity ON alerts (severity) WHERE resolved IS NULL",
+    "CREATE INDEX alerts_open ON alerts (resolved) WHERE resolved IS NULL",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on two lines */
+    "CREATE INDEX alerts_conditions ON alerts (resolved) WHERE resolved IS NULL"
+    " AND kind <> 'certificate'",
+    NULL,
+};
+
 /* What is in force, by its end: counted without a look at each certificate, which is why the last
  * two columns are there although the condition says what they hold. */
 static const char *const in_force[] = {
@@ -580,6 +591,7 @@ static const struct store_migration migrations[] = {
     {"locks of keys, networks and new names", wider_locks},
     {"the register in numbers", numbers},
     {"idempotency keys", idempotency},
+    {"alerts that are not over", open_alerts},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -217,8 +217,62 @@ static void many(void)
     CHECK_INT(told(&p, "hook", NULL), 600 / ALERT_GROUP_MAX);
 }
 
+/* So many alerts that are not over, about certificates, of which nobody is told. */
+static enum rc fill(struct play *p, int n)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof(sql),
+             "WITH RECURSIVE i (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM i WHERE k < %d)"
+             " INSERT INTO alerts (id, key, kind, severity, summary, started, updated)"
+             " SELECT 'f' || k, 'f' || k, 'certificate', 'warning', 'filler', 0, 0 FROM i",
+             n);
+    return DO(&p->f, sql_exec((T)->db, sql));
+}
+
+/* Many that are overdue are looked at less often. */
+static void the_more_the_less_often(void)
+{
+    BEGIN(p, "alerts: [{to: hook}]\n");
+    CHECK_OK(fill(&p, 9000)); /* nine minutes */
+    CHECK_OK(add(&p, 10, 90 * WHEN_DAY));
+    pass(&p, 0);
+    pass(&p, 80 * WHEN_DAY);
+    CHECK_INT(told(&p, "hook", NULL), 1);
+    CHECK_OK(add(&p, 20, 90 * WHEN_DAY));
+    pass(&p, 5 * WHEN_MINUTE);
+    CHECK_INT(told(&p, "hook", NULL), 1);
+    pass(&p, 4 * WHEN_MINUTE);
+    CHECK_INT(told(&p, "hook", NULL), 2); /* that it is over */
+}
+
+/* What finds no place waits for one; what is about the authority itself does not have to. */
+static void no_place_is_left(void)
+{
+    uint64_t n[STORE_SEVERITIES];
+
+    BEGIN(p, "alerts: [{to: hook}]\n");
+    CHECK_OK(fill(&p, ALERT_CERTIFICATES_MAX));
+    CHECK_OK(add(&p, 10, 90 * WHEN_DAY));
+    pass(&p, 0);
+    pass(&p, 80 * WHEN_DAY);
+    CHECK_INT(told(&p, "hook", NULL), 0);
+    CHECK_OK(store_alert_count(READ(&p.f), n));
+    CHECK_INT(n[STORE_WARNING], ALERT_CERTIFICATES_MAX);
+    p.holds[p.n++] =
+        (struct alert_condition){"disk", STORE_CRITICAL, STR("disk"), .summary = STR("full")};
+    pass(&p, 0);
+    CHECK_INT(told(&p, "hook", NULL), 1);
+    CHECK_OK(DO(&p.f, sql_exec((T)->db, "DELETE FROM alerts WHERE key IN ('f1', 'f2')")));
+    pass(&p, 30 * WHEN_MINUTE);
+    CHECK_INT(told(&p, "hook", NULL), 1);
+    pass(&p, 30 * WHEN_MINUTE);
+    CHECK_INT(told(&p, "hook", NULL), 2);
+}
+
 FIX_MAIN(CHECK_TEST(how_much_is_left), CHECK_TEST_ONCE(overdue_and_worse_and_ended),
          CHECK_TEST_ONCE(rungs_of_the_configuration), CHECK_TEST_ONCE(renewed_in_time),
          CHECK_TEST_ONCE(renewed_late), CHECK_TEST_ONCE(what_is_no_successor),
          CHECK_TEST_ONCE(other_successors), CHECK_TEST_ONCE(revoked_and_staging_are_nobodys_worry),
-         CHECK_TEST_ONCE(many))
+         CHECK_TEST_ONCE(many), CHECK_TEST_ONCE(the_more_the_less_often),
+         CHECK_TEST_ONCE(no_place_is_left))
