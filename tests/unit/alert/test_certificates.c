@@ -250,8 +250,8 @@ static void no_place_is_left(void)
         (struct alert_condition){"disk", STORE_CRITICAL, STR("disk"), .summary = STR("full")};
     pass(&p, 0);
     CHECK_INT(told(&p, "hook", NULL), 1);
-    CHECK_OK(DO(&p.f, store_alert_resolve(T, &(struct id){"f1"}, 1)));
-    CHECK_OK(DO(&p.f, store_alert_resolve(T, &(struct id){"f2"}, 1)));
+    CHECK_OK(DO(&p.f, store_alert_resolve(T, &(struct id){"00000000000000000000000001"}, 1)));
+    CHECK_OK(DO(&p.f, store_alert_resolve(T, &(struct id){"00000000000000000000000002"}, 1)));
     pass(&p, 30 * WHEN_MINUTE);
     CHECK_INT(told(&p, "hook", NULL), 1);
     pass(&p, 30 * WHEN_MINUTE);

@@ -294,15 +294,17 @@ static enum rc fix_base(struct fix *f)
 
 #define READ(f) store_read((f)->s)
 
-/* So many alerts that are not over, about certificates, of which nobody is told. */
+/* So many alerts that are not over, about certificates, of which nobody is told: their ids are the
+ * numbers from 1 on, with zeros before them. */
 [[maybe_unused]] static enum rc fix_alerts(struct fix *f, int n)
 {
     char sql[512];
 
-    (void)snprintf(sql, sizeof(sql),
-                   "WITH RECURSIVE i (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM i WHERE k < %d)"
-                   " INSERT INTO alerts (id, key, kind, severity, summary, started, updated)"
-                   " SELECT 'f' || k, 'f' || k, 'certificate', 'warning', 'filler', 0, 0 FROM i",
-                   n);
+    (void)snprintf(
+        sql, sizeof(sql),
+        "WITH RECURSIVE i (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM i WHERE k < %d)"
+        " INSERT INTO alerts (id, key, kind, severity, summary, started, updated)"
+        " SELECT printf('%%026d', k), 'f' || k, 'certificate', 'warning', 'filler', 0, 0 FROM i",
+        n);
     return DO(f, sql_exec((T)->db, sql));
 }
