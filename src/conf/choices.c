@@ -28,6 +28,7 @@ const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
 const char *const conf_choice_client_headers[] = {"subject", "issuer",      "serial", "sha256",
                                                   "names",   "certificate", NULL};
 const char *const conf_choice_site_challenges[] = {"http-01", "tls-alpn-01", "dns-01", NULL};
+const char *const conf_choice_keys[] = {"workers", "keeper", NULL};
 const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};

@@ -29,6 +29,7 @@ struct conf {
     } listen;
     struct {
         uint64_t workers; /* 0: one for each CPU */
+        enum conf_keys keys;
         const struct conf_site *sites;
         size_t n_sites;
         const struct conf_path *paths;

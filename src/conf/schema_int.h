@@ -131,6 +131,7 @@ extern const char *const conf_choice_site_keys[];
 extern const char *const conf_choice_client_headers[];
 extern const char *const conf_choice_balances[];
 extern const char *const conf_choice_send_proxies[];
+extern const char *const conf_choice_keys[];
 extern const char *const conf_choice_accesses[];
 extern const char *const conf_choice_site_challenges[];
 extern const char *const conf_choice_challenges[];

@@ -129,6 +129,9 @@
      .help = "Networks of load balancers that send a header of the PROXY protocol, version 1 or 2, "
              "first on each connection; without it none of theirs is taken"},
 
+    {KEY("gateway.keys", CONF_ONE, gateway.keys, &conf_kind_choice), .names = conf_choice_keys,
+     .initial = "workers", .take = &gateway,
+     .help = "Who has the private keys of sites: the gateway's processes, or the keeper alone"},
     MAP_OF_KEYS("gateway.access_log"),
     {KEY("gateway.access_log.format", CONF_ONE, gateway.access_log.format, &conf_kind_choice),
      .names = conf_choice_accesses, .initial = "off", .take = &live,

@@ -19,6 +19,8 @@ enum crypto_sig_alg {
     CRYPTO_SIG_MLDSA44, /* FIPS 204: pure, with an empty context, as the next two */
     CRYPTO_SIG_MLDSA65,
     CRYPTO_SIG_MLDSA87,
+    CRYPTO_SIG_PSS_SHA384, /* as with SHA-256; in TLS alone, as the next one */
+    CRYPTO_SIG_PSS_SHA512,
     CRYPTO_SIG_COUNT,
 };
 

@@ -105,6 +105,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         .arg = g,
         .tlcp = ev_clock(conf->ev),
         .clock = ev_clock(conf->ev),
+        .away = conf->away,
     };
 
     if (!g)

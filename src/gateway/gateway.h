@@ -54,6 +54,7 @@ struct gateway_conf {
     /* Hands lines of the access log to who writes them: see gateway/lines.h. NULL: nobody does. */
     enum rc (*write)(void *arg, unsigned format, struct str lines);
     void *arg;
+    bool away; /* identities of its sites may be of keys that are away (tls/signer.h) */
 };
 
 /* Without sites yet. Loop and net must outlive it. Needs crypto_init. RC_NOMEM, RC_CRYPTO. */

@@ -21,6 +21,11 @@ IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
            IPC_F_STR(ipc_identity, encrypt_chain, IPC_IDENTITY_CHAIN_MAX),
            IPC_F_STR(ipc_identity, encrypt_key, 16 * KIB),
            IPC_F_STR(ipc_identity, staple, 16 * KIB), IPC_F_I64(ipc_identity, staple_until));
+IPC_FIELDS(ipc_handshake, IPC_F_STR(ipc_handshake, site, DNS_BYTES),
+           IPC_F_U8(ipc_handshake, algorithm, UINT8_MAX),
+           IPC_F_U8(ipc_handshake, signature, UINT8_MAX), IPC_F_STR(ipc_handshake, spki_sha256, 32),
+           IPC_F_STR(ipc_handshake, message, 512));
+IPC_FIELDS(ipc_handshaken, IPC_F_STR(ipc_handshaken, signature, 5 * KIB));
 
 IPC_FIELDS(ipc_tickets, IPC_F_STRS(ipc_tickets, keys, TICKET_KEYS_MAX, TICKET_KEY_BYTES));
 

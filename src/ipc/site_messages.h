@@ -18,10 +18,23 @@ struct ipc_identity {
     struct str site;
     uint8_t algorithm;                     /* enum conf_key_algorithm */
     struct str chain;                      /* PEM, leaf first, without the root */
-    struct str key;                        /* PEM, PKCS#8 */
+    struct str key;                        /* PEM, PKCS#8; empty: it stays with the keeper */
     struct str encrypt_chain, encrypt_key; /* SM2: of the certificate to which is encrypted */
     struct str staple;                     /* OCSP answer about the leaf, DER; empty: none */
     int64_t staple_until;                  /* when_t */
+};
+
+/* What a handshake signs (tls/signer.h), where workers have no keys. */
+struct ipc_handshake {
+    struct str site;
+    uint8_t algorithm;      /* enum conf_key_algorithm */
+    uint8_t signature;      /* enum crypto_sig_alg */
+    struct str spki_sha256; /* of the key that the certificate shown has */
+    struct str message;     /* not yet hashed */
+};
+
+struct ipc_handshaken {
+    struct str signature; /* DER where it has two numbers */
 };
 
 struct ipc_tickets {
@@ -115,6 +128,8 @@ struct ipc_delivered {
     uint64_t through; /* sequence of the last one that the destination has */
 };
 
+enum { IPC_HANDSHAKE_CREDITS = 64 };
+
 enum {
     IPC_ACCESS_CREDITS = 2,        /* one for each format */
     IPC_ACCESS_BYTES = 256 * 1024, /* of one message */
@@ -127,6 +142,6 @@ struct ipc_access {
 };
 
 extern const struct ipc_fields ipc_vouch_fields, ipc_identity_fields, ipc_tickets_fields,
-    ipc_site_fields, ipc_sites_fields, ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields,
-    ipc_run_reply_fields, ipc_record_fields, ipc_deliver_fields, ipc_delivered_fields,
-    ipc_access_fields;
+    ipc_handshake_fields, ipc_handshaken_fields, ipc_site_fields, ipc_sites_fields,
+    ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields, ipc_run_reply_fields, ipc_record_fields,
+    ipc_deliver_fields, ipc_delivered_fields, ipc_access_fields;

@@ -78,5 +78,7 @@ enum ipc_type {
     IPC_RECORD,      /* the same, of dns-01 */
     /* keeper to core */
     IPC_PUBLIC = 136, /* ipc_public -> ipc_none, when it is in the audit log */
+    /* gateway to keeper */
+    IPC_HANDSHAKE = 138, /* ipc_handshake -> ipc_handshaken: a signature with a site's key */
     IPC_TYPE_END = 160,
 };

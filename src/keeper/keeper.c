@@ -338,6 +338,7 @@ static void keeper_close(struct role_env *env)
 static const struct ipc_handler handlers[] = {
     {IPC_SITES, keeper_on_sites},
     {IPC_RENEW, keeper_on_renew},
+    {IPC_HANDSHAKE, keeper_on_handshake},
 };
 
 const struct role_def role_keeper = {

@@ -2,8 +2,8 @@
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
  * and in memory), issue.c (what is obtained and renewed when), fresh.c
  * (which are newer than what somebody has), push.c (what the gateway's workers
- * get), staple.c (the OCSP answers with it), public_int.h (other CAs), tell.c (what core may ask),
- * measure.c (numbers). */
+ * get), handshake.c (what they have signed), staple.c (the OCSP answers with it), public_int.h
+ * (other CAs), tell.c (what core may ask), measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -178,6 +178,11 @@ void keeper_push_done(struct keeper *k);
 void keeper_push_peer(struct keeper *k, uint8_t instance, struct ipc_chan *chan);
 /* There are new identities. */
 void keeper_push_look(struct keeper *k);
+
+/* ---- handshake.c */
+
+/* Signs for a worker; a handler, `arg` is the role_env. */
+void keeper_on_handshake(void *arg, struct ipc_req *req, const void *msg, int fd);
 
 /* ---- tell.c */
 

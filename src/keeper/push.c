@@ -77,7 +77,8 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
                           .fn = on_identity,
                           .arg = p};
 
-    TRY(crypto_pem_put_clear(slot->key, &pem));
+    if (other || w->keeper->env->conf->gateway.keys == CONF_KEYS_WORKERS)
+        TRY(crypto_pem_put_clear(slot->key, &pem));
     msg.chain = buf_str(&slot->chain);
     msg.key = buf_str(&pem);
     msg.staple = buf_str(&slot->staple.der);

@@ -262,6 +262,8 @@ static enum rc set_pair(struct keeper_slot *slot, const struct client_result *is
     TRY(buf_rc(&kept));
     TRY(buf_rc(&hex));
     TRY(issued_by(slot, directory));
+    crypto_key_unref(slot->before);
+    slot->before = slot->key ? crypto_key_ref(slot->key) : NULL;
     drop_pair(slot);
     IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
     slot->chain = kept;
@@ -384,6 +386,7 @@ static void slot_free(struct keeper_slot *slot)
     if (slot->other)
         slot->other->other = NULL;
     drop_pair(slot);
+    crypto_key_unref(slot->before);
     mem_free(slot->directory);
     mem_free(slot);
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway
- * owns     client connections of the gateway's listeners, and the keys of its sites, in memory
+ * owns     client connections of the gateway's listeners, and the keys of its sites, in memory, or
+ *          with gateway.keys "keeper" none but those of TLCP
  * may      accept, ask name servers, and connect out to the backends of the configuration; give the
  *          courier lines of the access log
  * may not  open a file (resolv.conf is read before confinement), listen, execute, or ask anybody
- *          else anything: it has no channel to core
+ *          else anything, but the keeper for signatures of handshakes: it has no channel to core
  * asked by keeper, and nobody else, which pushes certificates with their keys, the keys of session
  * tickets, and proofs of names for other CAs. There are several of these processes, which share
  * nothing but the port. What comes from clients and from backends is taken apart by http/reader.
  */
 #include <assert.h>
 
+#include "base/name.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
@@ -23,6 +25,7 @@
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"
+#include "role/handshakes.h"
 #include "role/resolv.h"
 #include "role/roles.h"
 #include "tlcp/identity.h"
@@ -30,6 +33,9 @@
 #include "x509/challenge.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
+MSG(msg_key, "gateway.key-place",
+    "the key of {0} came where none is wanted, or did not come: the keeper has another "
+    "configuration, and sends it again");
 MSG(msg_no_site, "gateway.no-site", "the configuration has no site {0}");
 
 /* Two descriptors for each request under way, and the connections kept to backends. */
@@ -53,6 +59,8 @@ struct worker {
     bool started;
     struct net *net;
     struct gateway *gateway;
+    struct handshakes handshakes;
+    bool away; /* the keys are the keeper's; a change of that takes another process */
     struct gateway_plan *next; /* of the configuration that was prepared */
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
     size_t n_servers;
@@ -79,6 +87,8 @@ static enum rc gateway_role_open(struct role_env *env, struct err *err)
         return RC_NOMEM;
     env->state = w;
     w->env = env;
+    handshakes_init(&w->handshakes);
+    w->away = env->conf->gateway.keys == CONF_KEYS_KEEPER;
     ev_timer_init(&w->patience, env->ev, start_serving, w);
     w->n_servers = role_resolv_conf("backends", w->servers);
     return crypto_init();
@@ -148,8 +158,10 @@ static void gateway_role_peer(struct role_env *env, enum role role, struct ipc_c
 
     if (role == ROLE_COURIER && chan)
         gateway_access_push(w->gateway);
-    if (role == ROLE_KEEPER) /* another one begins anew */
+    if (role == ROLE_KEEPER) { /* another one begins anew */
         gateway_prove_nothing(w->gateway);
+        handshakes_keeper(&w->handshakes, chan);
+    }
 }
 
 /* ---- life */
@@ -157,7 +169,7 @@ static void gateway_role_peer(struct role_env *env, enum role role, struct ipc_c
 static enum rc gateway_role_start(struct role_env *env, struct err *err)
 {
     struct worker *w = env->state;
-    struct gateway_conf conf = {.ev = env->ev, .write = write_lines, .arg = w};
+    struct gateway_conf conf = {.ev = env->ev, .write = write_lines, .arg = w, .away = w->away};
     size_t n = 0;
 
     TRY(net_system(env->ev, &w->net));
@@ -207,6 +219,7 @@ static void gateway_role_close(struct role_env *env)
     gateway_role_abort(env);
     ev_timer_stop(&w->patience);
     gateway_free(w->gateway);
+    handshakes_done(&w->handshakes);
     net_free(w->net);
     mem_free(w);
     env->state = NULL;
@@ -252,13 +265,30 @@ static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct 
     return gateway_set_tlcp(w->gateway, m->site, id);
 }
 
+/* Its key stays with the keeper. */
+static enum rc identity_away(struct worker *w, const struct ipc_identity *m,
+                             struct tls_identity **out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf about = BUF_INIT(NAME_MAX_BYTES + 2);
+
+    buf_printf(&about, "%c%.*s", 'a' + m->algorithm, STR_ARG(m->site));
+    TRY(buf_rc(&about));
+    return tls_identity_new_away(m->chain, &w->handshakes.signer, buf_str(&about), out, err);
+}
+
 static enum rc take_tls(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
 
-    TRY(crypto_pem_read(m->key, NULL, &key, err));
-    TRY(tls_identity_new(m->chain, key, &id, err));
+    if (w->away != (m->key.n == 0) || m->algorithm >= CONF_SITE_KEYS)
+        return ERR(err, RC_DENIED, msg_key, m->site);
+    if (w->away) {
+        TRY(identity_away(w, m, &id, err));
+    } else {
+        TRY(crypto_pem_read(m->key, NULL, &key, err));
+        TRY(tls_identity_new(m->chain, key, &id, err));
+    }
     if (m->staple.n)
         TRY(tls_identity_staple(id, m->staple, m->staple_until));
     return gateway_set_identity(w->gateway, m->site, id);

@@ -18,6 +18,7 @@
 #include "tlcp/conn.h"
 #include "tls/context.h"
 #include "tls/peek.h"
+#include "tls/signing_int.h"
 #include "tls/tls_int.h"
 
 MSG(msg_handshake, "tls.handshake", "the TLS handshake failed: {0}");
@@ -39,6 +40,7 @@ struct tls_conn {
     struct ev *ev;
     struct tls_choice choice;
     struct tls_socket socket;
+    struct tls_signing signing;
     struct ev_fd *watch;
     enum state state;
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
@@ -63,6 +65,9 @@ static enum rc outcome(struct tls_conn *c, int result, uint8_t *needs)
         return RC_AGAIN;
     case SSL_ERROR_WANT_WRITE:
         *needs = EV_WRITE;
+        return RC_AGAIN;
+    case SSL_ERROR_WANT_ASYNC: /* for a signature: then there is nothing to watch */
+        *needs = 0;
         return RC_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
         rc = RC_CLOSED;
@@ -145,7 +150,9 @@ static void shake(struct tls_conn *c)
 
     crypto_ossl_clear();
     c->choice.why = &why;
+    tls_signing_for(&c->signing);
     n = SSL_accept(c->ssl);
+    tls_signing_for(NULL);
     c->choice.why = NULL;
     if (c->choice.passes) {
         pass_on(c);
@@ -154,6 +161,7 @@ static void shake(struct tls_conn *c)
     if (c->choice.site && c->socket.keeps)
         tls_socket_settle(&c->socket);
     if (n == 1) {
+        SSL_clear_mode(c->ssl, SSL_MODE_ASYNC);
         open_done(c, RC_OK, NULL);
         return;
     }
@@ -166,6 +174,11 @@ static void shake(struct tls_conn *c)
         open_failed(c, RC_CRYPTO, &msg_handshake, tls_reason(reason));
     else
         open_failed(c, RC_NET, &msg_gone, (struct str){NULL, 0});
+}
+
+static void on_signed(void *arg)
+{
+    shake(arg);
 }
 
 static void shake_tlcp(struct tls_conn *c)
@@ -331,11 +344,27 @@ enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_con
         crypto_ossl_clear();
         return RC_NOMEM;
     }
+    if (tls_context_conf(conf->context)->away)
+        SSL_set_mode(c->ssl, SSL_MODE_ASYNC);
+    c->signing.wake = on_signed;
+    c->signing.arg = c;
     TRY(ev_fd_new(conf->ev, fd, on_event, c, &c->watch));
     ev_fd_watch(c->watch, EV_READ);
     ev_timer_start(&c->timer, TLS_HANDSHAKE_SECONDS * WHEN_SECOND, 0);
     *out = MOVE(c);
     return RC_OK;
+}
+
+/* A handshake that waits for its signature sleeps in the middle of OpenSSL, and would never free
+ * what it holds: it is woken to fail. */
+static void give_up(struct tls_conn *c)
+{
+    if (!tls_signing_drop(&c->signing))
+        return;
+    tls_signing_for(&c->signing);
+    (void)SSL_accept(c->ssl); /* fails, which is the point */
+    tls_signing_for(NULL);
+    crypto_ossl_clear();
 }
 
 void tls_conn_free(struct tls_conn *c)
@@ -344,6 +373,8 @@ void tls_conn_free(struct tls_conn *c)
         return;
     ev_timer_stop(&c->timer);
     ev_fd_free(c->watch);
+    give_up(c);
+    tls_signing_free(&c->signing);
     SSL_free(c->ssl);
     tlcp_conn_free(c->tlcp);
     tls_choice_done(&c->choice);

@@ -62,6 +62,8 @@ struct tls_context_conf {
      * is taken.
      */
     struct clock *clock;
+    /* Its identities may be of keys that are away (tls/signer.h). */
+    bool away;
 };
 
 /* A server without an identity yet; its handshakes fail until it has one. Needs crypto_init.

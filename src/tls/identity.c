@@ -13,6 +13,7 @@
 #include "crypto/ossl.h"
 #include "tlcp/identity.h"
 #include "tls/clients.h"
+#include "tls/signing_int.h"
 #include "tls/tls_int.h"
 
 MSG(msg_chain, "tls.chain", "certificate {0} of the chain is damaged or not in PEM");
@@ -20,6 +21,9 @@ MSG(msg_none, "tls.chain-none", "the chain has no certificate");
 MSG(msg_many, "tls.chain-long",
     "the chain has more than {0} certificates or is longer than 64 KiB");
 MSG(msg_key, "tls.key", "the private key is missing or belongs to another certificate");
+
+MSG(msg_away, "tls.key-away",
+    "the certificate's key is of a kind that cannot be asked for signatures in another process");
 
 DEFINE_FREEP(X509_free, X509)
 
@@ -83,27 +87,21 @@ static enum rc add_all(struct tls_identity *id, struct str pem, struct err *err)
 
 /* Where OpenSSL keeps one certificate for each kind, so do sites: the place of its bit TLS_KIND_.
  */
-static size_t kind_of(const struct crypto_key *key)
+static size_t kind_of(const EVP_PKEY *key)
 {
-    switch (crypto_key_type(key)) {
-    case CRYPTO_KEY_RSA:
-        return 0;
-    case CRYPTO_KEY_P256:
-    case CRYPTO_KEY_P384:
-        return 1;
-    case CRYPTO_KEY_MLDSA44:
-    case CRYPTO_KEY_MLDSA65:
-    case CRYPTO_KEY_MLDSA87:
-        return 3;
-    case CRYPTO_KEY_ED25519:
-    case CRYPTO_KEY_SM2:
-        break;
-    }
+    static const struct {
+        const char *name;
+        size_t kind;
+    } kinds[] = {{"RSA", 0}, {"EC", 1}, {"ML-DSA-44", 3}, {"ML-DSA-65", 3}, {"ML-DSA-87", 3}};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (EVP_PKEY_is_a(key, kinds[i].name))
+            return kinds[i].kind;
     return 2;
 }
 
-enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
-                         struct tls_identity **out, struct err *err)
+/* Without its key. */
+static enum rc read_chain(struct str chain_pem, struct tls_identity **out, struct err *err)
 {
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = MEM_NEW(struct tls_identity);
 
@@ -117,13 +115,41 @@ enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
     if (!id->chain)
         return RC_NOMEM;
     TRY(add_all(id, chain_pem, err));
-    id->kind = kind_of(key);
+    *out = MOVE(id);
+    return RC_OK;
+}
+
+enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
+                         struct tls_identity **out, struct err *err)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+
+    TRY(read_chain(chain_pem, &id, err));
     id->key = crypto_ossl_pkey(key);
+    id->kind = kind_of(id->key);
     EVP_PKEY_up_ref(id->key);
     if (!crypto_key_has_private(key) || X509_check_private_key(id->leaf, id->key) != 1) {
         crypto_ossl_clear();
         return ERR(err, RC_INVAL, msg_key);
     }
+    *out = MOVE(id);
+    return RC_OK;
+}
+
+enum rc tls_identity_new_away(struct str chain_pem, const struct tls_signer *signer,
+                              struct str about, struct tls_identity **out, struct err *err)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    EVP_PKEY *public;
+
+    TRY(read_chain(chain_pem, &id, err));
+    public = X509_get0_pubkey(id->leaf);
+    id->key = public ? tls_away_key(public, signer, about) : NULL;
+    if (!id->key) {
+        crypto_ossl_clear();
+        return ERR(err, RC_UNSUPPORTED, msg_away);
+    }
+    id->kind = kind_of(id->key);
     *out = MOVE(id);
     return RC_OK;
 }

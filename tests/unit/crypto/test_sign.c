@@ -11,6 +11,7 @@ static const struct {
 } uses[] = {
     {key_rsa, CRYPTO_SIG_RSA_SHA256, 256},   {key_rsa, CRYPTO_SIG_RSA_SHA384, 256},
     {key_rsa, CRYPTO_SIG_RSA_SHA512, 256},   {key_rsa, CRYPTO_SIG_PSS_SHA256, 256},
+    {key_rsa, CRYPTO_SIG_PSS_SHA384, 256},   {key_rsa, CRYPTO_SIG_PSS_SHA512, 256},
     {key_p256, CRYPTO_SIG_ECDSA_SHA256, 64}, {key_p256, CRYPTO_SIG_ECDSA_SHA384, 64},
     {key_p384, CRYPTO_SIG_ECDSA_SHA384, 96}, {key_p384, CRYPTO_SIG_ECDSA_SHA512, 96},
     {key_ed25519, CRYPTO_SIG_ED25519, 64},   {key_sm2, CRYPTO_SIG_SM2_SM3, 64},
@@ -95,7 +96,8 @@ static void digests_are_signed(void)
         static const enum crypto_hash_alg mds[CRYPTO_SIG_COUNT] = {
             [CRYPTO_SIG_RSA_SHA384] = CRYPTO_SHA384,   [CRYPTO_SIG_RSA_SHA512] = CRYPTO_SHA512,
             [CRYPTO_SIG_ECDSA_SHA384] = CRYPTO_SHA384, [CRYPTO_SIG_ECDSA_SHA512] = CRYPTO_SHA512,
-            [CRYPTO_SIG_SM2_SM3] = CRYPTO_SM3,
+            [CRYPTO_SIG_SM2_SM3] = CRYPTO_SM3,         [CRYPTO_SIG_PSS_SHA384] = CRYPTO_SHA384,
+            [CRYPTO_SIG_PSS_SHA512] = CRYPTO_SHA512,
         };
         unsigned char digest[CRYPTO_HASH_MAX];
         size_t n = crypto_hash_size(mds[uses[i].alg]);
@@ -105,7 +107,8 @@ static void digests_are_signed(void)
         CHECK_OK(crypto_hash(mds[uses[i].alg], STR("message"), digest));
         if (uses[i].alg == CRYPTO_SIG_SM2_SM3)
             CHECK_OK(crypto_sm2_digest(k, STR(CRYPTO_SM2_ID), STR("message"), digest));
-        if (uses[i].alg == CRYPTO_SIG_ED25519 || uses[i].alg >= CRYPTO_SIG_MLDSA44) {
+        if (uses[i].alg == CRYPTO_SIG_ED25519 ||
+            (uses[i].alg >= CRYPTO_SIG_MLDSA44 && uses[i].alg <= CRYPTO_SIG_MLDSA87)) {
             CHECK_RC(crypto_sign_digest(k, uses[i].alg, CRYPTO_SIG_RAW, str_bytes(digest, n), &sig),
                      RC_UNSUPPORTED);
             continue;
@@ -122,8 +125,8 @@ static void algorithms_belong_to_types(void)
     static const char *const pems[] = {key_rsa, key_p256,    key_p384,    key_ed25519,
                                        key_sm2, key_mldsa44, key_mldsa65, key_mldsa87};
     static const char fits[][CRYPTO_SIG_COUNT + 1] = {
-        " ++++--------", " ----+++-----", " ----+++-----", " -------+----",
-        " --------+---", " ---------+--", " ----------+-", " -----------+",
+        " ++++--------++", " ----+++-------", " ----+++-------", " -------+------",
+        " --------+-----", " ---------+----", " ----------+---", " -----------+--",
     };
 
     for (size_t i = 0; i < sizeof(pems) / sizeof(pems[0]); i++) {

@@ -119,6 +119,9 @@ static const struct ipc_identity sample_identity = {S("wiki.hospital.example"),
                                                     S("-----BEGIN PRIVATE KEY-----\n\n"),
                                                     S("\x30\x03"),
                                                     INT64_C(1795199040000000)};
+static const struct ipc_handshake sample_handshake = {
+    S("wiki.hospital.example"), 1, 5, S("0123456789abcdef0123456789abcdef"), S("to be signed")};
+static const struct ipc_handshaken sample_handshaken = {S("\x30\x06\x02\x01\x01\x02\x01\x02")};
 static const struct str sample_keys[] = {S("0123456789"), S("\x00\x01")};
 static const struct ipc_tickets sample_tickets = {{sample_keys, 2}};
 static const struct ipc_site sample_site[] = {
@@ -252,6 +255,7 @@ static const struct sample {
     {IPC_GATHER, &sample_none, &sample_gathered},
     {IPC_VOUCH, &sample_vouch, &sample_none},
     {IPC_IDENTITY, &sample_identity, &sample_none},
+    {IPC_HANDSHAKE, &sample_handshake, &sample_handshaken},
     {IPC_TICKETS, &sample_tickets, &sample_none},
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
