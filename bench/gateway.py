@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway beside nginx on the same libssl, and beside Caddy: full handshakes, requests on kept connections, large answers, over
-HTTP/1.1 and HTTP/2, each as CPU time of the server's processes. wrk and h2load ask, an nginx of its own answers behind all."""
+"""The gateway beside nginx and HAProxy on the same libssl, and beside Caddy: full handshakes, requests on kept connections, large
+answers, over HTTP/1.1 and HTTP/2, each as CPU time of the server's processes, and memory of idle connections; and what it costs to
+have the keys of sites with the keeper. wrk and h2load ask, an nginx of its own answers behind all."""
 
 import os
 import pathlib
 import re
+import ssl
 import statistics
 import subprocess
 import sys
@@ -18,9 +20,11 @@ from sites import SITE, SiteLab  # noqa: E402
 GROUPS = "X25519MLKEM768:X25519:prime256v1:secp384r1"
 LARGE = 10 * 1000 * 1000
 SMALL = 1024
+CLOSE = ("-H", "Connection: close")
 LOADS = (
     # name, path, connections, more options, who asks
-    ("full handshakes", "/small", 16, ("-H", "Connection: close"), "wrk"),
+    ("full handshakes, ECDSA P-256", "/small", 16, CLOSE, "wrk"),
+    ("full handshakes, RSA 2048", "/small", 16, CLOSE, "wrk-rsa"),
     ("requests, kept connections", "/small", 16, (), "wrk"),
     ("10 MB answers", "/large", 4, (), "wrk"),
     ("HTTP/2: requests, ten at once", "/small", 16, ("-m10",), "h2load"),
@@ -72,6 +76,59 @@ class Nginx:
         self.process.stop()
 
 
+class HAProxy:
+    """HAProxy with one thread, the same certificates, groups and library, tickets and no cache of sessions."""
+
+    def __init__(self, directory, port, site, connections=4096):
+        self.directory = pathlib.Path(directory) / "haproxy"
+        self.directory.mkdir()
+        self.own = lab.free_port()
+        for algorithm in ("ecdsa", "rsa"):
+            (self.directory / f"site.pem.{algorithm}").write_text(
+                (site / algorithm / "fullchain.pem").read_text() + (site / algorithm / "privkey.pem").read_text())
+        conf = self.directory / "haproxy.cfg"
+        conf.write_text(f"""global
+  maxconn {connections}
+  nbthread 1
+  tune.ssl.cachesize 0
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+  ssl-default-bind-curves {GROUPS}
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 5s
+frontend front
+  bind 127.0.0.1:{self.own} ssl crt {self.directory}/site.pem alpn h2,http/1.1 backlog 1024
+  http-request set-header X-Forwarded-For %[src]
+  http-request set-header X-Forwarded-Proto https
+  default_backend back
+backend back
+  http-reuse always
+  server one 127.0.0.1:{port} pool-max-conn 64
+""")
+        libraries = pathlib.Path(os.environ["AUTARKY_ROOT"]) / ".deps" / "lib"
+        self.process = lab.Process("haproxy", directory, "/usr/sbin/haproxy", "-db", "-f", conf,
+                                   env={"PATH": "/usr/sbin:/usr/bin", "LD_LIBRARY_PATH": str(libraries)})
+        listens("haproxy", self.own)
+
+    def pids(self):
+        return [self.process.popen.pid]
+
+    def stop(self):
+        self.process.stop()
+
+
+def listens(name, port):
+    def there():
+        try:
+            lab.socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return False
+        return True
+    lab.wait_for(name, there)
+
+
 def backend(directory):
     root = pathlib.Path(directory) / "www"
     root.mkdir()
@@ -111,13 +168,24 @@ def front(directory, port, site):
     return server, own
 
 
-def wrk(port, path, connections, options, seconds):
+def wrk(port, path, connections, options, seconds, environment=None):
     out = subprocess.run(["/usr/bin/wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-H",
                           f"Host: {SITE}", *options, f"https://{SITE}:{port}{path}"], stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, text=True, check=True).stdout
+                         stderr=subprocess.STDOUT, text=True, check=True, env=environment).stdout
     if "Non-2xx" in out or (re.search(r"Socket errors: connect (\d+), read (\d+)", out) or [0, 0])[1] != 0:
         print(out)
     return int(re.search(r"(\d+) requests in", out)[1])
+
+
+def wrk_rsa(port, path, connections, options, seconds):
+    """The same by a client that knows no other signatures, as the configuration of its OpenSSL says."""
+    conf = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"bench-rsa-{os.getpid()}.cnf"
+    conf.write_text("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = all\n[all]\n"
+                    "SignatureAlgorithms = rsa_pss_rsae_sha256:RSA+SHA256\n")  # HAProxy looks for the second
+    try:
+        return wrk(port, path, connections, options, seconds, {**os.environ, "OPENSSL_CONF": str(conf)})
+    finally:
+        conf.unlink()
 
 
 def h2load(port, path, connections, options, seconds):
@@ -129,7 +197,7 @@ def h2load(port, path, connections, options, seconds):
     return int(re.search(r"(\d+) 2xx", out)[1])
 
 
-ASK = {"wrk": wrk, "h2load": h2load}
+ASK = {"wrk": wrk, "wrk-rsa": wrk_rsa, "h2load": h2load}
 
 
 class Caddy:
@@ -143,14 +211,7 @@ class Caddy:
                         f"  reverse_proxy 127.0.0.1:{port}\n}}\n")
         self.process = lab.Process("caddy", directory, "/usr/bin/caddy", "run", "--config", conf, "--adapter", "caddyfile",
                                    env={"PATH": "/usr/bin", "HOME": str(directory), "GOMAXPROCS": "1"})
-
-        def there():
-            try:
-                lab.socket.create_connection(("127.0.0.1", self.own), 1).close()
-            except OSError:
-                return False
-            return True
-        lab.wait_for("caddy", there)
+        listens("caddy", self.own)
 
     def pids(self):
         return [self.process.popen.pid]
@@ -183,6 +244,58 @@ def access_log(site, rounds, seconds, spread):
         [how, spread(values, 1, 4), f"{statistics.median(values) / base:.2f}"] for how, values in spent.items()]
 
 
+def keys(site, rounds, seconds, spread):
+    """Rows: handshakes with the keys in the workers and with the keeper, whose time is in it."""
+    rows = [["keys of sites, ms CPU each", "with the workers", "with the keeper", "ratio"]]
+    spent = {(load, where): [] for load in LOADS[:2] for where in ("workers", "keeper")}
+    for _ in range(rounds):
+        for where in ("workers", "keeper"):
+            before = site.processes("gateway")
+            site.configure(f"  keys: {where}\n")
+            site.autarky("reload")
+            if where != "workers" or spent[LOADS[0], "keeper"]:
+                lab.wait_for("other workers", lambda before=before: not set(before) & set(site.processes("gateway")))
+            lab.wait_for("an answer", lambda: site.curl(SITE, "/small", ok=(0, 7, 35, 52, 56)))
+            for load in LOADS[:2]:
+                spent[load, where].append(
+                    measure(site.processes("gateway") + site.processes("keeper"), site.gateway, load, seconds))
+    for load in LOADS[:2]:
+        ours, theirs = spent[load, "workers"], spent[load, "keeper"]
+        rows.append([load[0], spread(ours, 1, 4), spread(theirs, 1, 4),
+                     f"{statistics.median(theirs) / statistics.median(ours):.2f}"])
+    return rows
+
+
+def idle(pids, port):
+    """Bytes of memory, in KiB, for each connection that has shaken hands and says nothing."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def some(n):
+        found = []
+        for _ in range(n):
+            found.append(context.wrap_socket(lab.socket.create_connection(("127.0.0.1", port), 20), server_hostname=SITE))
+            found[-1].sendall(f"GET /small HTTP/1.1\r\nHost: {SITE}\r\n\r\n".encode())
+            got = 0
+            while got < SMALL:
+                piece = found[-1].recv(65536)
+                if not piece:
+                    raise SystemExit(f"port {port} closed connection {len(found)}")
+                got += len(piece)
+        return found
+
+    first = some(FIRST)
+    before = sum(servers.pss(pid) for pid in pids)
+    more = some(IDLE)
+    after = sum(servers.pss(pid) for pid in pids)
+    for s in first + more:
+        s.close()
+    return (after - before) * 1024 / IDLE
+
+
+FIRST, IDLE = 50, 800
+
+
 def run(rounds, seconds, table, spread):
     with SiteLab() as site:
         site.verified = False
@@ -197,22 +310,27 @@ def run(rounds, seconds, table, spread):
         site.wait_site(SITE)
         peer, own = front(site.directory, port, site.data / "sites" / SITE)
         caddy = Caddy(site.directory, port, site.data / "sites" / SITE)
+        haproxy = HAProxy(site.directory, port, site.data / "sites" / SITE)
         beside = {"autarky": (lambda: site.processes("gateway"), site.gateway), "nginx": (peer.pids, own),
-                    "caddy": (caddy.pids, caddy.own)}
-        rows = [["ms CPU each", "autarky", "nginx", "ratio", "caddy", "ratio"]]
+                  "haproxy": (haproxy.pids, haproxy.own), "caddy": (caddy.pids, caddy.own)}
+        rows = [["ms CPU each", "autarky", "nginx", "ratio", "haproxy", "ratio", "caddy", "ratio"]]
         for load in LOADS:
-            spent = {name: [] for name in beside}
+            spent = {name: [] for name in beside if (name, load[4]) != ("caddy", "wrk-rsa")}
             for _ in range(rounds):
-                for name, (pids, at) in beside.items():
-                    spent[name].append(measure(pids(), at, load, seconds))
-            rows.append(row(load[0], [spread(spent[name], 1, 3) for name in beside],
-                            [statistics.median(spent[name]) for name in beside]))
+                for name, values in spent.items():
+                    values.append(measure(beside[name][0](), beside[name][1], load, seconds))
+            rows.append(row(load[0], [spread(spent[name], 1, 3) if name in spent else "-" for name in beside],
+                            [statistics.median(spent[name]) if name in spent else 0 for name in beside]))
+        each = [idle(pids(), at) for pids, at in beside.values()]
+        rows.append(row("an idle connection, KiB", [f"{m:.1f}" for m in each], each))
         memory = [sum(servers.pss(pid) for pid in pids()) for pids, _ in beside.values()]
         rows.append(row("memory afterwards, MiB", [f"{m:.1f}" for m in memory], memory))
-        print(f"\ngateway: one worker each, TLS 1.3, ECDSA P-256, {peer.libssl()}; Caddy on one thread")
+        print(f"\ngateway: one worker each, TLS 1.3, {peer.libssl()}; Caddy on one thread, and with ECDSA alone")
         table(rows)
+        table(keys(site, rounds, seconds, spread))
         table(access_log(site, rounds, seconds, spread))
         caddy.stop()
+        haproxy.stop()
         peer.stop()
         behind.stop()
 
@@ -220,5 +338,5 @@ def run(rounds, seconds, table, spread):
 def row(name, texts, values):
     """Ours, and each other beside the part of it that we take."""
     ours, theirs = values[0], values[1:]
-    cells = [cell for text, value in zip(texts[1:], theirs) for cell in (text, f"{ours / value:.2f}")]
+    cells = [cell for text, value in zip(texts[1:], theirs) for cell in (text, f"{ours / value:.2f}" if value else "-")]
     return [name, texts[0], *cells]
