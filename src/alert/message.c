@@ -202,6 +202,7 @@ void alert_message_put(const struct alert_group *g, const struct id *delivery, s
 {
     switch (g->receiver->kind) {
     case CONF_RECEIVER_WEBHOOK:
+    case CONF_RECEIVER_EXEC:
         put_webhook(g, delivery, out);
         break;
     case CONF_RECEIVER_ALERTMANAGER:

@@ -34,6 +34,7 @@ struct slot {
     struct ev_timer timer;
     bool busy, gone;
     /* of the one under way */
+    struct alert_bring bring;
     struct store_delivery d; /* without texts */
     bool good;
     char why[WHY_BYTES];
@@ -44,7 +45,7 @@ struct alert_queue {
     struct ev *ev;
     struct store *store;
     const struct conf *conf;
-    struct ipc_chan *courier;
+    struct ipc_chan *courier, *runner;
     struct slot slots[SLOTS];
     bool closing;
 };
@@ -106,17 +107,17 @@ static void written(enum rc rc, void *arg)
     look_in(s, rc == RC_OK ? 0 : AWAY_AGAIN);
 }
 
-static void answered(void *arg, const struct ipc_answer *a)
+static void answered(void *arg, const struct alert_brought *b)
 {
     struct slot *s = arg;
     struct alert_queue *q = s->all;
-    struct err err = {.rc = a->rc};
+    struct err err = {.rc = b->rc};
 
     s->now = now_of(q);
-    s->good = a->rc == RC_OK;
-    s->next = alert_queue_pause(&s->d, s->now);
+    s->good = b->rc == RC_OK;
+    s->next = b->final ? 0 : alert_queue_pause(&s->d, s->now);
     if (!s->good) {
-        err = a->err ? *a->err : err;
+        err = b->err ? *b->err : err;
         err_textz(&err, s->why, sizeof(s->why));
         metric_add(&failed, 0, 1);
     } else {
@@ -126,7 +127,9 @@ static void answered(void *arg, const struct ipc_answer *a)
         log_warn("alert.not-delivered", LOG_Z("receiver", s->name),
                  LOG_STR("delivery", id_str(&s->d.id)), LOG_INT("attempts", s->d.attempts + 1),
                  LOG_ERR(&err));
-    if (q->closing || store_write(q->store, write_down, written, s) != RC_OK) {
+    /* At the end only what the receiver has, or will never take, is sure. */
+    if ((q->closing && !s->good && !b->final) || (b->unknown && s->next) ||
+        store_write(q->store, write_down, written, s) != RC_OK) {
         s->busy = false; /* sent again, as it was */
         look_in(s, AWAY_AGAIN);
     }
@@ -134,18 +137,64 @@ static void answered(void *arg, const struct ipc_answer *a)
 
 /* ---- the next one */
 
-enum rc alert_queue_bring(struct alert_queue *q, const struct store_delivery *d,
-                          void (*fn)(void *arg, const struct ipc_answer *answer), void *arg)
+static void noticed(void *arg, const struct ipc_answer *a)
 {
+    const struct alert_bring *b = arg;
+    const struct ipc_noticed *m = a->msg;
+    struct alert_brought brought = {.rc = a->rc, .err = a->err};
+
+    if (a->rc == RC_OK)
+        brought.text = m->text;
+    b->fn(b->arg, &brought);
+}
+
+/* Whether the program was run is not known without an answer: then the same attempt is asked for
+ * again, which the runner remembers. */
+static void told(void *arg, const struct ipc_answer *a)
+{
+    const struct alert_bring *b = arg;
+    const struct ipc_told *m = a->msg;
+    struct alert_brought brought = {.rc = a->rc, .err = a->err};
+
+    if (a->rc == RC_OK) {
+        brought = (struct alert_brought){
+            .rc = m->why.rc, .err = &m->why, .final = m->final, .text = m->text};
+    } else {
+        brought.unknown = a->rc == RC_CLOSED || a->rc == RC_CANCELLED || a->rc == RC_TIMEOUT;
+    }
+    b->fn(b->arg, &brought);
+}
+
+static enum rc tell(struct alert_queue *q, const struct store_delivery *d, struct alert_bring *b)
+{
+    const struct ipc_tell m = {.receiver = d->receiver,
+                               .id = d->id,
+                               .attempt = d->attempts < UINT32_MAX ? (uint32_t)d->attempts : 0,
+                               .body = d->body};
+    const struct ipc_ask ask = {
+        .type = IPC_TELL, .msg = &m, .timeout = ASK_SECONDS * WHEN_SECOND, .fn = told, .arg = b};
+
+    return q->runner ? ipc_call(q->runner, &ask, NULL) : RC_CLOSED;
+}
+
+enum rc alert_queue_bring(struct alert_queue *q, const struct store_delivery *d,
+                          struct alert_bring *b)
+{
+    const struct conf_receiver *receiver = conf_receiver_find(q->conf, d->receiver);
     const struct ipc_notice m = {.receiver = d->receiver,
                                  .id = d->id,
                                  .created = d->created,
                                  .subject = d->subject,
                                  .recipients = d->recipients,
                                  .body = d->body};
-    const struct ipc_ask ask = {
-        .type = IPC_NOTICE, .msg = &m, .timeout = ASK_SECONDS * WHEN_SECOND, .fn = fn, .arg = arg};
+    const struct ipc_ask ask = {.type = IPC_NOTICE,
+                                .msg = &m,
+                                .timeout = ASK_SECONDS * WHEN_SECOND,
+                                .fn = noticed,
+                                .arg = b};
 
+    if (receiver && receiver->kind == CONF_RECEIVER_EXEC)
+        return tell(q, d, b);
     return q->courier ? ipc_call(q->courier, &ask, NULL) : RC_CLOSED;
 }
 
@@ -157,7 +206,8 @@ static enum rc bring_next(struct slot *s)
 
     TRY(store_delivery_due(txn, &a, str_of(s->name), now_of(s->all), &d));
     s->d = (struct store_delivery){.id = d.id, .created = d.created, .attempts = d.attempts};
-    return alert_queue_bring(s->all, &d, answered, s);
+    s->bring = (struct alert_bring){answered, s};
+    return alert_queue_bring(s->all, &d, &s->bring);
 }
 
 static when_t wait_of(const struct slot *s)
@@ -236,6 +286,13 @@ void alert_queue_courier(struct alert_queue *q, struct ipc_chan *chan)
         alert_queue_look(q);
 }
 
+void alert_queue_runner(struct alert_queue *q, struct ipc_chan *chan)
+{
+    q->runner = chan;
+    if (chan)
+        alert_queue_look(q);
+}
+
 void alert_queue_look(struct alert_queue *q)
 {
     for (size_t i = 0; i < SLOTS; i++)
@@ -268,6 +325,14 @@ void alert_queue_stop(struct alert_queue *q)
     for (size_t i = 0; i < SLOTS; i++)
         if (q->slots[i].name[0])
             ev_timer_stop(&q->slots[i].timer);
+}
+
+bool alert_queue_busy(const struct alert_queue *q)
+{
+    for (size_t i = 0; q && i < SLOTS; i++)
+        if (q->slots[i].name[0] && q->slots[i].busy)
+            return true;
+    return false;
 }
 
 void alert_queue_free(struct alert_queue *q)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "ca/rules.h"
 #include "cmd/cmd.h"
+#include "cmd/receivers.h"
 #include "conf/load.h"
 #include "conf/text.h"
 #include "json/out.h"
@@ -153,7 +154,8 @@ int cmd_config_check(const struct cmd_args *args)
         rc = check_rules(args, conf, &problems);
     if (rc == RC_OK)
         rc = check_policy(conf, &problems);
-
+    if (rc == RC_OK)
+        rc = cmd_check_receivers(conf, &problems);
     if (cmd_json(args) && put_json(rc == RC_OK, buf_str(&problems)) != RC_OK)
         return cmd_failf("the findings cannot be shown: out of memory");
     if (cmd_json(args))

@@ -61,6 +61,13 @@ static enum rc socket_path(const char *data, struct buf *path, struct err *err)
     return serve_control_path(realpath(data, absolute) ? absolute : data, false, path, err);
 }
 
+/* It was not core that said so. */
+static bool is_ours(const struct ipc_answer *a)
+{
+    return a->rc == RC_TIMEOUT &&
+           (!a->err || !a->err->msg || strcmp(a->err->msg->code, "ipc.timeout") == 0);
+}
+
 static void answered(void *arg, const struct ipc_answer *a)
 {
     struct conversation *c = arg;
@@ -73,7 +80,7 @@ static void answered(void *arg, const struct ipc_answer *a)
     c->rc = a->rc;
     if (a->rc == RC_OK)
         buf_puts(c->out, ((const struct ipc_admin_reply *)a->msg)->json);
-    else if (a->rc == RC_TIMEOUT)
+    else if (is_ours(a))
         IGNORE_RC(ERR(&c->err, a->rc, msg_slow, STR("60")));
     else if (a->err)
         c->err = *a->err;

@@ -6,6 +6,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/examine.h"
+#include "cmd/receivers.h"
 #include "json/json.h"
 
 enum { ANSWER_MAX = 4 * 1024 * 1024, TEXT_MAX = 64 * 1024 };
@@ -25,8 +26,9 @@ static void failed(struct examination *e, const char *name, struct str text, con
 static void examine_config(struct examination *e)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     struct str text;
-    enum rc rc = cmd_load_config(e->args, NULL, &problems);
+    enum rc rc = cmd_load_config(e->args, &conf, &problems);
 
     text = str_trim(buf_str(&problems));
     if (rc == RC_OK)
@@ -35,6 +37,8 @@ static void examine_config(struct examination *e)
         failed(e, "configuration", text, "autarky config check");
     else
         cmd_finding(e, "configuration", STR("failed"), text, STR("")); /* says itself what to do */
+    if (conf && cmd_check_receivers(conf, &problems) != RC_OK)
+        failed(e, "receivers", str_trim(buf_str(&problems)), "autarky config check");
 }
 
 static int is_root_key(const struct dirent *entry)

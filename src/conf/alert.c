@@ -11,12 +11,21 @@ MSG(msg_roots, "conf.receiver-roots",
 MSG(msg_tls, "conf.receiver-tls",
     "the receiver {0} is without TLS: `roots`, `server_name`, `implicit_tls` and URLs with https "
     "are about TLS");
+MSG(msg_no_server, "conf.receiver-no-server",
+    "the receiver {0} is a program of this host: `roots`, `server_name`, `implicit_tls` and "
+    "`plain` are about servers");
 MSG(msg_password, "conf.receiver-password",
     "the receiver {0} has one of `user` and `password_file`; it takes both, and TLS");
 MSG(msg_dial, "conf.receiver-dial",
     "the URL of the receiver {0} has a name: say with `server` which address and port are "
     "connected to, for names are not looked up for alerts");
 MSG(msg_mailbox, "conf.receiver-mailbox", "\"{0}\" is no mailbox, as in pki@hospital.example");
+MSG(msg_program, "conf.receiver-program",
+    "the receiver {0} needs an absolute path at the beginning of `command`, and not more than {1} "
+    "words in it");
+MSG(msg_as, "conf.receiver-as",
+    "the receiver {0} cannot run its program as {1}: give it a user of its own (useradd --system "
+    "--no-create-home --shell /usr/sbin/nologin NAME)");
 MSG(msg_nobody, "conf.receiver-nobody",
     "the receiver {0} needs a mailbox in `to` beside owner and team, for certificates of which "
     "nobody is known");
@@ -122,11 +131,12 @@ static const struct {
 #define A (1u << CONF_RECEIVER_ALERTMANAGER)
 #define M (1u << CONF_RECEIVER_MAIL)
 #define S (1u << CONF_RECEIVER_SYSLOG)
+#define E (1u << CONF_RECEIVER_EXEC)
     {"url", offsetof(struct conf_receiver, url), W | A, W | A},
     {"server", offsetof(struct conf_receiver, server), M | S, W | A | M | S},
     {"secret_file", offsetof(struct conf_receiver, secret_file), W, W},
     {"from", offsetof(struct conf_receiver, from), M, M},
-    {"user", offsetof(struct conf_receiver, user), 0, M},
+    {"user", offsetof(struct conf_receiver, user), E, M | E},
     {"password_file", offsetof(struct conf_receiver, password_file), 0, M},
 };
 
@@ -147,20 +157,33 @@ static enum rc check_members(struct conf_report *report, const struct conf_node 
     }
     if (r->to.n && r->kind != CONF_RECEIVER_MAIL)
         return CONF_COMPLAIN(report, n, msg_not, r->name, kind, STR("to"));
+    if (r->command.n && r->kind != CONF_RECEIVER_EXEC)
+        return CONF_COMPLAIN(report, n, msg_not, r->name, kind, STR("command"));
     return RC_OK;
 }
 
-static enum rc check_receiver(struct conf_report *report, const struct conf_node *n,
-                              const struct conf_receiver *r)
+/* A user that has something of the authority's is none for a program that tells others of it. */
+static enum rc check_exec(struct conf_report *report, const struct conf_node *n,
+                          const struct conf_receiver *r)
+{
+    if (r->roots.n || r->server_name.n || r->implicit || r->plain)
+        return CONF_COMPLAIN(report, n, msg_no_server, r->name);
+    if (r->command.n == 0)
+        return CONF_COMPLAIN(report, n, msg_needs, r->name, STR("exec"), STR("command"));
+    if (r->command.n > CONF_RECEIVER_WORDS_MAX || !str_starts(r->command.p[0], STR("/")))
+        return CONF_COMPLAIN(report, n, msg_program, r->name, STR("32"));
+    if (str_eq(r->user, STR("root")) || str_starts(r->user, STR("autarky-")))
+        return CONF_COMPLAIN(report, n, msg_as, r->name, r->user);
+    return RC_OK;
+}
+
+static enum rc check_server(struct conf_report *report, const struct conf_node *n,
+                            const struct conf_receiver *r)
 {
     bool tls = r->roots.n || r->server_name.n || r->implicit;
     bool web = r->url.n > 0;
     bool secure = str_starts(r->url, STR("https:"));
-    size_t before = report->n;
 
-    TRY(check_members(report, n, r));
-    if (report->n != before)
-        return RC_OK;
     if (r->plain && (tls || secure))
         return CONF_COMPLAIN(report, n, msg_tls, r->name);
     if (!r->plain && (r->roots.n == 0 || (web && !secure)))
@@ -168,6 +191,17 @@ static enum rc check_receiver(struct conf_report *report, const struct conf_node
     if (web && r->server.n == 0 && !is_address(r->url))
         return CONF_COMPLAIN(report, n, msg_dial, r->name);
     return r->kind == CONF_RECEIVER_MAIL ? check_mail(report, n, r) : RC_OK;
+}
+
+static enum rc check_receiver(struct conf_report *report, const struct conf_node *n,
+                              const struct conf_receiver *r)
+{
+    size_t before = report->n;
+
+    TRY(check_members(report, n, r));
+    if (report->n != before)
+        return RC_OK;
+    return r->kind == CONF_RECEIVER_EXEC ? check_exec(report, n, r) : check_server(report, n, r);
 }
 
 static enum rc check_route(struct conf_report *report, const struct conf_node *n,

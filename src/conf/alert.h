@@ -10,6 +10,8 @@ enum {
     CONF_MAILBOX_MAX = 254, /* RFC 5321 section 4.5.3.1.3, without the brackets */
     CONF_ROUTE_RUNGS_MAX = 8,
     CONF_RECEIVER_TO_MAX = 16,
+    CONF_RECEIVER_WORDS_MAX = 32,   /* of `command` */
+    CONF_RECEIVER_SECONDS_MAX = 45, /* that a program may take */
 };
 
 enum conf_receiver_kind {
@@ -17,9 +19,10 @@ enum conf_receiver_kind {
     CONF_RECEIVER_ALERTMANAGER,
     CONF_RECEIVER_MAIL,
     CONF_RECEIVER_SYSLOG,
+    CONF_RECEIVER_EXEC,
     CONF_RECEIVER_KINDS
 };
-/* "webhook", "alertmanager", "mail", "syslog". */
+/* "webhook", "alertmanager", "mail", "syslog", "exec". */
 const char *conf_receiver_kind_text(enum conf_receiver_kind kind);
 
 struct conf_receiver {
@@ -32,11 +35,13 @@ struct conf_receiver {
     bool plain;             /* without TLS */
     bool implicit;          /* mail: TLS from the first byte, instead of STARTTLS */
     struct str secret_file; /* path; webhook: bodies are signed with it */
-    struct str user;        /* mail; empty: without AUTH */
+    struct str user;        /* mail: empty, without AUTH; exec: whom the program becomes */
     struct str password_file; /* path */
     struct str from;          /* mail */
     struct conf_strs to;      /* mail: mailboxes, or "owner" or "team" */
     bool resolved;            /* told of the end, too */
+    struct conf_strs command; /* exec: a program, by its absolute path, and its arguments */
+    when_t timeout;           /* exec: then it is killed */
 };
 
 /* What goes to which receiver. */

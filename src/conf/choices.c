@@ -49,7 +49,8 @@ const char *const conf_choice_limits[] = {
     "certificates_per_eab",  "certificates_per_zone", "certificates_per_names",
     "certificates_per_rule", "certificates",          NULL};
 const char *const conf_choice_automatic[] = {"off", "warn", "on", NULL};
-const char *const conf_choice_receivers[] = {"webhook", "alertmanager", "mail", "syslog", NULL};
+const char *const conf_choice_receivers[] = {"webhook", "alertmanager", "mail",
+                                             "syslog",  "exec",         NULL};
 const char *const conf_choice_reasons[] = {"optional", "required", NULL};
 const char *const conf_choice_log_levels[] = {"error", "warn", "info", "debug", NULL};
 const char *const conf_choice_log_formats[] = {"text", "json", NULL};

@@ -10,7 +10,8 @@
      .help = "By which `alerts` names it"},
     {KEY_IN("receivers[].kind", CONF_ONE, struct conf_receiver, kind, &conf_kind_choice),
      .names = conf_choice_receivers, .required = true, .take = &courier,
-     .help = "webhook: POST of JSON; alertmanager: its API, version 2; mail: SMTP; syslog"},
+     .help = "webhook: POST of JSON; alertmanager: its API, version 2; mail: SMTP; syslog; exec: a "
+             "program of this host"},
     {KEY_IN("receivers[].url", CONF_ONE, struct conf_receiver, url, &conf_kind_url),
      .names = conf_choice_web, .take = &courier,
      .help = "Of a webhook; of an Alertmanager without /api/v2/alerts"},
@@ -36,7 +37,8 @@
      .help = "Of a webhook: file of the secret with which what is sent is signed (HMAC-SHA256)"},
     {KEY_IN("receivers[].user", CONF_ONE, struct conf_receiver, user, &conf_kind_text),
      .min = 1, .max = 200, .take = &courier,
-     .help = "Of mail: who signs in to the server; without it, nobody does"},
+     .help = "Of mail: who signs in to the server; without it, nobody does. Of exec: the user of "
+             "this host that the program runs as"},
     {KEY_IN("receivers[].password_file", CONF_ONE, struct conf_receiver, password_file,
             &conf_kind_path),
      .take = &courier,
@@ -51,6 +53,13 @@
     {KEY_IN("receivers[].resolved", CONF_ONE, struct conf_receiver, resolved, &conf_kind_bool),
      .initial = "true", .take = &courier,
      .help = "Whether it is told when something is over, too"},
+    {KEY_IN("receivers[].command", CONF_MANY, struct conf_receiver, command, &conf_kind_text),
+     .min = 1, .max = 1000, .take = &courier,
+     .help = "Of exec: a program by its absolute path, and its arguments, as they are: no shell"},
+    {KEY_IN("receivers[].timeout", CONF_ONE, struct conf_receiver, timeout, &conf_kind_span),
+     .min = WHEN_SECOND, .max = CONF_RECEIVER_SECONDS_MAX * WHEN_SECOND, .initial = "30s",
+     .take = &courier,
+     .help = "Of exec: how long the program may take; then it is killed, and tried again"},
 
     {STRUCTS("alerts", CONF_ITEMS, routes, struct conf_route), .take = &live,
      .help = "Which of them are told of what"},

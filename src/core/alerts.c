@@ -25,7 +25,7 @@ MSG(msg_no_silence, "core.alert-no-silence",
     "there is no silence \"{0}\" that holds; `autarky alert list` shows them");
 MSG(msg_receiver, "core.alert-receiver",
     "the configuration has no receiver \"{0}\"; they stand under `receivers`");
-MSG(msg_courier, "core.alert-courier", "the courier is away; `autarky status` shows the processes");
+MSG(msg_away, "core.alert-courier", "the {0} is away; `autarky status` shows the processes");
 
 enum { FACTS_ARENA = 8 << 20, TEXT_BYTES = 512, ANSWER_MAX = 8 * 1024 };
 
@@ -41,6 +41,8 @@ struct core_alerts {
     char clock[TEXT_BYTES], database[TEXT_BYTES], head[TEXT_BYTES];
     when_t signer_away, prober_away, keeper_away; /* since; 0: there */
     when_t began;
+    struct ev_timer patience; /* with what is under way at the end */
+    bool impatient;
 };
 
 /* ---- the facts */
@@ -224,6 +226,11 @@ static void queued(void *arg)
 
 /* ---- life */
 
+static void out_of_patience(void *arg)
+{
+    ((struct core_alerts *)arg)->impatient = true;
+}
+
 enum rc core_alerts_new(struct core *core)
 {
     struct core_alerts *s = MEM_NEW(struct core_alerts);
@@ -240,6 +247,7 @@ enum rc core_alerts_new(struct core *core)
     s->core = core;
     s->began = clock_now(ev_clock(core->ev));
     arena_init(&s->arena, FACTS_ARENA);
+    ev_timer_init(&s->patience, core->ev, out_of_patience, s);
     TRY(alert_queue_new(core->ev, core->store, core->conf, &s->queue));
     return alert_engine_new(&options, &s->engine);
 }
@@ -247,6 +255,11 @@ enum rc core_alerts_new(struct core *core)
 void core_alerts_courier(struct core *core, struct ipc_chan *chan)
 {
     alert_queue_courier(core->alerts->queue, chan);
+}
+
+void core_alerts_runner(struct core *core, struct ipc_chan *chan)
+{
+    alert_queue_runner(core->alerts->queue, chan);
 }
 
 void core_alerts_queued(struct core *core)
@@ -266,12 +279,20 @@ void core_alerts_stop(struct core *core)
         return;
     alert_engine_stop(core->alerts->engine);
     alert_queue_stop(core->alerts->queue);
+    if (core->alerts->queue && !core->alerts->impatient)
+        ev_timer_start(&core->alerts->patience, CORE_ALERTS_SECONDS * WHEN_SECOND, 0);
+}
+
+bool core_alerts_busy(const struct core *core)
+{
+    return core->alerts && !core->alerts->impatient && alert_queue_busy(core->alerts->queue);
 }
 
 void core_alerts_free(struct core *core)
 {
     if (!core->alerts)
         return;
+    ev_timer_stop(&core->alerts->patience);
     alert_engine_free(core->alerts->engine);
     alert_queue_free(core->alerts->queue);
     arena_done(&core->alerts->arena);
@@ -424,6 +445,7 @@ struct testing {
     struct store_alert alert;
     when_t now;
     struct id delivery;
+    struct alert_bring bring;
     bool good;
     struct str answer; /* of the receiver's server, or why it failed */
     struct err err;
@@ -466,17 +488,16 @@ static void result_written(enum rc rc, void *arg)
     end_test(t, t->good && rc == RC_OK ? NULL : &t->err);
 }
 
-static void tested(void *arg, const struct ipc_answer *a)
+static void tested(void *arg, const struct alert_brought *b)
 {
     struct testing *t = arg;
-    const struct ipc_noticed *m = a->msg;
     char why[TEXT_BYTES];
 
-    t->good = a->rc == RC_OK;
-    t->err = a->err ? *a->err : (struct err){.rc = a->rc};
+    t->good = b->rc == RC_OK;
+    t->err = b->err ? *b->err : (struct err){.rc = b->rc};
     t->now = clock_now(ev_clock(t->core->ev));
     if (arena_str(ipc_req_arena(t->req),
-                  t->good ? m->text : str_of(err_textz(&t->err, why, sizeof(why))),
+                  t->good ? b->text : str_of(err_textz(&t->err, why, sizeof(why))),
                   &t->answer) != RC_OK)
         t->answer = STR("");
     if (store_write(t->core->store, write_result, result_written, t) != RC_OK)
@@ -507,10 +528,13 @@ static void test_written(enum rc rc, void *arg)
         rc =
             store_delivery_get(store_read(t->core->store), ipc_req_arena(t->req), &t->delivery, &d);
     if (rc == RC_OK)
-        rc = alert_queue_bring(t->core->alerts->queue, &d, tested, t);
+        rc = alert_queue_bring(t->core->alerts->queue, &d, &t->bring);
     if (rc == RC_OK)
         return;
-    t->err.rc = rc == RC_CLOSED ? ERR(&t->err, rc, msg_courier) : rc;
+    t->err.rc = rc == RC_CLOSED
+                    ? ERR(&t->err, rc, msg_away,
+                          t->receiver->kind == CONF_RECEIVER_EXEC ? STR("runner") : STR("courier"))
+                    : rc;
     end_test(t, &t->err);
 }
 
@@ -522,6 +546,7 @@ static enum rc begin_test(struct core *core, struct ipc_req *req, struct str nam
     if (!t)
         return RC_NOMEM;
     *t = (struct testing){.core = core, .req = req, .now = clock_now(ev_clock(core->ev))};
+    t->bring = (struct alert_bring){tested, t};
     t->receiver = conf_receiver_find(core->conf, name);
     if (!t->receiver)
         return ERR(err, RC_NOTFOUND, msg_receiver, str_head(name, CORE_CHANGE_SHOWN));

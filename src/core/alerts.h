@@ -9,9 +9,14 @@ struct core_alerts;
 
 enum rc core_alerts_new(struct core *core);
 void core_alerts_courier(struct core *core, struct ipc_chan *chan);
+void core_alerts_runner(struct core *core, struct ipc_chan *chan);
 /* core->conf is another one. */
 void core_alerts_conf(struct core *core);
+/* Nothing new is begun. What is on its way to a receiver may come to its end for
+ * CORE_ALERTS_SECONDS: so long core_alerts_busy. */
 void core_alerts_stop(struct core *core);
+bool core_alerts_busy(const struct core *core);
+enum { CORE_ALERTS_SECONDS = 5 };
 /* When the store is closed. */
 void core_alerts_free(struct core *core);
 

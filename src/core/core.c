@@ -231,8 +231,10 @@ static void core_peer(struct role_env *env, enum role role, struct ipc_chan *cha
     }
     if (role == ROLE_FRONT)
         core->front = chan;
-    if (role == ROLE_RUNNER)
+    if (role == ROLE_RUNNER) {
         core->runner = chan;
+        core_alerts_runner(core, chan);
+    }
     if (role == ROLE_PROBER) {
         core->prober = chan;
         if (chan)
@@ -292,8 +294,8 @@ static void drain_look(void *arg)
     struct role_env *env = arg;
     struct core *core = env->state;
 
-    if (ca_pending(core->ca) == 0 && core_passwords_pending(core->passwords) == 0 &&
-        store_pending(core->store) == 0) {
+    if (ca_pending(core->ca) == 0 && !core_alerts_busy(core) &&
+        core_passwords_pending(core->passwords) == 0 && store_pending(core->store) == 0) {
         ev_hook_remove(&core->drain);
         role_drained(env);
     }

@@ -167,7 +167,8 @@ static enum rc courier_open(struct role_env *env, struct err *err)
     for (size_t i = 0; i < c->conf->audit.n_forward && i < CONF_FORWARDS_MAX; i++)
         TRY(open_dest(c, &c->conf->audit.forward[i], err));
     for (size_t i = 0; i < c->conf->n_receivers && i < CONF_RECEIVERS_MAX; i++)
-        TRY(courier_receiver_open(c, &c->conf->receivers[i], err));
+        if (c->conf->receivers[i].kind != CONF_RECEIVER_EXEC) /* the runner's */
+            TRY(courier_receiver_open(c, &c->conf->receivers[i], err));
     return RC_OK;
 }
 

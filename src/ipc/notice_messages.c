@@ -9,3 +9,9 @@ IPC_FIELDS(ipc_notice, IPC_F_STR(ipc_notice, receiver, NAME_BYTES), IPC_F_ID(ipc
            IPC_F_STR(ipc_notice, body, IPC_NOTICE_BYTES));
 
 IPC_FIELDS(ipc_noticed, IPC_F_STR(ipc_noticed, text, TEXT_BYTES));
+
+IPC_FIELDS(ipc_tell, IPC_F_STR(ipc_tell, receiver, NAME_BYTES), IPC_F_ID(ipc_tell, id),
+           IPC_F_U32(ipc_tell, attempt), IPC_F_STR(ipc_tell, body, IPC_NOTICE_BYTES));
+
+IPC_FIELDS(ipc_told, IPC_F_ERR(ipc_told, why), IPC_F_BOOL(ipc_told, final),
+           IPC_F_STR(ipc_told, text, TEXT_BYTES));

@@ -25,4 +25,19 @@ struct ipc_noticed {
     struct str text; /* what the receiver's server said; may be empty */
 };
 
-extern const struct ipc_fields ipc_notice_fields, ipc_noticed_fields;
+/* For the program of that receiver of the configuration, of kind exec. */
+struct ipc_tell {
+    struct str receiver;
+    struct id id;
+    uint32_t attempt; /* from 0; the same one again: what came of it is asked for, not done again */
+    struct str body;
+};
+
+struct ipc_told {
+    struct err why;  /* without a message: it has it */
+    bool final;      /* with one: it will not take it later either */
+    struct str text; /* what it said last; may be empty */
+};
+
+extern const struct ipc_fields ipc_notice_fields, ipc_noticed_fields, ipc_tell_fields,
+    ipc_told_fields;

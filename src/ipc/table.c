@@ -109,6 +109,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RENEW, "renew", CORE, KEEPER, ipc_renew, KIB, ipc_none, 0, 4),
     NOTIFY(IPC_FORGET, "forget", CORE, FRONT, ipc_forget, KIB, 0),
     CALL(IPC_RUN, "run", CORE, RUNNER, ipc_run, 128, ipc_run_reply, 8 * KIB, 4),
+    CALL(IPC_TELL, "tell", CORE, RUNNER, ipc_tell, 300 * KIB, ipc_told, SLACK, IPC_NOTICE_CREDITS),
     CALL(IPC_DELIVER, "deliver", CORE, COURIER, ipc_deliver, 2 * MIB, ipc_delivered, 8,
          IPC_DELIVER_CREDITS),
     CALL(IPC_NOTICE, "notice", CORE, COURIER, ipc_notice, 300 * KIB, ipc_noticed, KIB,

@@ -60,6 +60,7 @@ enum ipc_type {
     IPC_FAR_PREFLIGHT, /* ipc_far_preflight -> ipc_preflight_reply */
     /* core to runner */
     IPC_RUN = 120, /* ipc_run -> ipc_run_reply */
+    IPC_TELL,      /* ipc_tell -> ipc_told, when the program has ended */
     /* a remote prober to front */
     IPC_JOIN = 122, /* ipc_join -> ipc_joined */
     /* front to a remote prober */

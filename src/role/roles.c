@@ -54,6 +54,10 @@ unsigned role_wanted_txt(const struct conf *conf)
 
 unsigned role_wanted_courier(const struct conf *conf)
 {
-    return conf->audit.n_forward > 0 || conf->n_receivers > 0 ||
+    bool told = false; /* receivers of kind exec are the runner's */
+
+    for (size_t i = 0; i < conf->n_receivers; i++)
+        told |= conf->receivers[i].kind != CONF_RECEIVER_EXEC;
+    return conf->audit.n_forward > 0 || told ||
            (conf->gateway.access_log.format != CONF_ACCESS_OFF && conf->gateway.n_sites > 0);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runner: executes commands that are declared here, and no others. Core asks for one by its name;
- * path, arguments, environment and user are the table's, so that whoever takes over core chooses
- * nothing but which of them, and when.
+/* runner: executes commands that are declared here, and the programs that the configuration names
+ * as receivers of alerts, and no others. Core asks for one by its name; path, arguments and user
+ * are the table's or the configuration's, which the supervisor reads, so that whoever takes over
+ * core chooses nothing but which of them, when, and what a receiver's program reads.
  *
  * It holds nothing. It may fork, execute, and signal what it has started; it keeps the capabilities
  * that becoming a command's user takes, and no others. What it executes would inherit a filter, so
@@ -51,22 +52,6 @@ static const struct runner_command declared[] = {
     {.name = "drill", .user = "nobody", .argv = drill, .seconds = DRILL_SECONDS},
 };
 
-/* One command, from fork to wait. */
-struct run {
-    struct list link;
-    struct runner *runner;
-    const struct runner_command *cmd;
-    struct ipc_req *req;
-    pid_t pid;
-    int fd;
-    struct ev_fd *watch;
-    struct ev_timer limit;
-    bool late;
-    bool killed;
-    size_t n;
-    char output[RUNNER_OUTPUT_MAX];
-};
-
 static struct run *run_at(struct list *link)
 {
     return LIST_ENTRY(link, struct run, link);
@@ -83,11 +68,34 @@ static void kill_run(struct run *run)
 static void free_run(struct run *run)
 {
     list_remove(&run->link);
-    run->runner->n_runs--;
+    if (run->notice)
+        run->runner->n_notices--;
+    else
+        run->runner->n_runs--;
     ev_timer_stop(&run->limit);
     ev_fd_free(run->watch);
     fd_close(&run->fd);
+    runner_notice_free(run->notice);
     mem_free(run);
+}
+
+void runner_keep(struct run *run, struct str more)
+{
+    size_t cap = sizeof(run->output);
+
+    if (!run->notice) {
+        more = str_head(more, cap - run->n);
+    } else if (more.n >= cap) {
+        more = str_skip(more, more.n - cap);
+        run->n = 0;
+    } else if (run->n + more.n > cap) {
+        size_t gone = run->n + more.n - cap;
+
+        memmove(run->output, run->output + gone, run->n - gone);
+        run->n -= gone;
+    }
+    memcpy(run->output + run->n, more.p, more.n);
+    run->n += more.n;
 }
 
 /* As read(2): 0 at its end. What there is no room for is thrown away, so that the command does not
@@ -96,14 +104,9 @@ static ssize_t read_some(struct run *run)
 {
     char more[RUNNER_OUTPUT_MAX];
     ssize_t n = read(run->fd, more, sizeof(more));
-    size_t room = sizeof(run->output) - run->n;
 
-    if (n <= 0)
-        return n;
-    if ((size_t)n < room)
-        room = (size_t)n;
-    memcpy(run->output + run->n, more, room);
-    run->n += room;
+    if (n > 0)
+        runner_keep(run, str_bytes(more, (size_t)n));
     return n;
 }
 
@@ -123,9 +126,22 @@ static void on_limit(void *arg)
     kill_run(run);
 }
 
+/* A program that tells of an alert goes on: core has died, and its successor will ask again. */
 static void on_cancel(void *arg)
 {
-    kill_run(arg);
+    struct run *run = arg;
+
+    if (!run->notice) {
+        kill_run(run);
+        return;
+    }
+    ipc_req_drop(run->req);
+    run->req = NULL;
+}
+
+void runner_watch_asker(struct run *run)
+{
+    ipc_req_on_cancel(run->req, on_cancel, run);
 }
 
 /* ---- its end */
@@ -160,7 +176,10 @@ static void finish(struct run *run)
         ;
     for (int i = 0; i < READS && read_some(run) > 0; i++)
         ;
-    answer(run, status);
+    if (run->notice)
+        runner_notice_ended(run, status);
+    else
+        answer(run, status);
     free_run(run);
     if (r->draining && list_empty(&r->runs))
         role_drained(r->env);
@@ -189,8 +208,8 @@ static const struct runner_command *find(const struct runner *r, struct str name
     return NULL;
 }
 
-static enum rc add(struct runner *r, const struct runner_command *cmd, struct run **out,
-                   struct err *err)
+enum rc runner_begin(struct runner *r, const struct runner_command *cmd,
+                     struct runner_notice *notice, struct ipc_req *req, struct err *err)
 {
     struct run *run = MEM_NEW(struct run);
     enum rc rc;
@@ -201,7 +220,8 @@ static enum rc add(struct runner *r, const struct runner_command *cmd, struct ru
     run->cmd = cmd;
     run->fd = -1;
     ev_timer_init(&run->limit, r->env->ev, on_limit, run);
-    rc = runner_spawn(cmd, !r->env->unprivileged, &run->pid, &run->fd, err);
+    rc = runner_spawn(cmd, notice ? &notice->feed : NULL, !r->env->unprivileged, &run->pid,
+                      &run->fd, err);
     if (rc != RC_OK) {
         mem_free(run);
         return rc;
@@ -215,11 +235,20 @@ static enum rc add(struct runner *r, const struct runner_command *cmd, struct ru
         free_run(run);
         return rc;
     }
-    *out = run;
+    if (notice) {
+        run->notice = notice;
+        r->n_runs--;
+        r->n_notices++;
+    }
+    run->req = req;
+    log_info("runner.started", LOG_Z("command", cmd->name), LOG_INT("pid", run->pid));
+    runner_watch_asker(run);
+    ev_fd_watch(run->watch, EV_READ);
+    ev_timer_start(&run->limit, cmd->seconds * WHEN_SECOND, 0);
     return RC_OK;
 }
 
-static enum rc begin(struct runner *r, struct str name, struct run **out, struct err *err)
+static enum rc begin(struct runner *r, struct str name, struct ipc_req *req, struct err *err)
 {
     const struct runner_command *cmd = find(r, name);
     char most[16];
@@ -231,27 +260,20 @@ static enum rc begin(struct runner *r, struct str name, struct run **out, struct
         return ERR(err, RC_CANCELLED, msg_ending, name);
     if (r->n_runs == RUNNER_RUNS_MAX)
         return ERR(err, RC_QUOTA, msg_busy, str_of(most));
-    return add(r, cmd, out, err);
+    return runner_begin(r, cmd, NULL, req, err);
 }
 
 static void on_run(void *arg, struct ipc_req *req, const void *msg, int)
 {
     struct runner *r = ((const struct role_env *)arg)->state;
     struct str name = ((const struct ipc_run *)msg)->name;
-    struct run *run = NULL;
     struct err err = ERR_INIT;
 
-    err.rc = begin(r, name, &run, &err);
-    if (err.rc != RC_OK) {
-        log_warn("runner.refused", LOG_STR("command", name), LOG_ERR(&err));
-        ipc_reply_err(req, &err);
+    err.rc = begin(r, name, req, &err);
+    if (err.rc == RC_OK)
         return;
-    }
-    log_info("runner.started", LOG_STR("command", name), LOG_INT("pid", run->pid));
-    run->req = req;
-    ipc_req_on_cancel(req, on_cancel, run);
-    ev_fd_watch(run->watch, EV_READ);
-    ev_timer_start(&run->limit, run->cmd->seconds * WHEN_SECOND, 0);
+    log_warn("runner.refused", LOG_STR("command", name), LOG_ERR(&err));
+    ipc_reply_err(req, &err);
 }
 
 /* ---- the role */
@@ -305,7 +327,7 @@ static void runner_close(struct role_env *env)
     env->state = NULL;
 }
 
-static const struct ipc_handler handlers[] = {{IPC_RUN, on_run}};
+static const struct ipc_handler handlers[] = {{IPC_RUN, on_run}, {IPC_TELL, runner_on_tell}};
 
 const struct role_def role_runner = {
     .role = ROLE_RUNNER,

@@ -5,12 +5,14 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "runner/runner_int.h"
 #include "sandbox/users.h"
 
@@ -21,6 +23,8 @@ MSG(msg_spawn, "runner.not-started", "the command {0} could not be started: {1}"
 /* Made before fork(2): afterwards nothing may allocate or look anything up. */
 struct image {
     const struct runner_command *cmd;
+    const struct runner_feed *feed; /* or NULL */
+    int input;                      /* of it */
     bool become;
     uid_t uid;
     gid_t gid;
@@ -50,11 +54,12 @@ static bool become_user(const struct image *im)
 /* Between fork and exec: system calls only. */
 static bool prepare(const struct image *im)
 {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     umask(022);
     return null >= 0 && setsid() >= 0 && sandbox_default_signals() &&
-           dup2(null, STDIN_FILENO) >= 0 && dup2(im->output, STDOUT_FILENO) >= 0 &&
+           dup2(im->feed ? im->input : null, STDIN_FILENO) >= 0 &&
+           dup2(im->feed ? null : im->output, STDOUT_FILENO) >= 0 &&
            dup2(im->output, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0u, 0) == 0 &&
            chdir("/") == 0 && limits(im) && become_user(im) &&
            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
@@ -66,8 +71,11 @@ _Noreturn static void become(const struct image *im)
     static const char complaint[] = "autarky: it could not be executed: ";
     static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     static char locale[] = "LC_ALL=C.UTF-8";
-    char *const env[] = {path, locale, NULL};
+    char *env[RUNNER_VARIABLES + 3] = {path, locale};
     const char *why;
+
+    for (size_t i = 0; im->feed && i < RUNNER_VARIABLES; i++)
+        env[i + 2] = (char *)(uintptr_t)im->feed->variables[i];
 
     /* execve(2) takes no const for the sake of old programs, and changes nothing. */
     if (prepare(im))
@@ -79,10 +87,22 @@ _Noreturn static void become(const struct image *im)
     _exit(EXIT_NOT_EXECUTED);
 }
 
-enum rc runner_spawn(const struct runner_command *cmd, bool become_it, pid_t *out_pid, int *out_fd,
-                     struct err *err)
+/* A file without a name, so that nobody waits for a program that does not read. */
+static enum rc make_input(struct str bytes, int *out)
 {
-    struct image im = {.cmd = cmd, .become = become_it, .parent = getpid()};
+    CLEANUP(fd_closep) int fd = memfd_create("alert", MFD_CLOEXEC);
+
+    if (fd < 0 || !file_put_all(fd, bytes) || lseek(fd, 0, SEEK_SET) != 0)
+        return RC_IO;
+    *out = fd_move(&fd);
+    return RC_OK;
+}
+
+enum rc runner_spawn(const struct runner_command *cmd, const struct runner_feed *feed,
+                     bool become_it, pid_t *out_pid, int *out_fd, struct err *err)
+{
+    struct image im = {.cmd = cmd, .feed = feed, .become = become_it, .parent = getpid()};
+    CLEANUP(fd_closep) int input = -1;
     CLEANUP(fd_closep) int ours = -1;
     CLEANUP(fd_closep) int theirs = -1;
     int fds[2];
@@ -90,6 +110,9 @@ enum rc runner_spawn(const struct runner_command *cmd, bool become_it, pid_t *ou
 
     if (become_it)
         TRY(sandbox_user_find(cmd->user, &im.uid, &im.gid, err));
+    if (feed && make_input(feed->input, &input) != RC_OK)
+        return ERR(err, RC_IO, msg_spawn, str_of(cmd->name), str_of(strerrordesc_np(errno)));
+    im.input = input;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return ERR(err, RC_IO, msg_spawn, str_of(cmd->name), str_of(strerrordesc_np(errno)));
     ours = fds[0];

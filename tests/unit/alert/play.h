@@ -22,7 +22,8 @@
     "  - {name: page, kind: webhook, url: \"http://10.0.0.9:81/\", plain: true,"                   \
     " secret_file: s, resolved: false}\n"                                                          \
     "  - {name: mail, kind: mail, server: \"10.0.0.25:25\", plain: true,"                          \
-    " from: ca@hospital.example, to: [owner, pki@hospital.example]}\n"
+    " from: ca@hospital.example, to: [owner, pki@hospital.example]}\n"                             \
+    "  - {name: exec, kind: exec, user: pager, command: [/bin/page, night]}\n"
 
 enum { TURNS = 12 };
 

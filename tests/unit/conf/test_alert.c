@@ -8,7 +8,8 @@
     " roots: r.pem, secret_file: s}\n"                                                             \
     "  - {name: am, kind: alertmanager, url: \"http://10.0.0.9:9093\", plain: true}\n"             \
     "  - {name: owner, kind: mail, server: \"10.0.0.25:587\", roots: r.pem, user: ca,"             \
-    " password_file: p, from: ca@hospital.example, to: [owner, pki@hospital.example]}\n"
+    " password_file: p, from: ca@hospital.example, to: [owner, pki@hospital.example]}\n"           \
+    "  - {name: page, kind: exec, user: pager, timeout: 10s, command: [/bin/page, \"-x y\"]}\n"
 
 static void taken(void)
 {
@@ -21,7 +22,10 @@ static void taken(void)
                           "  - {at: [7d, 1d], to: [hook, am], kinds: [certificate], after: 1h,"
                           " repeat: 4h, quiet: \"22:00-06:30\"}\n",
                 &conf);
-    CHECK_INT(conf->n_receivers, 3);
+    CHECK_INT(conf->n_receivers, 4);
+    r = conf_receiver_find(conf, STR("page"));
+    CHECK(r && r->kind == CONF_RECEIVER_EXEC && r->command.n == 2);
+    CHECK_INT(r->timeout, 10 * WHEN_SECOND);
     r = conf_receiver_find(conf, STR("owner"));
     CHECK(r && r->kind == CONF_RECEIVER_MAIL && r->resolved && r->to.n == 2);
     CHECK(!conf_receiver_find(conf, STR("nobody")));
@@ -65,10 +69,31 @@ static void refused(void)
                       " to: [\"x@b.c\"], user: u, password_file: p"),
                   "3: receivers[0]: the receiver a has one of `user` and `password_file`; it takes "
                   "both, and TLS");
+    CHECK_PROBLEM(ONE("kind: exec, command: [/bin/page]"),
+                  "3: receivers[0]: the receiver a is of kind exec, which needs `user`");
+    CHECK_PROBLEM(ONE("kind: exec, user: pager"),
+                  "3: receivers[0]: the receiver a is of kind exec, which needs `command`");
+    CHECK_PROBLEM(ONE("kind: exec, user: pager, command: [page]"),
+                  "3: receivers[0]: the receiver a needs an absolute path at the beginning of "
+                  "`command`, and not more than 32 words in it");
+    CHECK_PROBLEM(ONE("kind: exec, user: root, command: [/bin/page]"),
+                  "3: receivers[0]: the receiver a cannot run its program as root: give it a user "
+                  "of its own (useradd --system --no-create-home --shell /usr/sbin/nologin NAME)");
+    CHECK_PROBLEM(ONE("kind: exec, user: autarky-signer, command: [/bin/page]"),
+                  "3: receivers[0]: the receiver a cannot run its program as autarky-signer: give "
+                  "it a user of its own (useradd --system --no-create-home --shell "
+                  "/usr/sbin/nologin NAME)");
+    CHECK_PROBLEM(ONE("kind: exec, user: pager, command: [/bin/page], plain: true"),
+                  "3: receivers[0]: the receiver a is a program of this host: `roots`, "
+                  "`server_name`, `implicit_tls` and `plain` are about servers");
+    CHECK_PROBLEM(ONE("kind: exec, user: pager, command: [/bin/page], url: \"http://10.0.0.9/\""),
+                  "3: receivers[0]: the receiver a is of kind exec: `url` is of another one");
+    CHECK_PROBLEM(ONE("kind: syslog, server: \"10.0.0.9:514\", plain: true, command: [/bin/x]"),
+                  "3: receivers[0]: the receiver a is of kind syslog: `command` is of another one");
     CHECK_PROBLEM("alerts: [{to: nobody}]\n",
                   "3: alerts[0]: there is no receiver nobody under `receivers`");
     CHECK_PROBLEM(RECEIVERS "alerts: [{to: am, quiet: \"22:00-24:00\"}]\n",
-                  "7: alerts[0]: \"22:00-24:00\" is no time of the day, as in 22:00-06:00");
+                  "8: alerts[0]: \"22:00-24:00\" is no time of the day, as in 22:00-06:00");
 }
 
 static void mailboxes(void)

@@ -159,6 +159,8 @@ static const struct str sample_values[] = {S("LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X
 static const struct ipc_text sample_text_list[] = {{S("0b7bd9b4"), {sample_values, 1}},
                                                    {S("empty"), {NULL, 0}}};
 static const struct ipc_texts sample_texts = {true, false, {sample_text_list, 2}};
+static const struct ipc_tell sample_tell = {S("pager"), {"0123456789abcdefghjkmnpqrs"}, 3, S("{}")};
+static const struct ipc_told sample_told = {SAMPLE_ERR, true, S("no such queue")};
 static const struct ipc_noticed sample_noticed = {S("250 queued")};
 static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};
 
@@ -261,6 +263,7 @@ static const struct sample {
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},
     {IPC_NOTICE, &sample_notice, &sample_noticed},
+    {IPC_TELL, &sample_tell, &sample_told},
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_ACCESS, &sample_access, &sample_none},
     {IPC_TEXTS, &sample_texts, &sample_none},
