@@ -18,6 +18,8 @@ MSG(msg_soon, "keeper.certificate-ends-soon",
 
 #define LOOK_EVERY WHEN_HOUR /* clocks are set, machines sleep: a timer alone may come late */
 
+enum { RANK_BARE, RANK_BARE_RSA, RANK_RENEWAL, RANK_LOOK, RANKS };
+
 static when_t now_of(const struct keeper *k)
 {
     return clock_now(k->env->clock);
@@ -116,38 +118,70 @@ static bool is_due(const struct keeper_slot *slot, bool outside, when_t now)
     return !slot->run && slot_due(slot, outside) <= now;
 }
 
-/* The most pressing one; NULL when there is none. */
-static struct keeper_slot *choose(struct keeper *k, bool outside, when_t now)
+/* How pressing it is, least first. */
+static size_t rank_of(const struct keeper_slot *slot, bool outside, when_t now)
 {
-    struct keeper_slot *best = NULL, *bare = NULL;
-
-    LIST_FOREACH (it, &k->slots) {
-        struct keeper_slot *slot = slot_at(it);
-        bool order = order_due_at(slot, outside) <= now;
-
-        if (!is_due(slot, outside, now))
-            continue;
-        if (order && !slot->key && slot->algorithm != CONF_KEY_RSA)
-            return slot;
-        if (order && !slot->key && !bare)
-            bare = slot;
-        if (!best || (order && order_due_at(best, outside) > now))
-            best = slot;
-    }
-    return bare ? bare : best;
+    if (order_due_at(slot, outside) > now)
+        return RANK_LOOK;
+    if (slot->key)
+        return RANK_RENEWAL;
+    return slot->algorithm == CONF_KEY_RSA ? RANK_BARE_RSA : RANK_BARE;
 }
 
+/* What is due takes its place in the queues: one look at all of them for many that are due. One
+ * that is due at both kinds of CAs comes to the other when it has been at the first. */
+static void queue(struct keeper *k, when_t now)
+{
+    struct list ranks[2][RANKS];
+
+    for (size_t i = 0; i < 2 * RANKS; i++)
+        list_init(&ranks[i / RANKS][i % RANKS]);
+    LIST_FOREACH (it, &k->slots) {
+        struct keeper_slot *slot = slot_at(it);
+
+        list_remove(&slot->turn);
+        for (int outside = 0; outside < 2; outside++)
+            if (list_empty(&slot->turn) && is_due(slot, outside, now))
+                list_push(&ranks[outside][rank_of(slot, outside, now)], &slot->turn);
+    }
+    for (size_t i = 0; i < 2 * RANKS; i++)
+        list_splice(&k->turns[i / RANKS], &ranks[i / RANKS][i % RANKS]);
+    k->requeue = false;
+}
+
+/* The next one that is still due; NULL when there is none. */
+static struct keeper_slot *choose(struct keeper *k, bool outside, when_t now)
+{
+    for (struct list *it; (it = list_pop(&k->turns[outside])) != NULL;) {
+        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, turn);
+
+        if (is_due(slot, outside, now))
+            return slot;
+    }
+    return NULL;
+}
+
+static bool has_place(const struct keeper *k, bool outside)
+{
+    return outside ? k->outside < KEEPER_PUBLIC_MAX : k->active < KEEPER_ORDERS_MAX;
+}
+
+/* Until something is due for which there is a place; what waits for a place alone needs no timer,
+ * for whatever ends looks again. */
 static void wait(struct keeper *k)
 {
     when_t now = now_of(k), next = now + LOOK_EVERY;
+    const bool place[2] = {has_place(k, false), has_place(k, true)};
 
     LIST_FOREACH (it, &k->slots) {
         const struct keeper_slot *slot = slot_at(it);
-        when_t ours = slot_due(slot, false), others = slot_due(slot, true);
-        when_t due = ours < others ? ours : others;
 
-        if (!slot->run && due < next)
-            next = due;
+        for (int outside = 0; outside < 2 && !slot->run; outside++) {
+            when_t due = slot_due(slot, outside);
+
+            if (due < next && (place[outside] || due > now))
+                next = due;
+        }
     }
     ev_timer_start(&k->due, next > now ? next - now : 0, 0);
 }
@@ -181,7 +215,9 @@ static void ended(struct keeper_slot *slot)
     slot->run = NULL;
     uncount(slot);
     crypto_key_unref(MOVE(slot->fresh));
-    keeper_issue_look(slot->keeper);
+    /* At another CA a place has become free, or the fallback's turn has come. */
+    slot->keeper->requeue |= slot->first != NULL;
+    ev_defer(slot->keeper->env->ev, &slot->keeper->pump);
 }
 
 static int64_t backoff(const struct keeper_slot *slot)
@@ -361,17 +397,21 @@ static void on_pump(void *arg)
         role_drained(k->env);
     if (!k->client || k->draining || !k->vouched)
         return;
-    if (k->active < KEEPER_ORDERS_MAX)
+    if (k->requeue)
+        queue(k, now_of(k));
+    if (has_place(k, false))
         slot = choose(k, false, now_of(k));
-    if (!slot && k->outside < KEEPER_PUBLIC_MAX) {
+    if (!slot && has_place(k, true)) {
         slot = choose(k, true, now_of(k));
         outside = slot != NULL;
     }
     if (slot) {
         start(slot, outside);
         ev_defer(k->env->ev, &k->pump);
-    } else {
+    } else if (list_empty(&k->turns[0]) && list_empty(&k->turns[1])) {
         wait(k);
+    } else {
+        ev_timer_start(&k->due, KEEPER_QUEUE_SECONDS * WHEN_SECOND, 0);
     }
 }
 
@@ -382,6 +422,7 @@ static void on_due(void *arg)
 
 void keeper_issue_look(struct keeper *k)
 {
+    k->requeue = true;
     ev_defer(k->env->ev, &k->pump);
 }
 
@@ -428,6 +469,8 @@ void keeper_issue_cancel(struct keeper_slot *slot)
 
 void keeper_issue_init(struct keeper *k)
 {
+    list_init(&k->turns[0]);
+    list_init(&k->turns[1]);
     ev_timer_init(&k->due, k->env->ev, on_due, k);
     ev_defer_init(&k->pump, on_pump, k);
 }

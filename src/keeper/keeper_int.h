@@ -36,6 +36,7 @@ enum {
     KEEPER_VOUCH_SECONDS = 20,
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
+    KEEPER_QUEUE_SECONDS = 10,      /* until what is due is queued anew behind what waits */
     KEEPER_SETTLE_SECONDS = 1,      /* after a change of the configuration */
     KEEPER_DRAIN_SECONDS = 3,       /* for what is under way */
     KEEPER_TICKETS = 3,             /* next, in force, previous */
@@ -107,6 +108,8 @@ struct keeper {
     struct ipc_call *telling; /* core, of an event */
     struct ev_timer tell_again;
     uint64_t version; /* the newest of all slots */
+    struct list turns[2]; /* slots that are due, the most pressing first: at our CA, at others */
+    bool requeue;         /* others may be due */
     struct ev_timer due;
     struct ev_defer pump;
 

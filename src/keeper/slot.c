@@ -381,6 +381,7 @@ static void slot_free(struct keeper_slot *slot)
         return;
     keeper_issue_cancel(slot);
     list_remove(&slot->link);
+    list_remove(&slot->turn);
     map_remove(&slot->keeper->index,
                key_of(str_of(slot->name), slot->algorithm, slot->encrypts, key));
     if (slot->other)
@@ -410,6 +411,7 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
     buf_init(&slot->chain, CLIENT_CHAIN_MAX);
     buf_init(&slot->staple.der, KEEPER_STAPLE_MAX);
     list_init(&slot->link);
+    list_init(&slot->turn);
     TRY(str_copyz(site->name, slot->name, sizeof(slot->name)));
     TRY(map_add(&k->index, key_of(site->name, algorithm, encrypts, key), slot));
     list_push(&k->next, &slot->link);

@@ -15,6 +15,7 @@ struct keeper;
 /* One certificate of one site. */
 struct keeper_slot {
     struct list link; /* in keeper.slots, in the order of the configuration */
+    struct list turn; /* in keeper.turns */
     struct keeper *keeper;
     char name[NAME_MAX_BYTES + 1];
     enum conf_key_algorithm algorithm;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=240
+# autarky-test: timeout=240 build=plain
 """gateway.keys "keeper": every kind of key and both versions of TLS, with the key in no worker's memory, where it is found
 without that setting; certificates replaced, the keeper killed and held up in the middle of handshakes, and not one of them
 fails."""
