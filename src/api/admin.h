@@ -92,10 +92,12 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o);
 /* {"issuers":[{"ref","id","hierarchy","algorithm","subject","root","parent","state","not_before",
  * "not_after","activates","retires","key","constrained","crl_shards","due":"end"|"names"|null,
  * "sha256","certificate", of roots "crl":{"number","this_update","next_update","entries","der"} or
- * null}...],"cross_certificates":[{"name","id","subject","signer","not_after",
+ * null}...],"next","cross_certificates":[{"name","id","subject","signer","not_after",
  * "revoked":{"at","reason"} or null,"certificate"}...]}: every authority there ever was, oldest
- * first; certificates are DER in base64url. */
-enum rc api_issuer_list(const struct api_view *v, struct json_out *o);
+ * first, and the certificates by others of those on the page; certificates are DER in base64url.
+ * `args`: {"limit","cursor"}. RC_INVAL. */
+enum rc api_issuer_list(const struct api_view *v, const struct json *args, struct json_out *o,
+                        struct err *err);
 /* With its dates, at v->now. */
 enum store_issuer_state api_issuer_state(const struct api_view *v, const struct ca_issuer *issuer);
 /* A newer one of its kind is there, if only to sign later. */
@@ -133,9 +135,9 @@ enum rc api_cert_numbers(const struct api_view *v, const struct json *args, stru
 enum rc api_policy_explain(const struct api_view *v, const struct json *args, struct json_out *o,
                            struct err *err);
 
-/* {"cursor"}: {"items":[{"name","fulldomain","allow":[...],"values":[...],"created","updated"}...],
- * "next": what to give as "cursor" to go on, or null}: accounts of the server of TXT records
- * (store/txt.h), the oldest first, STORE_TXT_PAGE at a time. RC_INVAL. */
+/* {"limit","cursor"}: {"items":[{"name","fulldomain","allow":[...],"values":[...],"created",
+ * "updated"}...],"next"}: accounts of the server of TXT records (store/txt.h), the oldest first.
+ * RC_INVAL. */
 enum rc api_txt_list(const struct api_view *v, const struct json *args, struct json_out *o,
                      struct err *err);
 
@@ -145,10 +147,10 @@ enum rc api_config_show(const struct api_view *v, const struct json *args, struc
 
 /* Events of the audit log, the newest first: {"items":[{"sequence","at","action","actor_kind",
  * "actor","object_kind","object","event": its canonical form (audit/audit.h)}...],"next","last"}.
- * `args`: {"limit","below": only those before this one,"action" ("order." means all that begin so),
- * "actor","object","request","from","before": times}. Of one page API_AUDIT_LOOK events are looked
- * at, so it may be short or empty; "next" is what to give as "below" to go on, or null. RC_INVAL.
- */
+ * `args`: {"limit","cursor","below": only those before this one,"action" ("order." means all that
+ * begin so), "actor","object","request","from","before": times}. Of one page API_AUDIT_LOOK events
+ * are looked at, so it may be short or empty; "next" is what to give as "cursor" to go on, or null.
+ * RC_INVAL. */
 enum { API_AUDIT_LOOK = 5000 };
 enum rc api_audit_list(const struct api_view *v, const struct json *args, struct json_out *o,
                        struct err *err);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/agents.h"
 
-#include <stdio.h>
-
 #include "api/page.h"
 #include "conf/conf.h"
 #include "store/certificates.h"
@@ -10,7 +8,6 @@
 #include "x509/serial.h"
 
 MSG(msg_none, "api.agent-none", "there is no agent \"{0}\"; `autarky agent list` shows all");
-MSG(msg_cursor, "api.agent-cursor", "\"{0}\" is no cursor of an earlier list");
 
 enum { LIST_ARENA = 16 << 20, ONE_ARENA = 512 * 1024, MILLISECOND = 1000 };
 
@@ -96,53 +93,40 @@ static enum rc put_counts(const struct api_view *v, struct json_out *o)
     return RC_OK;
 }
 
-static void put_items(const struct api_view *v, const struct store_agent *list, size_t n,
-                      struct json_out *o)
+static enum rc put_item(const void *arg, const void *row, struct json_out *o)
 {
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        api_agent_put(o, v, &list[i]);
-        json_end(o);
-    }
+    json_obj(o);
+    api_agent_put(o, arg, row);
     json_end(o);
+    return RC_OK;
 }
 
-static void put_next(struct json_out *o, const struct store_cursor *at)
+static enum rc read_agents(const void *arg, struct arena *a, struct store_cursor *at,
+                           unsigned limit, const void **out, size_t *out_n)
 {
-    char text[24];
+    const struct api_view *v = arg;
+    struct store_agent *list;
 
-    json_key(o, "next");
-    if (at->end) {
-        json_put_null(o);
-        return;
-    }
-    (void)snprintf(text, sizeof(text), "%lld", (long long)at->at);
-    json_put_z(o, text);
+    TRY(store_agent_list(store_read(v->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
 }
 
 enum rc api_agent_list(const struct api_view *v, const struct json *args, struct json_out *o,
                        struct err *err)
 {
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_agent),
+                                         .at = offsetof(struct store_agent, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_agents,
+                                         .put = put_item};
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct str cursor = json_shown(args, "cursor");
-    struct store_cursor at = {};
-    struct store_agent *list;
-    uint64_t after = 0;
-    unsigned limit;
-    size_t n;
 
-    TRY(api_page_limit(args, &limit, err));
-    if (cursor.n && str_u64(cursor, INT64_MAX, &after) != RC_OK)
-        return ERR(err, RC_INVAL, msg_cursor, str_head(cursor, API_SHOWN_MAX));
-    at.at = (int64_t)after;
-    TRY(store_agent_list(store_read(v->store), &a, &at, limit, &list, &n));
     json_obj(o);
-    put_items(v, list, n, o);
-    put_next(o, &at);
+    TRY(api_list(&rows, args, v, o, err));
     TRY(put_counts(v, o));
-    if (!cursor.n)
+    if (!json_shown(args, "cursor").n)
         TRY(put_tokens(v, &a, o));
     json_end(o);
     return RC_OK;

@@ -5,7 +5,6 @@
 #include "store/deliveries.h"
 #include "store/store.h"
 
-MSG(msg_cursor, "api.alert-cursor", "\"{0}\" is no cursor of an earlier list");
 MSG(msg_none, "api.alert-none", "there is no alert \"{0}\"; `autarky alert list` shows them");
 MSG(msg_id, "api.alert-id", "say which alert: \"id\", as `autarky alert list` shows it");
 
@@ -62,33 +61,56 @@ void api_silence_put(struct json_out *o, const struct store_silence *s)
     put_text(o, "ended_by", s->ended_by);
 }
 
-static enum rc read_filter(const struct json *args, struct store_alert_filter *f, struct err *err)
-{
-    struct str cursor;
+/* ---- lists */
 
-    TRY(api_page_limit(args, &f->limit, err));
-    f->kind = json_shown(args, "kind");
-    f->owner = json_shown(args, "owner");
-    IGNORE_RC(json_bool(json_get(args, "over"), &f->over)); /* false */
-    cursor = json_shown(args, "cursor");
-    if (cursor.n && str_u64(cursor, INT64_MAX, &f->after) != RC_OK)
-        return ERR(err, RC_INVAL, msg_cursor, str_head(cursor, SHOWN));
+struct alerts {
+    const struct api_view *v;
+    struct store_alert_filter filter;
+};
+
+static enum rc read_alerts(const void *arg, struct arena *a, struct store_cursor *at,
+                           unsigned limit, const void **out, size_t *out_n)
+{
+    const struct alerts *asked = arg;
+    struct store_alert_filter filter = asked->filter;
+    struct store_alert *list;
+    uint64_t next;
+
+    filter.limit = limit;
+    filter.after = (uint64_t)at->at;
+    TRY(store_alert_list(store_read(asked->v->store), a, &filter, &list, out_n, &next));
+    at->end = next == 0;
+    *out = list;
     return RC_OK;
 }
 
-static enum rc put_silences(const struct api_view *v, struct arena *a, struct json_out *o)
+static enum rc put_alert(const void *, const void *row, struct json_out *o)
 {
+    json_obj(o);
+    api_alert_put(o, row);
+    json_end(o);
+    return RC_OK;
+}
+
+static enum rc put_silence(const void *, const void *row, struct json_out *o)
+{
+    json_obj(o);
+    api_silence_put(o, row);
+    json_end(o);
+    return RC_OK;
+}
+
+static enum rc put_silences(const struct api_view *v, struct json_out *o)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
     struct store_silence *list;
     size_t n;
 
-    TRY(store_silence_list(store_read(v->store), a, v->now, &list, &n));
+    TRY(store_silence_list(store_read(v->store), &a, v->now, &list, &n));
     json_key(o, "silences");
     json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        api_silence_put(o, &list[i]);
-        json_end(o);
-    }
+    for (size_t i = 0; i < n; i++)
+        TRY(put_silence(NULL, &list[i], o));
     json_end(o);
     return RC_OK;
 }
@@ -96,31 +118,54 @@ static enum rc put_silences(const struct api_view *v, struct arena *a, struct js
 enum rc api_alert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                        struct err *err)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct store_alert_filter filter = {};
-    struct store_alert *list;
-    uint64_t next;
-    size_t n;
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_alert),
+                                         .at = offsetof(struct store_alert, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_alerts,
+                                         .put = put_alert};
+    struct alerts asked = {.v = v};
 
-    TRY(read_filter(args, &filter, err));
-    TRY(store_alert_list(store_read(v->store), &a, &filter, &list, &n, &next));
+    asked.filter.kind = json_shown(args, "kind");
+    asked.filter.owner = json_shown(args, "owner");
+    IGNORE_RC(json_bool(json_get(args, "over"), &asked.filter.over)); /* false */
     json_obj(o);
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        api_alert_put(o, &list[i]);
-        json_end(o);
-    }
-    json_end(o);
-    if (next)
-        json_kv_str(o, "next", arena_printf(&a, "%llu", (unsigned long long)next));
-    else
-        json_kv_null(o, "next");
-    TRY(put_silences(v, &a, o));
+    TRY(api_list(&rows, args, &asked, o, err));
+    if (!json_shown(args, "cursor").n)
+        TRY(put_silences(v, o));
     json_end(o);
     return RC_OK;
 }
+
+static enum rc read_silences(const void *arg, struct arena *a, struct store_cursor *at,
+                             unsigned limit, const void **out, size_t *out_n)
+{
+    const struct api_view *v = arg;
+    const struct store_silence_filter filter = {.now = v->now, .limit = limit};
+    struct store_silence *list;
+
+    TRY(store_silence_page(store_read(v->store), a, &filter, at, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+enum rc api_alert_silences(const struct api_view *v, const struct json *args, struct json_out *o,
+                           struct err *err)
+{
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_silence),
+                                         .at = offsetof(struct store_silence, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_silences,
+                                         .put = put_silence};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, v, o, err));
+    json_end(o);
+    return RC_OK;
+}
+
+/* ---- one of them */
 
 static void put_delivery(struct json_out *o, const struct store_delivery *d)
 {
@@ -182,30 +227,46 @@ enum rc api_alert_show(const struct api_view *v, const struct json *args, struct
     return RC_OK;
 }
 
+/* ---- deliveries */
+
+static enum rc read_deliveries(const void *arg, struct arena *a, struct store_cursor *at,
+                               unsigned limit, const void **out, size_t *out_n)
+{
+    const struct api_view *v = arg;
+    struct store_delivery *list;
+
+    TRY(store_delivery_list(store_read(v->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed(const void *, const void *row, struct json_out *o)
+{
+    const struct store_delivery *d = row;
+
+    json_obj(o);
+    json_kv_id(o, "id", &d->id);
+    json_kv_str(o, "receiver", d->receiver);
+    json_kv_str(o, "subject", d->subject);
+    json_kv_when(o, "created", d->created);
+    put_when(o, "next", d->next);
+    put_delivery(o, d);
+    json_end(o);
+    return RC_OK;
+}
+
 enum rc api_alert_deliveries(const struct api_view *v, const struct json *args, struct json_out *o,
                              struct err *err)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct store_delivery *list;
-    size_t n;
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_delivery),
+                                         .at = offsetof(struct store_delivery, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_deliveries,
+                                         .put = put_listed};
 
-    (void)args;
-    (void)err;
-    TRY(store_delivery_list(store_read(v->store), &a, &list, &n));
     json_obj(o);
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        json_kv_id(o, "id", &list[i].id);
-        json_kv_str(o, "receiver", list[i].receiver);
-        json_kv_str(o, "subject", list[i].subject);
-        json_kv_when(o, "created", list[i].created);
-        put_when(o, "next", list[i].next);
-        put_delivery(o, &list[i]);
-        json_end(o);
-    }
-    json_end(o);
+    TRY(api_list(&rows, args, v, o, err));
     json_end(o);
     return RC_OK;
 }

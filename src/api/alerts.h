@@ -8,18 +8,21 @@
 struct store_delivery;
 
 /* {"items":[{"id","key","kind","severity","object","summary","action","owner","team","ends",
- * "started","updated","resolved","acked":{"at","by","reason"}}...],"next": cursor or null,
- * "silences":[{"id","kind","object","owner","until","reason","set_by","set"}...]}; what there is
- * not is left out. Arguments: limit, cursor, kind, owner, over (true: those that are over, the last
- * first). */
+ * "started","updated","resolved","acked":{"at","by","reason"}}...],"next": cursor or null, and on
+ * the first page "silences": all that hold, as the next has them}; what there is not is left out.
+ * Arguments: limit, cursor, kind, owner, over (true: those that are over, the last first). */
 enum rc api_alert_list(const struct api_view *v, const struct json *args, struct json_out *o,
                        struct err *err);
+/* {"items":[{"id","kind","object","owner","until","reason","set_by","set"}...],"next"}: silences
+ * that hold, in the order in which they were set. Arguments: limit, cursor. */
+enum rc api_alert_silences(const struct api_view *v, const struct json *args, struct json_out *o,
+                           struct err *err);
 /* {"id"}: what the list has, and "told":[{"receiver","left" (seconds; null: at the beginning, or of
  * its end),"over","at","delivery","delivered","attempts","error"}...]. RC_NOTFOUND. */
 enum rc api_alert_show(const struct api_view *v, const struct json *args, struct json_out *o,
                        struct err *err);
 /* {"items":[{"id","receiver","subject","created","attempts","next","delivered","given_up","error"}
- * ...]}, the newest first, STORE_DELIVERIES_LIST at most. */
+ * ...],"next": cursor or null}, the newest first. Arguments: limit, cursor. */
 enum rc api_alert_deliveries(const struct api_view *v, const struct json *args, struct json_out *o,
                              struct err *err);
 

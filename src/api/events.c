@@ -33,15 +33,25 @@ static void put_event(struct json_out *o, const struct store_event *e)
     json_end(o);
 }
 
+/* A cursor is the number of the last event that was shown or looked at. */
+static enum rc read_below(const struct json *args, uint64_t last, uint64_t *out, struct err *err)
+{
+    struct store_cursor at = {};
+    uint64_t below = last + 1;
+
+    if (json_get(args, "below") && (json_u64(json_get(args, "below"), &below) != RC_OK || !below))
+        return ERR(err, RC_INVAL, msg_below);
+    TRY(api_page_number(args, &at, err));
+    if (at.at && (uint64_t)at.at < below)
+        below = (uint64_t)at.at;
+    *out = below > last + 1 ? last + 1 : below;
+    return RC_OK;
+}
+
 static enum rc read_filter(const struct json *args, uint64_t last, struct store_event_filter *f,
                            struct err *err)
 {
-    f->below = last + 1;
-    if (json_get(args, "below") &&
-        (json_u64(json_get(args, "below"), &f->below) != RC_OK || !f->below))
-        return ERR(err, RC_INVAL, msg_below);
-    if (f->below > last + 1)
-        f->below = last + 1;
+    TRY(read_below(args, last, &f->below, err));
     f->after = f->below > API_AUDIT_LOOK + 1 ? f->below - API_AUDIT_LOOK - 1 : 0;
     TRY(api_page_limit(args, &f->limit, err));
     TRY(api_arg_text(args, "action", &f->action, err));
@@ -58,24 +68,25 @@ enum rc api_audit_list(const struct api_view *v, const struct json *args, struct
     CLEANUP(arena_done) struct arena a = ARENA_INIT(EVENTS_ARENA);
     struct store_txn *txn = store_read(v->store);
     struct store_event_filter f = {.newest = true};
+    struct store_cursor at = {};
     struct store_event *items;
-    uint64_t last, next;
-    size_t n;
+    size_t n, i, begin;
+    uint64_t last;
 
     TRY(store_event_last(txn, &last));
     TRY(read_filter(args, last, &f, err));
     TRY(store_event_list(txn, &a, &f, &items, &n));
-    next = n == f.limit ? items[n - 1].sequence : f.after + 1;
+    at.at = (int64_t)f.after + 1;
     json_obj(o);
     json_key(o, "items");
     json_arr(o);
-    for (size_t i = 0; i < n; i++)
+    begin = o->b->n;
+    for (i = 0; i < n && o->b->n - begin < API_PAGE_BYTES; i++)
         put_event(o, &items[i]);
     json_end(o);
-    if (next > 1)
-        json_kv_u64(o, "next", next);
-    else
-        json_kv_null(o, "next");
+    if (i && (i < n || n == f.limit))
+        at.at = (int64_t)items[i - 1].sequence;
+    api_page_next(o, &at, at.at > 1);
     json_kv_u64(o, "last", last);
     json_end(o);
     return RC_OK;

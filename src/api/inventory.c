@@ -315,29 +315,38 @@ static void put_change(struct json_out *o, const char *name, const struct store_
     json_kv_str(o, name, value);
 }
 
+static enum rc put_row(const void *, const void *row, struct json_out *o)
+{
+    const struct store_endpoint_change *c = row;
+
+    json_obj(o);
+    json_kv_when(o, "time", c->at);
+    json_kv_str(o, "what", c->what);
+    put_change(o, "old", c, c->old);
+    put_change(o, "new", c, c->value);
+    json_end(o);
+    return RC_OK;
+}
+
 enum rc api_inventory_history(const struct api_view *v, const struct json *args, struct json_out *o,
                               struct err *err)
 {
+    static const struct api_rows rows = {.name = "changes",
+                                         .size = sizeof(struct store_endpoint_change),
+                                         .at = offsetof(struct store_endpoint_change, n),
+                                         .order = API_BY_NUMBER,
+                                         .put = put_row};
     CLEANUP(arena_done) struct arena a = ARENA_INIT(PAGE_ARENA);
+    struct api_memory all = {.down = true};
     struct store_endpoint_change *list;
     struct store_endpoint e;
-    size_t n;
 
     TRY(find(v, args, &a, &e, err));
-    TRY(store_endpoint_changes(store_read(v->store), &a, &e.id, &list, &n));
+    TRY(store_endpoint_changes(store_read(v->store), &a, &e.id, &list, &all.n));
+    all.rows = list;
     json_obj(o);
     json_kv_str(o, "endpoint", e.endpoint);
-    json_key(o, "changes");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        json_kv_when(o, "time", list[i].at);
-        json_kv_str(o, "what", list[i].what);
-        put_change(o, "old", &list[i], list[i].old);
-        put_change(o, "new", &list[i], list[i].value);
-        json_end(o);
-    }
-    json_end(o);
+    TRY(api_list_of(&rows, &all, args, NULL, o, err));
     json_end(o);
     return RC_OK;
 }

@@ -17,8 +17,8 @@ enum rc api_inventory_list(const struct api_view *v, const struct json *args, st
 /* {endpoint}: what the list has, and the certificate as PEM. RC_NOTFOUND. */
 enum rc api_inventory_show(const struct api_view *v, const struct json *args, struct json_out *o,
                            struct err *err);
-/* {endpoint}: {"endpoint","changes":[{"time","what","old","new"}...]}, newest first. RC_NOTFOUND.
- */
+/* {endpoint, limit, cursor}: {"endpoint","changes":[{"time","what","old","new"}...],"next"}, newest
+ * first. RC_NOTFOUND. */
 enum rc api_inventory_history(const struct api_view *v, const struct json *args, struct json_out *o,
                               struct err *err);
 /* {"items":[...],"next"}: living certificates that no scan has ever found, as `cert list` shows

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/admin.h"
+#include "api/page.h"
 #include "base/text.h"
 #include "ca/bounds.h"
 #include "ca/issue.h"
@@ -150,22 +151,61 @@ static void put_cross(const struct api_view *v, struct json_out *o, const struct
     json_end(o);
 }
 
-enum rc api_issuer_list(const struct api_view *v, struct json_out *o)
-{
+/* Authorities never leave the register, and new ones come at its end: their places are numbers to
+ * go on by. */
+struct entry {
+    int64_t n;
     const struct ca_issuer *issuer;
+};
+
+struct listing {
+    const struct api_view *v;
+    bool *shown; /* by place: it is on this page */
+};
+
+static enum rc put_entry(const void *arg, const void *row, struct json_out *o)
+{
+    const struct listing *l = arg;
+    const struct entry *e = row;
+
+    l->shown[e->n - 1] = true;
+    return put_issuer(l->v, o, e->issuer);
+}
+
+/* With whoever they certify, so that each is on one page. */
+static void put_crosses(const struct listing *l, struct json_out *o)
+{
+    const struct ca_issuer *subject;
     const struct ca_cross *cross;
 
-    json_obj(o);
-    json_key(o, "issuers");
-    json_arr(o);
-    for (size_t i = 0; (issuer = ca_issuer_at(v->ca, i)); i++)
-        TRY(put_issuer(v, o, issuer));
-    json_end(o);
     json_key(o, "cross_certificates");
     json_arr(o);
-    for (size_t i = 0; (cross = ca_cross_at(v->ca, i)); i++)
-        put_cross(v, o, cross);
+    for (size_t i = 0; (subject = ca_issuer_at(l->v->ca, i)); i++)
+        for (size_t k = 0; l->shown[i] && (cross = ca_cross_at(l->v->ca, k)); k++)
+            if (str_eq(id_str(&cross->subject), id_str(&subject->id)))
+                put_cross(l->v, o, cross);
     json_end(o);
+}
+
+enum rc api_issuer_list(const struct api_view *v, const struct json *args, struct json_out *o,
+                        struct err *err)
+{
+    static const struct api_rows rows = {.name = "issuers",
+                                         .size = sizeof(struct entry),
+                                         .at = offsetof(struct entry, n),
+                                         .order = API_BY_NUMBER,
+                                         .put = put_entry};
+    struct entry entries[CA_REGISTER_MAX];
+    bool shown[CA_REGISTER_MAX] = {};
+    const struct listing listing = {v, shown};
+    struct api_memory all = {.rows = entries};
+    const struct ca_issuer *issuer;
+
+    for (; all.n < CA_REGISTER_MAX && (issuer = ca_issuer_at(v->ca, all.n)); all.n++)
+        entries[all.n] = (struct entry){(int64_t)all.n + 1, issuer};
+    json_obj(o);
+    TRY(api_list_of(&rows, &all, args, &listing, o, err));
+    put_crosses(&listing, o);
     json_end(o);
     return RC_OK;
 }

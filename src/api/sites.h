@@ -7,6 +7,8 @@
 #include "ipc/site_messages.h"
 #include "json/out.h"
 
+struct json;
+
 /* One certificate of a site, as the keeper tells. All zero: it has not. */
 struct api_site_state {
     unsigned state;                 /* enum ipc_site_state */
@@ -30,6 +32,10 @@ struct api_sites {
 /* {"keeper":"running"|"not running","items":[{"name","backends":[URL...],"profile","certificates":
  * [{"algorithm":"ecdsa"|"rsa","state":"valid"|"obtaining"|"waiting"|"unknown","serial","not_after",
  * "next_at","failures":0,"reason","staple":"good"|"revoked"|"missing"|"none","staple_at",
- * "staple_until","directory"}...],"directory"}...]}, sites in the order of the configuration; null
- * for a text or time (RFC 3339) that there is not. */
-void api_sites_put(const struct api_sites *sites, struct json_out *o);
+ * "staple_until","directory"}...],"directory"}...],"next":null}, sites in the order of their names;
+ * null for a text or time (RFC 3339) that there is not. RC_NOMEM. */
+enum rc api_sites_put(const struct api_sites *sites, struct json_out *o);
+/* The same with a page of them, `args`: {"limit","cursor"}, "next" being the name of the last one
+ * when there are more. RC_INVAL. */
+enum rc api_sites_list(const struct api_sites *sites, const struct json *args, struct json_out *o,
+                       struct err *err);

@@ -7,12 +7,10 @@
 #include "store/store.h"
 #include "store/txt.h"
 
-MSG(msg_cursor, "api.txt-cursor", "\"cursor\" is \"{0}\"; it has to be what \"next\" was before");
-
-enum { LIST_ARENA = 4 * 1024 * 1024, CURSOR_SHOWN = 32 };
-
-static void put_account(const struct api_view *v, const struct store_txt *t, struct json_out *o)
+static enum rc put_account(const void *arg, const void *row, struct json_out *o)
 {
+    const struct api_view *v = arg;
+    const struct store_txt *t = row;
     CLEANUP(buf_done) struct buf name = BUF_INIT(NAME_MAX_BYTES + 1 + STORE_TXT_UUID);
     struct str networks = t->allow, one;
 
@@ -36,35 +34,32 @@ static void put_account(const struct api_view *v, const struct store_txt *t, str
     if (t->updated)
         json_kv_when(o, "updated", t->updated);
     json_end(o);
+    return RC_OK;
+}
+
+static enum rc read_accounts(const void *arg, struct arena *a, struct store_cursor *at,
+                             unsigned limit, const void **out, size_t *out_n)
+{
+    const struct api_view *v = arg;
+    struct store_txt *list;
+
+    TRY(store_txt_list(store_read(v->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
 }
 
 enum rc api_txt_list(const struct api_view *v, const struct json *args, struct json_out *o,
                      struct err *err)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    CLEANUP(buf_done) struct buf next = BUF_INIT(CURSOR_SHOWN);
-    struct store_txt *list;
-    struct str cursor;
-    uint64_t after = 0;
-    size_t n;
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_txt),
+                                         .at = offsetof(struct store_txt, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_accounts,
+                                         .put = put_account};
 
-    TRY(api_arg_text(args, "cursor", &cursor, err));
-    if (cursor.n && str_u64(cursor, INT64_MAX, &after) != RC_OK)
-        return ERR(err, RC_INVAL, msg_cursor, str_head(cursor, CURSOR_SHOWN));
-    TRY(store_txt_page(store_read(v->store), &a, after, &list, &n));
     json_obj(o);
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        put_account(v, &list[i], o);
-    json_end(o);
-    json_key(o, "next");
-    if (n < STORE_TXT_PAGE) {
-        json_put_null(o);
-    } else {
-        buf_printf(&next, "%llu", (unsigned long long)list[n - 1].n);
-        json_put_str(o, buf_str(&next));
-    }
+    TRY(api_list(&rows, args, v, o, err));
     json_end(o);
     return RC_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "authority/issuer_int.h"
+#include "cmd/ask.h"
 #include "json/json.h"
 
 static bool dry(const struct cmd_args *args)
@@ -56,7 +57,7 @@ static enum rc show_list(const struct json *root)
 
 int cmd_issuer_list(const struct cmd_args *args)
 {
-    return cmd_ask(args, "issuer list", STR(""), show_list);
+    return ask_list(args, "issuer list", NULL, show_list);
 }
 
 enum ca_hierarchy cmd_hierarchy(const struct cmd_args *args)

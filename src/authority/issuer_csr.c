@@ -16,6 +16,7 @@
 #include "ca/passphrase.h"
 #include "ceremony/keys.h"
 #include "ceremony/show.h"
+#include "cmd/ask.h"
 #include "conf/text.h"
 #include "crypto/sign.h"
 #include "ev/clock.h"
@@ -326,7 +327,7 @@ enum rc issuer_lists_export(const struct cmd_args *args, int media, struct err *
     struct json_iter it;
     const struct json *v;
 
-    if (cmd_control(cmd_data(args), "issuer list", STR(""), &answer, NULL) != RC_OK ||
+    if (cmd_control_list(cmd_data(args), "issuer list", STR(""), &answer, NULL) != RC_OK ||
         json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL) != RC_OK)
         return RC_OK;
     it = json_iter(json_get(json_root(doc), "issuers"));

@@ -145,7 +145,7 @@ static enum rc ask_register(struct issuer_session *s, struct err *err)
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     enum rc rc;
 
-    TRY(cmd_control(cmd_data(s->args), "issuer list", STR(""), &answer, err));
+    TRY(cmd_control_list(cmd_data(s->args), "issuer list", STR(""), &answer, err));
     rc = json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL);
     if (rc == RC_OK)
         rc = read_register(s, json_root(doc));
@@ -471,7 +471,7 @@ static enum outcome look_again(struct issuer_session *s, enum rc why)
         struct err err = ERR_INIT;
 
         nanosleep(&pause, NULL);
-        if (cmd_control(cmd_data(s->args), "issuer list", STR(""), &answer, &err) != RC_OK ||
+        if (cmd_control_list(cmd_data(s->args), "issuer list", STR(""), &answer, &err) != RC_OK ||
             json_parse(buf_str(&answer), ANSWER_MAX, &doc, NULL) != RC_OK)
             continue;
         if (holds(s, json_root(doc)))

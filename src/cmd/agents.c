@@ -5,9 +5,6 @@
 #include <string.h>
 
 #include "cmd/ask.h"
-#include "json/out.h"
-
-enum { ANSWER_MAX = 16 << 20, PAGES_MAX = 1000, PAGE = 1000 };
 
 /* ---- token */
 
@@ -64,52 +61,17 @@ static void show_tokens(const struct json *root)
                STR_ARG(json_shown(v, "expires")), STR_ARG(json_shown(v, "created_by")));
 }
 
-static enum rc ask_page(const struct cmd_args *args, struct str cursor, struct buf *out,
-                        struct json_doc **doc, struct err *err)
+static enum rc show_list(const struct json *root)
 {
-    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX);
-    struct json_out o;
-
-    json_out_init(&o, &ask, JSON_COMPACT);
-    json_obj(&o);
-    json_kv_u64(&o, "limit", PAGE);
-    if (cursor.n)
-        json_kv_str(&o, "cursor", cursor);
-    json_end(&o);
-    TRY(json_out_done(&o));
-    TRY(cmd_control(cmd_data(args), "agent list", buf_str(&ask), out, err));
-    return json_parse(buf_str(out), ANSWER_MAX, doc, err);
-}
-
-/* Every page, one after the other. */
-static enum rc list_all(const struct cmd_args *args, struct err *err)
-{
-    char cursor[32] = "";
-
     printf("%-32s %-8s %-20s %5s %5s  %s\n", "NAME", "STATE", "REPORTED", "CERTS", "FAIL", "NEXT");
-    for (size_t i = 0; i < PAGES_MAX; i++) {
-        CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
-        CLEANUP(json_freep) struct json_doc *doc = NULL;
-
-        TRY(ask_page(args, str_of(cursor), &answer, &doc, err));
-        show_agents(json_root(doc));
-        if (!cursor[0])
-            show_tokens(json_root(doc));
-        if (json_shown(json_root(doc), "next").n == 0)
-            return RC_OK;
-        TRY(str_copyz(json_shown(json_root(doc), "next"), cursor, sizeof(cursor)));
-    }
+    show_agents(root);
+    show_tokens(root);
     return RC_OK;
 }
 
 int cmd_agent_list(const struct cmd_args *args)
 {
-    struct err err = ERR_INIT;
-
-    if (cmd_json(args))
-        return ask_and_show(args, "agent list", NULL, NULL);
-    err.rc = list_all(args, &err);
-    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
+    return ask_list(args, "agent list", NULL, show_list);
 }
 
 /* ---- show */

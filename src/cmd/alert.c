@@ -37,7 +37,6 @@ static void print_silence(const struct json *v)
 static enum rc show_list(const struct json *root)
 {
     struct json_iter it = json_iter(json_get(root, "items"));
-    struct str next = json_shown(root, "next");
     const struct json *v;
 
     if (!json_len(json_get(root, "items")))
@@ -47,14 +46,27 @@ static enum rc show_list(const struct json *root)
     it = json_iter(json_get(root, "silences"));
     while (json_next(&it, NULL, &v))
         print_silence(v);
-    if (next.n)
-        fprintf(stderr, "there are more: --cursor %.*s\n", STR_ARG(next));
     return RC_OK;
 }
 
 int cmd_alert_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "alert list", NULL, show_list);
+    return ask_list(args, "alert list", NULL, show_list);
+}
+
+static enum rc show_silences(const struct json *root)
+{
+    struct json_iter it = json_iter(json_get(root, "items"));
+    const struct json *v;
+
+    while (json_next(&it, NULL, &v))
+        print_silence(v);
+    return RC_OK;
+}
+
+int cmd_alert_silences(const struct cmd_args *args)
+{
+    return ask_list(args, "alert silences", NULL, show_silences);
 }
 
 /* "delivered 2026-...", "given up: why", "waits, 3 attempts failed: why". */
@@ -157,7 +169,7 @@ static enum rc show_deliveries(const struct json *root)
 
 int cmd_alert_deliveries(const struct cmd_args *args)
 {
-    return ask_and_show(args, "alert deliveries", NULL, show_deliveries);
+    return ask_list(args, "alert deliveries", NULL, show_deliveries);
 }
 
 static enum rc show_tested(const struct json *root)

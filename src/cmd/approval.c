@@ -155,7 +155,7 @@ static enum rc show_all(const struct json *root)
 
 int cmd_approval_list(const struct cmd_args *args)
 {
-    return cmd_ask(args, "approval list", STR(""), show_list);
+    return ask_list(args, "approval list", NULL, show_list);
 }
 
 int cmd_approval_show(const struct cmd_args *args)

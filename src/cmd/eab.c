@@ -43,7 +43,7 @@ static enum rc show_list(const struct json *root)
 
 int cmd_eab_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "eab list", NULL, show_list);
+    return ask_list(args, "eab list", NULL, show_list);
 }
 
 static enum rc show_revoked(const struct json *root)

@@ -76,5 +76,5 @@ static enum rc show_status(const struct json *root)
 
 int cmd_issuance_status(const struct cmd_args *args)
 {
-    return ask_and_show(args, "issuance status", NULL, show_status);
+    return ask_list(args, "issuance status", NULL, show_status);
 }

@@ -41,7 +41,7 @@ static enum rc show_users(const struct json *root)
 
 int cmd_user_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "user list", NULL, show_users);
+    return ask_list(args, "user list", NULL, show_users);
 }
 
 static enum rc show_user(const struct json *root)
@@ -198,7 +198,7 @@ static enum rc show_certificates(const struct json *root)
 
 int cmd_user_certificate_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "user-certificate list", NULL, show_certificates);
+    return ask_list(args, "user-certificate list", NULL, show_certificates);
 }
 
 /* ---- tokens */
@@ -240,7 +240,7 @@ static enum rc show_tokens(const struct json *root)
 
 int cmd_token_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "token list", NULL, show_tokens);
+    return ask_list(args, "token list", NULL, show_tokens);
 }
 
 int cmd_token_revoke(const struct cmd_args *args)
@@ -268,7 +268,7 @@ static enum rc show_sessions(const struct json *root)
 
 int cmd_session_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "session list", NULL, show_sessions);
+    return ask_list(args, "session list", NULL, show_sessions);
 }
 
 static enum rc show_ended(const struct json *root)

@@ -32,7 +32,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
          "the same from a systemd credential, set now as $CREDENTIALS_DIRECTORY/NAME"},
     [CMD_OPT_PASSPHRASE_PROMPT] = {"--passphrase-prompt", NULL,
                                    "ask for it now and at every start, on the terminal"},
-    [CMD_OPT_LIMIT] = {"--limit", "N", "at most so many, 1 to 1000; otherwise 100"},
+    [CMD_OPT_LIMIT] = {"--limit", "N", "a page of so many at most, 1 to 1000"},
     [CMD_OPT_CURSOR] = {"--cursor", "TEXT", "go on where an earlier list ended (its \"next\")"},
     [CMD_OPT_NAME] = {"--name", "NAME", "only those for exactly this name"},
     [CMD_OPT_UNDER] = {"--under", "DOMAIN", "only those for names at or below this domain"},

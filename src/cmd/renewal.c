@@ -39,5 +39,5 @@ static enum rc show_list(const struct json *root)
 
 int cmd_renewal_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "renewal list", NULL, show_list);
+    return ask_list(args, "renewal list", NULL, show_list);
 }

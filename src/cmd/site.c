@@ -171,7 +171,7 @@ static enum rc list_offline(const struct conf *conf, struct buf *out)
     struct json_out o;
 
     json_out_init(&o, out, JSON_COMPACT);
-    api_sites_put(&(struct api_sites){.conf = conf}, &o);
+    TRY(api_sites_put(&(struct api_sites){.conf = conf}, &o));
     return json_out_done(&o);
 }
 
@@ -241,11 +241,15 @@ int cmd_site_list(const struct cmd_args *args)
     CLEANUP(conf_unrefp) const struct conf *conf = NULL;
     CLEANUP(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
+    CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX);
+    int status = ask_args(args, NULL, &ask);
     struct err err = ERR_INIT;
 
-    err.rc = cmd_control(cmd_data(args), "site list", STR(""), &answer, &err);
+    if (status != CMD_DONE)
+        return status;
+    err.rc = ask_pages(args, "site list", buf_str(&ask), &answer, &err);
     if (err.rc == RC_OK)
-        return cmd_show(args, &answer, show_list);
+        return ask_show_list(args, &answer, show_list);
     if (err.rc != RC_NOTFOUND && err.rc != RC_NET)
         return cmd_fail(&err);
     if (cmd_load_config(args, &conf, &problems) != RC_OK)

@@ -33,14 +33,12 @@ static enum rc show_list(const struct json *root)
     printf("%-10s  %-10s  %-22s  %s\n", "CREATED", "CHANGED", "FROM", "NAME");
     while (json_next(&it, NULL, &v))
         show_account(v);
-    if (json_shown(root, "next").n)
-        fprintf(stderr, "there are more: --cursor %.*s\n", STR_ARG(json_shown(root, "next")));
     return RC_OK;
 }
 
 int cmd_txt_list(const struct cmd_args *args)
 {
-    return ask_and_show(args, "txt list", NULL, show_list);
+    return ask_list(args, "txt list", NULL, show_list);
 }
 
 static enum rc show_removed(const struct json *root)

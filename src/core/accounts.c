@@ -3,6 +3,7 @@
  */
 #include "core/accounts.h"
 
+#include "api/page.h"
 #include "core/change.h"
 #include "store/certificates.h"
 #include "store/orders.h"
@@ -22,11 +23,9 @@ MSG(msg_no_account, "core.account-unknown",
 MSG(msg_account_over, "core.account-over", "the account {0} is {1} already");
 MSG(msg_status, "core.account-status",
     "\"status\" is \"{0}\"; it can be valid, deactivated or revoked");
-MSG(msg_form, "core.account-value", "\"{0}\" is not what \"{1}\" can be");
 
 enum {
     ACCOUNTS_MAX = 1'000'000,
-    LIST_DEFAULT = 100,
     LIST_ARENA = 32 * 1024 * 1024,
     EAB_NAME_MAX = 64,
 };
@@ -161,29 +160,45 @@ void core_eab_revoke(struct core *core, struct ipc_req *req, const struct json *
     core_change_run(core, req, args, who, read_old_eab);
 }
 
-enum rc core_eab_list(struct core *core, const struct json *, struct json_out *o, struct err *)
+static enum rc read_eabs(const void *arg, struct arena *a, struct store_cursor *at, unsigned limit,
+                         const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct store_cursor at = {0};
+    const struct core *core = arg;
     struct store_eab *list;
-    size_t n;
 
-    TRY(store_eab_list(store_read(core->store), &a, &at, &list, &n));
+    TRY(store_eab_list(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed_eab(const void *arg, const void *row, struct json_out *o)
+{
+    const struct core *core = arg;
+    const struct store_eab *e = row;
+    struct store_account_filter filter = {.eab_key = e->name, .staging = STORE_STAGING_NOT};
+    uint64_t made;
+
+    TRY(store_account_count(store_read(core->store), &filter, &made));
     json_obj(o);
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        struct store_account_filter filter = {.eab_key = list[i].name,
-                                              .staging = STORE_STAGING_NOT};
-        uint64_t made;
-
-        TRY(store_account_count(store_read(core->store), &filter, &made));
-        json_obj(o);
-        put_eab(o, &list[i]);
-        json_kv_u64(o, "made", made);
-        json_end(o);
-    }
+    put_eab(o, e);
+    json_kv_u64(o, "made", made);
     json_end(o);
+    return RC_OK;
+}
+
+enum rc core_eab_list(struct core *core, const struct json *args, struct json_out *o,
+                      struct err *err)
+{
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_eab),
+                                         .at = offsetof(struct store_eab, created),
+                                         .id = offsetof(struct store_eab, id),
+                                         .order = API_BY_TIME,
+                                         .read = read_eabs,
+                                         .put = put_listed_eab};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }
@@ -256,35 +271,23 @@ enum rc core_account_show(struct core *core, const struct json *args, struct jso
 static enum rc read_account_filter(const struct json *args, struct store_account_filter *f,
                                    struct store_cursor *at, struct err *err)
 {
-    struct str text = STR(""), micros, id;
-    uint64_t n = LIST_DEFAULT;
+    struct str text = STR("");
 
     IGNORE_RC(json_str(json_get(args, "eab"), &f->eab_key)); /* not given */
-    if (json_get(args, "limit") &&
-        (json_u64(json_get(args, "limit"), &n) != RC_OK || n == 0 || n > STORE_PAGE_MAX))
-        return ERR(err, RC_INVAL, msg_form, STR("limit"), STR("limit"));
-    f->limit = (unsigned)n;
-    if (json_str(json_get(args, "status"), &text) == RC_OK) {
-        for (unsigned s = 0; s < STORE_ACCOUNT_STATUSES; s++)
-            if (str_eq(text, str_of(store_account_status_text(s))))
-                f->statuses = 1u << s;
-        if (!f->statuses)
-            return ERR(err, RC_INVAL, msg_status, str_head(text, EAB_NAME_MAX));
-    }
-    if (json_str(json_get(args, "cursor"), &text) != RC_OK)
+    TRY(api_page_limit(args, &f->limit, err));
+    TRY(api_page_cursor(args, at, err));
+    if (json_str(json_get(args, "status"), &text) != RC_OK)
         return RC_OK;
-    if (!str_cut(text, '-', &micros, &id) || str_u64(micros, WHEN_MAX, &n) != RC_OK ||
-        id_parse(id, &at->id) != RC_OK)
-        return ERR(err, RC_INVAL, msg_form, str_head(text, EAB_NAME_MAX), STR("cursor"));
-    at->at = (int64_t)n;
-    return RC_OK;
+    for (unsigned s = 0; s < STORE_ACCOUNT_STATUSES; s++)
+        if (str_eq(text, str_of(store_account_status_text(s))))
+            f->statuses = 1u << s;
+    return f->statuses ? RC_OK : ERR(err, RC_INVAL, msg_status, str_head(text, EAB_NAME_MAX));
 }
 
 enum rc core_account_list(struct core *core, const struct json *args, struct json_out *o,
                           struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    CLEANUP(buf_done) struct buf next = BUF_INIT(EAB_NAME_MAX);
     struct store_account_filter filter = {.limit = 0};
     struct store_cursor at = {0};
     struct store_account *list;
@@ -301,13 +304,7 @@ enum rc core_account_list(struct core *core, const struct json *args, struct jso
         json_end(o);
     }
     json_end(o);
-    json_key(o, "next");
-    if (at.end || n < filter.limit) {
-        json_put_null(o);
-    } else {
-        buf_printf(&next, "%lld-%s", (long long)at.at, at.id.z);
-        json_put_str(o, buf_str(&next));
-    }
+    api_page_next(o, &at, !at.end && n == filter.limit);
     json_end(o);
     return RC_OK;
 }

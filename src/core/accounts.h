@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admin commands about ACME clients, for core/admin.c. Those that end `req` take "reason", a
  * person's words, and "dry_run"; their answers are objects, with "dry_run" true when nothing was
- * changed. Lists are {"items":[...]}. */
+ * changed. Lists take "limit" and "cursor" and are
+ * {"items":[...],"next"} (api/page.h). */
 #pragma once
 
 #include "core/core_int.h"

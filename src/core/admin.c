@@ -158,8 +158,7 @@ static void ask_processes(struct question *q, answer_fn fn)
 
 static void site_list(struct question *q)
 {
-    json_free(q->args);
-    core_site_list(q->core, q->req);
+    core_site_list(q->core, q->req, q->args);
 }
 
 static void site_renew(struct question *q)
@@ -183,14 +182,6 @@ static void cert_revoke(struct question *q)
 }
 
 /* ---- authorities */
-
-static enum rc answer_issuer_list(struct question *q, struct json_out *o, struct err *err)
-{
-    struct api_view v = view(q);
-
-    (void)err;
-    return api_issuer_list(&v, o);
-}
 
 static void issuer_change(struct question *q)
 {
@@ -243,7 +234,7 @@ static const struct command commands[] = {
     {"reload", .change = core_reload, .record = true, .why = "reason"},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew, .record = true, .why = "reason"},
-    {"issuer list", answer_issuer_list, false, NULL},
+    {"issuer list", .look = api_issuer_list},
     {"issuer change", NULL, false, issuer_change, .why = "reason"},
     {"signer restart", NULL, false, signer_restart, .record = true, .why = "reason"},
     {"approval list", .ask = core_approval_list},
@@ -274,6 +265,7 @@ static const struct command commands[] = {
     {"alert list", .look = api_alert_list},
     {"alert show", .look = api_alert_show},
     {"alert deliveries", .look = api_alert_deliveries},
+    {"alert silences", .look = api_alert_silences},
     {"alert ack", .why = "reason", .change = core_alert_ack},
     {"alert silence", .why = "reason", .change = core_alert_silence},
     {"alert unsilence", .why = "reason", .change = core_alert_unsilence},

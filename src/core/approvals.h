@@ -91,7 +91,8 @@ void core_approval_grant(struct core *core, struct ipc_req *req, const struct js
 void core_approval_deny(struct core *core, struct ipc_req *req, const struct json *args,
                         struct core_who who);
 /* `approval list`: {"approvals":[{"id","action","what","state","asked_by" (null: an ACME account),
- * "asked","expires","decided_by","approvers","granted"}...]}, the newest first. */
+ * "asked","expires","decided_by","approvers","granted"}...],"next"}, the newest first. Args
+ * {"limit","cursor"}. */
 enum rc core_approval_list(struct core *core, const struct json *args, struct json_out *o,
                            struct err *err);
 /* `approval show`, args {"id"}: the same, and "reason","scope","used","votes":[{"by","at","grant",

@@ -164,10 +164,10 @@ typedef void (*core_sites_fn)(void *arg, const struct api_sites *sites, const st
  * from inside; the arena lives until then. A keeper that is away is no failure. */
 enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn, void *arg);
 
-/* Admin commands; both end `req`. `site list`: api_sites_put. `site renew`, args {"name"}: the
- * keeper begins to renew all of its certificates; {"name"}; RC_NOTFOUND without such a site,
- * RC_CLOSED without a keeper. */
-void core_site_list(struct core *core, struct ipc_req *req);
+/* Admin commands; both end `req`. `site list`: api_sites_list; frees `args`. `site renew`, args
+ * {"name"}: the keeper begins to renew all of its certificates; {"name"}; RC_NOTFOUND without such
+ * a site, RC_CLOSED without a keeper. */
+void core_site_list(struct core *core, struct ipc_req *req, struct json_doc *args);
 void core_site_renew(struct core *core, struct ipc_req *req, const struct json *args);
 
 /* ---- issuers.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Persons decide on what others have asked for (control.people), and see what that is. Each has one
  * word in a decision, nobody one in their own. */
+#include "api/page.h"
 #include "approval/due.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -42,7 +43,8 @@ static bool is_certificate(const struct store_approval *row)
 /* ---- what is shown */
 
 /* A user of this host by number, another one by name. */
-static void put_person(struct core *core, struct json_out *o, const char *name, int64_t person)
+static void put_person(const struct core *core, struct json_out *o, const char *name,
+                       int64_t person)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(NAME_ARENA);
     struct str text;
@@ -55,7 +57,7 @@ static void put_person(struct core *core, struct json_out *o, const char *name, 
         json_kv_str(o, name, text);
 }
 
-static void put_row(struct core *core, const struct store_approval *row, when_t now,
+static void put_row(const struct core *core, const struct store_approval *row, when_t now,
                     struct json_out *o)
 {
     json_kv_id(o, "id", &row->id);
@@ -73,23 +75,40 @@ static void put_row(struct core *core, const struct store_approval *row, when_t 
     json_kv_u64(o, "granted", row->granted);
 }
 
-enum rc core_approval_list(struct core *core, const struct json *, struct json_out *o, struct err *)
+static enum rc read_approvals(const void *arg, struct arena *a, struct store_cursor *at,
+                              unsigned limit, const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct store_approval *v;
-    when_t now = clock_now(ev_clock(core->ev));
-    size_t n;
+    const struct core *core = arg;
+    struct store_approval *list;
 
-    TRY(store_approval_list(store_read(core->store), &a, &v, &n));
+    TRY(store_approval_list(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed(const void *arg, const void *row, struct json_out *o)
+{
+    const struct core *core = arg;
+
     json_obj(o);
-    json_key(o, "approvals");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        put_row(core, &v[i], now, o);
-        json_end(o);
-    }
+    put_row(core, row, clock_now(ev_clock(core->ev)), o);
     json_end(o);
+    return RC_OK;
+}
+
+enum rc core_approval_list(struct core *core, const struct json *args, struct json_out *o,
+                           struct err *err)
+{
+    static const struct api_rows rows = {.name = "approvals",
+                                         .size = sizeof(struct store_approval),
+                                         .at = offsetof(struct store_approval, asked),
+                                         .id = offsetof(struct store_approval, id),
+                                         .order = API_BY_TIME,
+                                         .read = read_approvals,
+                                         .put = put_listed};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }

@@ -2,6 +2,7 @@
 /* Locks of issuance (ca/lock.h), set and lifted at an administrator's word. */
 #include "core/locks.h"
 
+#include "api/page.h"
 #include "base/name.h"
 #include "core/change.h"
 #include "log/log.h"
@@ -214,35 +215,49 @@ void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct jso
 
 /* ---- status */
 
-enum rc core_issuance_status(struct core *core, const struct json *, struct json_out *o,
-                             struct err *)
+static enum rc read_lifted(const void *arg, struct arena *a, struct store_cursor *at,
+                           unsigned limit, const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
-    struct store_lock *active, *all;
-    size_t n_active, n_all;
+    const struct core *core = arg;
+    struct store_lock *list;
 
-    TRY(store_lock_active(store_read(core->store), &a, &active, &n_active));
-    TRY(store_lock_list(store_read(core->store), &a, &all, &n_all));
+    TRY(store_lock_lifted(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed(const void *, const void *row, struct json_out *o)
+{
     json_obj(o);
-    json_kv_bool(o, "frozen", n_active > 0);
-    json_key(o, "locks");
-    json_arr(o);
-    for (size_t i = 0; i < n_active; i++) {
-        json_obj(o);
-        api_lock_put(o, &active[i]);
+    api_lock_put(o, row);
+    json_end(o);
+    return RC_OK;
+}
+
+enum rc core_issuance_status(struct core *core, const struct json *args, struct json_out *o,
+                             struct err *err)
+{
+    static const struct api_rows rows = {.name = "lifted",
+                                         .size = sizeof(struct store_lock),
+                                         .at = offsetof(struct store_lock, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_lifted,
+                                         .put = put_listed};
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    struct store_lock *active;
+    size_t n;
+
+    TRY(store_lock_active(store_read(core->store), &a, &active, &n));
+    json_obj(o);
+    json_kv_bool(o, "frozen", n > 0);
+    if (!json_shown(args, "cursor").n) {
+        json_key(o, "locks");
+        json_arr(o);
+        for (size_t i = 0; i < n; i++)
+            TRY(put_listed(NULL, &active[i], o));
         json_end(o);
     }
-    json_end(o);
-    json_key(o, "lifted");
-    json_arr(o);
-    for (size_t i = 0; i < n_all; i++) {
-        if (!all[i].lifted)
-            continue;
-        json_obj(o);
-        api_lock_put(o, &all[i]);
-        json_end(o);
-    }
-    json_end(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }

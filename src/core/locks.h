@@ -14,6 +14,7 @@ void core_issuance_freeze(struct core *core, struct ipc_req *req, const struct j
 void core_issuance_thaw(struct core *core, struct ipc_req *req, const struct json *args,
                         struct core_who who);
 /* {"frozen","locks":[{"id","scope","value","renewals","reason","set_by","set"}...],
- * "lifted":[the same with "lifted","lifted_by","lifted_reason", the newest first]}. */
+ * "lifted":[the same with "lifted","lifted_by","lifted_reason", the newest first],"next"}. Args
+ * {"limit","cursor"} are of those that were lifted; those that hold are on the first page. */
 enum rc core_issuance_status(struct core *core, const struct json *args, struct json_out *o,
                              struct err *err);

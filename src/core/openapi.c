@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What /api/v1/ takes, as an OpenAPI document (3.1.0), from the table of actions by which requests
  * are judged; and a request's arguments held against the same, so that the document is right. */
+#include "api/admin.h"
 #include "core/operators.h"
 #include "ui/session.h"
 
@@ -82,6 +83,21 @@ enum rc core_api_args(struct str command, const struct json *args, struct err *e
 
 /* ---- the document */
 
+static void put_property(const struct operators_action *action, const struct operators_take *take,
+                         struct json_out *o)
+{
+    json_obj(o);
+    json_kv_z(o, "type", types[type_of(take->type)].schema);
+    if (action->lists && str_eq(take->name, STR("limit"))) {
+        json_kv_u64(o, "minimum", 1);
+        json_kv_u64(o, "maximum", API_LIST_MAX);
+        json_kv_z(o, "description", "rows of the page; it may have fewer");
+    }
+    if (action->lists && str_eq(take->name, STR("cursor")))
+        json_kv_z(o, "description", "\"next\" of the page before; without: the first page");
+    json_end(o);
+}
+
 static void put_schema(const struct operators_action *action, struct json_out *o)
 {
     struct str rest = str_of(action->takes);
@@ -94,9 +110,7 @@ static void put_schema(const struct operators_action *action, struct json_out *o
     json_obj(o);
     while (operators_take_next(&rest, &take)) {
         json_key_str(o, take.name);
-        json_obj(o);
-        json_kv_z(o, "type", types[type_of(take.type)].schema);
-        json_end(o);
+        put_property(action, &take, o);
     }
     json_end(o);
     json_key(o, "required");
@@ -126,11 +140,42 @@ static void put_parameters(struct json_out *o)
     json_put_raw(o, STR("[{\"$ref\":\"#/components/parameters/idempotency-key\"}]"));
 }
 
-static void put_responses(bool changes, struct json_out *o)
+/* A page of a list, and where it goes on. */
+static void put_list(const char *member, struct json_out *o)
+{
+    json_key(o, "200");
+    json_obj(o);
+    json_kv_z(o, "description", "a page; \"next\" is the cursor of the next one, null at the end");
+    json_key(o, "content");
+    json_obj(o);
+    json_key(o, "application/json");
+    json_obj(o);
+    json_key(o, "schema");
+    json_obj(o);
+    json_kv_z(o, "type", "object");
+    json_key(o, "required");
+    json_arr(o);
+    json_put_z(o, member);
+    json_put_z(o, "next");
+    json_end(o);
+    json_key(o, "properties");
+    json_obj(o);
+    json_key(o, member);
+    json_put_raw(o, STR("{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"));
+    json_key(o, "next");
+    json_put_raw(o, STR("{\"type\":[\"string\",\"null\"]}"));
+    for (int depth = 0; depth < 5; depth++)
+        json_end(o);
+}
+
+static void put_responses(const struct operators_action *action, bool changes, struct json_out *o)
 {
     json_key(o, "responses");
     json_obj(o);
-    put_ref(o, "200", "#/components/responses/answer");
+    if (action->lists)
+        put_list(action->lists, o);
+    else
+        put_ref(o, "200", "#/components/responses/answer");
     for (size_t i = 0; changes && i < sizeof(of_keys) / sizeof(of_keys[0]); i++)
         put_ref(o, of_keys[i], "#/components/responses/problem");
     put_ref(o, "default", "#/components/responses/problem");
@@ -182,7 +227,7 @@ static void put_operation(const struct operators_action *action, bool get, struc
     }
     if (changes)
         put_parameters(o);
-    put_responses(changes, o);
+    put_responses(action, changes, o);
     json_end(o);
 }
 

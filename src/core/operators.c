@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include "api/page.h"
 #include "core/change.h"
 #include "crypto/crypto.h"
 #include "crypto/password.h"
@@ -29,7 +30,7 @@ MSG(msg_unknown, "core.user-unknown", "there is no user \"{0}\"; `autarky user l
 MSG(msg_removed, "core.user-removed", "the user \"{0}\" was removed at {1}");
 MSG(msg_own, "core.user-own", "nobody changes their own roles; another security officer may");
 
-enum { LIST_ARENA = 4 * 1024 * 1024, ROLES_TEXT = 64, NAME_BYTES = 64, GROUPS_MAX = 256 };
+enum { ROLES_TEXT = 64, NAME_BYTES = 64, GROUPS_MAX = 256 };
 
 /* ---- of this host */
 
@@ -371,27 +372,42 @@ void core_user_remove(struct core *core, struct ipc_req *req, const struct json 
 
 /* ---- user list */
 
-enum rc core_user_list(struct core *core, const struct json *, struct json_out *o, struct err *)
+static enum rc read_users(const void *arg, struct arena *a, struct store_cursor *at, unsigned limit,
+                          const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    const struct core *core = arg;
     struct store_user *list;
-    size_t n;
 
-    TRY(store_user_list(store_read(core->store), &a, &list, &n));
+    TRY(store_user_list(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed(const void *, const void *row, struct json_out *o)
+{
     json_obj(o);
-    json_key(o, "users");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        put_user(o, &list[i]);
-        json_end(o);
-    }
-    json_end(o);
+    put_user(o, row);
     json_end(o);
     return RC_OK;
 }
 
-enum rc core_person_name(struct core *core, int64_t person, struct arena *a, struct str *out)
+enum rc core_user_list(struct core *core, const struct json *args, struct json_out *o,
+                       struct err *err)
+{
+    static const struct api_rows rows = {.name = "users",
+                                         .size = sizeof(struct store_user),
+                                         .at = offsetof(struct store_user, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_users,
+                                         .put = put_listed};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, core, o, err));
+    json_end(o);
+    return RC_OK;
+}
+
+enum rc core_person_name(const struct core *core, int64_t person, struct arena *a, struct str *out)
 {
     struct store_user user;
 

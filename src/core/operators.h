@@ -41,11 +41,12 @@ void core_user_role(struct core *core, struct ipc_req *req, const struct json *a
                     struct core_who who);
 void core_user_remove(struct core *core, struct ipc_req *req, const struct json *args,
                       struct core_who who);
-/* {"users":[{"name","roles","host_user","created","created_by","signed_in","removed"}...]} */
+/* {"users":[{"name","roles","host_user","created","created_by","signed_in","removed"}...],"next"}.
+ * This and all lists below take "limit" and "cursor" (api/page.h). */
 enum rc core_user_list(struct core *core, const struct json *args, struct json_out *o,
                        struct err *err);
 /* "user alice" of a number from CORE_PERSONS on, in the arena; RC_NOTFOUND. */
-enum rc core_person_name(struct core *core, int64_t person, struct arena *a, struct str *out);
+enum rc core_person_name(const struct core *core, int64_t person, struct arena *a, struct str *out);
 /* One number for one person, as core_who_person. */
 int64_t core_person_of(const struct store_user *user);
 /* What an approval of a change of users or tokens is of; sets c->approval. `kinds` as
@@ -105,8 +106,8 @@ enum rc core_token_list(struct core *core, const struct json *args, struct json_
                         struct err *err);
 /* Who has it. RC_DENIED: unknown, revoked or expired. */
 enum rc core_token_check(struct core *core, struct str token, struct core_who *out);
-/* {"sessions":[{"id","user" (null: by a one-time link),"roles","began","seen","address"}...]};
- * `session end`, args {"id"} or {"name"}. */
+/* {"sessions":[{"id","user" (null: by a one-time link),"roles","began","seen","address"}...],
+ * "next"}, in the order in which they began; `session end`, args {"id"} or {"name"}. */
 enum rc core_session_list(struct core *core, const struct json *args, struct json_out *o,
                           struct err *err);
 void core_session_end(struct core *core, struct ipc_req *req, const struct json *args,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Renewals pulled forward: which certificates, by when. */
+#include "api/page.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "core/accounts.h"
@@ -11,8 +12,6 @@ MSG(msg_nothing, "core.renewal-nothing",
 MSG(msg_form, "core.renewal-value", "\"{0}\" is not what \"{1}\" can be");
 MSG(msg_full, "core.renewal-full",
     "{0} renewals that were pulled forward are not over yet; wait for the end of one");
-
-enum { LIST_ARENA = 32 * 1024 * 1024 };
 
 static enum rc read_key(struct core_change *c, struct store_certificate_filter *f)
 {
@@ -97,7 +96,7 @@ static enum rc add_renewal(struct store_txn *txn, struct core_change *c)
     return core_change_audit(txn, c, "renewal.pulled", "renewal", &c->renewal.id, c->renewal.name);
 }
 
-static void put_renewal(struct core *core, struct json_out *o, const struct store_renewal *w)
+static void put_renewal(const struct core *core, struct json_out *o, const struct store_renewal *w)
 {
     const struct ca_issuer *issuer = ca_issuer_by_id(core->ca, &w->issuer);
     CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * STORE_SHA256);
@@ -159,22 +158,37 @@ void core_renewal_pull(struct core *core, struct ipc_req *req, const struct json
     core_change_run(core, req, args, who, read_renewal);
 }
 
-enum rc core_renewal_list(struct core *core, const struct json *, struct json_out *o, struct err *)
+static enum rc read_renewals(const void *arg, struct arena *a, struct store_cursor *at,
+                             unsigned limit, const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    const struct core *core = arg;
     struct store_renewal *list;
-    size_t n;
 
-    TRY(store_renewal_list(store_read(core->store), &a, 0, &list, &n));
+    TRY(store_renewal_page(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed(const void *arg, const void *row, struct json_out *o)
+{
     json_obj(o);
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        put_renewal(core, o, &list[i]);
-        json_end(o);
-    }
+    put_renewal(arg, o, row);
     json_end(o);
+    return RC_OK;
+}
+
+enum rc core_renewal_list(struct core *core, const struct json *args, struct json_out *o,
+                          struct err *err)
+{
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_renewal),
+                                         .at = offsetof(struct store_renewal, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_renewals,
+                                         .put = put_listed};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }

@@ -4,6 +4,7 @@
  * in the register with every request, so that a revocation counts at once. */
 #include "policy/shown.h"
 #include "api/admin.h"
+#include "api/page.h"
 #include "core/change.h"
 #include "core/operators.h"
 #include "crypto/crypto.h"
@@ -253,41 +254,49 @@ void core_user_certificate_remove(struct core *core, struct ipc_req *req, const 
     core_change_run(core, req, args, who, read_remove);
 }
 
-static enum rc put_row(struct core *core, struct arena *a, const struct store_user_certificate *row,
-                       struct json_out *o)
+static enum rc put_row(const void *arg, const void *row, struct json_out *o)
 {
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(SHOWN_ARENA);
+    const struct store_user_certificate *u = row;
+    const struct core *core = arg;
     struct store_certificate c;
     struct store_user user;
 
-    TRY(store_user_get(store_read(core->store), a, row->user, &user));
+    TRY(store_user_get(store_read(core->store), &a, u->user, &user));
     if (user.removed)
         return RC_OK;
-    TRY(store_certificate_get(store_read(core->store), a, &row->certificate, &c));
+    TRY(store_certificate_get(store_read(core->store), &a, &u->certificate, &c));
     json_obj(o);
     put_certificate(o, &c, user.name);
-    json_kv_when(o, "added", row->added);
-    json_kv_str(o, "added_by", row->added_by);
+    json_kv_when(o, "added", u->added);
+    json_kv_str(o, "added_by", u->added_by);
     json_end(o);
     return RC_OK;
 }
 
-enum rc core_user_certificate_list(struct core *core, const struct json *, struct json_out *o,
-                                   struct err *)
+static enum rc read_rows(const void *arg, struct arena *a, struct store_cursor *at, unsigned limit,
+                         const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    const struct core *core = arg;
     struct store_user_certificate *list;
-    size_t n;
 
-    TRY(store_user_certificate_list(store_read(core->store), &a, 0, &list, &n));
+    TRY(store_user_certificate_list(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+enum rc core_user_certificate_list(struct core *core, const struct json *args, struct json_out *o,
+                                   struct err *err)
+{
+    static const struct api_rows rows = {.name = "certificates",
+                                         .size = sizeof(struct store_user_certificate),
+                                         .at = offsetof(struct store_user_certificate, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_rows,
+                                         .put = put_row};
+
     json_obj(o);
-    json_key(o, "certificates");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        CLEANUP(arena_done) struct arena one = ARENA_INIT(SHOWN_ARENA);
-
-        TRY(put_row(core, &one, &list[i], o));
-    }
-    json_end(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }

@@ -298,27 +298,48 @@ enum rc core_sites_ask(struct core *core, struct arena *arena, core_sites_fn fn,
 
 /* ---- admin commands */
 
+struct listing {
+    struct ipc_req *req;
+    struct json_doc *args;
+};
+
 static void listed(void *arg, const struct api_sites *sites, const struct err *err)
 {
+    const struct listing *l = arg;
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    CLEANUP(json_freep) struct json_doc *args = l->args;
+    struct err why = ERR_INIT;
     struct json_out o;
+    enum rc rc;
 
     if (!sites) {
-        core_admin_refuse(arg, err);
+        core_admin_refuse(l->req, err);
         return;
     }
     json_out_init(&o, &text, JSON_COMPACT);
-    api_sites_put(sites, &o);
-    core_admin_reply(arg, &o, &text);
+    rc = api_sites_list(sites, json_root(args), &o, &why);
+    if (rc == RC_OK) {
+        core_admin_reply(l->req, &o, &text);
+        return;
+    }
+    why.rc = rc;
+    core_admin_refuse(l->req, &why);
 }
 
-void core_site_list(struct core *core, struct ipc_req *req)
+void core_site_list(struct core *core, struct ipc_req *req, struct json_doc *args)
 {
+    struct listing *l = ARENA_NEW(ipc_req_arena(req), struct listing);
     struct err err = ERR_INIT;
 
-    err.rc = core_sites_ask(core, ipc_req_arena(req), listed, req);
-    if (err.rc != RC_OK)
-        core_admin_refuse(req, &err);
+    err.rc = RC_NOMEM;
+    if (l) {
+        *l = (struct listing){req, args};
+        err.rc = core_sites_ask(core, ipc_req_arena(req), listed, l);
+    }
+    if (err.rc == RC_OK)
+        return;
+    json_free(args);
+    core_admin_refuse(req, &err);
 }
 
 struct renewing {

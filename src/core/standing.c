@@ -11,7 +11,7 @@
 #include "store/meta.h"
 #include "store/store.h"
 
-enum { STANDING_ARENA = 2 * 1024 * 1024 };
+enum { STANDING_ARENA = 2 * 1024 * 1024, APPROVALS_LOOK = 100 };
 
 static const char *const hierarchies[] = {"intranet", "special", "staging"};
 static const char *const algorithms[] = {"rsa", "ecdsa", "sm2", "mldsa"};
@@ -90,12 +90,13 @@ static void measure_locks(struct store_txn *txn, struct arena *arena)
 
 static void measure_approvals(struct store_txn *txn, struct arena *arena, when_t now)
 {
+    struct store_cursor at = {};
     struct store_approval *v;
     size_t n = 0;
     int64_t waiting = 0;
     when_t first = now;
 
-    if (store_approval_list(txn, arena, &v, &n) != RC_OK)
+    if (store_approval_list(txn, arena, &at, APPROVALS_LOOK, &v, &n) != RC_OK)
         return;
     for (size_t i = 0; i < n; i++) {
         if (v[i].state != STORE_APPROVAL_PENDING || v[i].expires <= now)

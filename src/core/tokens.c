@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens of programs, and sessions of people. A token is told once and kept as a digest. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/page.h"
 #include "base/text.h"
 #include "core/change.h"
 #include "core/operators.h"
@@ -23,7 +27,7 @@ MSG(msg_revoked, "core.token-revoked", "the token \"{0}\" was revoked at {1}");
 MSG(msg_session, "core.session-unknown",
     "there is no such session; `autarky session list` shows all, \"id\" or \"name\" says which");
 
-enum { LIST_ARENA = 4 * 1024 * 1024, ROLES_TEXT = 64, TOKEN_TEXT = 64 };
+enum { ROLES_TEXT = 64, TOKEN_TEXT = 64 };
 
 static void put_token(struct json_out *o, const struct store_token *t)
 {
@@ -171,22 +175,37 @@ void core_token_revoke(struct core *core, struct ipc_req *req, const struct json
     core_change_run(core, req, args, who, read_old);
 }
 
-enum rc core_token_list(struct core *core, const struct json *, struct json_out *o, struct err *)
+static enum rc read_tokens(const void *arg, struct arena *a, struct store_cursor *at,
+                           unsigned limit, const void **out, size_t *out_n)
 {
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIST_ARENA);
+    const struct core *core = arg;
     struct store_token *list;
-    size_t n;
 
-    TRY(store_token_list(store_read(core->store), &a, &list, &n));
+    TRY(store_token_list(store_read(core->store), a, at, limit, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+static enum rc put_listed(const void *, const void *row, struct json_out *o)
+{
     json_obj(o);
-    json_key(o, "tokens");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++) {
-        json_obj(o);
-        put_token(o, &list[i]);
-        json_end(o);
-    }
+    put_token(o, row);
     json_end(o);
+    return RC_OK;
+}
+
+enum rc core_token_list(struct core *core, const struct json *args, struct json_out *o,
+                        struct err *err)
+{
+    static const struct api_rows rows = {.name = "tokens",
+                                         .size = sizeof(struct store_token),
+                                         .at = offsetof(struct store_token, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_tokens,
+                                         .put = put_listed};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }
@@ -217,11 +236,21 @@ enum rc core_token_check(struct core *core, struct str token, struct core_who *o
 
 /* ---- sessions */
 
-static void put_session(struct json_out *o, const struct ui_session *s)
+/* A place is given again when its session is over: sessions are in order of their beginnings, and
+ * of two that began at once of their ids. */
+struct place {
+    when_t began;
+    struct id id;
+    const struct ui_session *session;
+};
+
+static enum rc put_session(const void *, const void *row, struct json_out *o)
 {
     CLEANUP(buf_done) struct buf roles = BUF_INIT(ROLES_TEXT);
+    const struct ui_session *s = ((const struct place *)row)->session;
     char address[ADDR_TEXT];
 
+    json_obj(o);
     operators_roles_put(s->user.roles, &roles);
     json_kv_id(o, "id", &s->id);
     if (s->user.n)
@@ -232,23 +261,59 @@ static void put_session(struct json_out *o, const struct ui_session *s)
     json_kv_when(o, "began", s->began);
     json_kv_when(o, "seen", s->seen);
     json_kv_z(o, "address", addr_text(&s->from, address));
+    json_end(o);
+    return RC_OK;
 }
 
-enum rc core_session_list(struct core *core, const struct json *, struct json_out *o, struct err *)
+static int by_beginning(const void *a, const void *b)
 {
+    const struct place *x = a, *y = b;
+
+    return x->began != y->began ? (x->began < y->began ? -1 : 1) : strcmp(x->id.z, y->id.z);
+}
+
+static bool is_behind(const struct ui_session *s, const struct store_cursor *at)
+{
+    return !at->id.z[0] || s->began > at->at ||
+           (s->began == at->at && strcmp(s->id.z, at->id.z) > 0);
+}
+
+static enum rc read_sessions(const void *arg, struct arena *a, struct store_cursor *at,
+                             unsigned limit, const void **out, size_t *out_n)
+{
+    const struct core *core = arg;
     when_t now = clock_now(ev_clock(core->ev));
+    struct place *list = ARENA_ARRAY(a, struct place, UI_SESSIONS_MAX);
+    size_t n = 0;
+
+    if (!list)
+        return RC_NOMEM;
+    for (size_t i = 0; i < UI_SESSIONS_MAX; i++) {
+        const struct ui_session *s = &core->ui.sessions.sessions[i];
+
+        if (!ui_session_over(s, now) && is_behind(s, at))
+            list[n++] = (struct place){s->began, s->id, s};
+    }
+    qsort(list, n, sizeof(*list), by_beginning);
+    at->end = n <= limit;
+    *out = list;
+    *out_n = at->end ? n : limit;
+    return RC_OK;
+}
+
+enum rc core_session_list(struct core *core, const struct json *args, struct json_out *o,
+                          struct err *err)
+{
+    static const struct api_rows rows = {.name = "sessions",
+                                         .size = sizeof(struct place),
+                                         .at = offsetof(struct place, began),
+                                         .id = offsetof(struct place, id),
+                                         .order = API_BY_TIME,
+                                         .read = read_sessions,
+                                         .put = put_session};
 
     json_obj(o);
-    json_key(o, "sessions");
-    json_arr(o);
-    for (size_t i = 0; i < UI_SESSIONS_MAX; i++) {
-        if (ui_session_over(&core->ui.sessions.sessions[i], now))
-            continue;
-        json_obj(o);
-        put_session(o, &core->ui.sessions.sessions[i]);
-        json_end(o);
-    }
-    json_end(o);
+    TRY(api_list(&rows, args, core, o, err));
     json_end(o);
     return RC_OK;
 }

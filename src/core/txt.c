@@ -105,15 +105,16 @@ static enum rc tell_page(struct core_txt *t)
     CLEANUP(arena_done) struct arena a = ARENA_INIT(STORE_TXT_PAGE * 4096);
     struct ipc_text *texts = ARENA_ARRAY(&a, struct ipc_text, STORE_TXT_PAGE);
     struct str *values = ARENA_ARRAY(&a, struct str, 2 * STORE_TXT_PAGE);
+    struct store_cursor at = {.at = (int64_t)t->after};
     struct store_txt *all;
     size_t n;
 
     if (!texts || !values)
         return RC_NOMEM;
-    TRY(store_txt_page(store_read(t->core->store), &a, t->after, &all, &n));
+    TRY(store_txt_list(store_read(t->core->store), &a, &at, STORE_TXT_PAGE, &all, &n));
     for (size_t i = 0; i < n; i++)
         fill_text(&all[i], &values[2 * i], &texts[i]);
-    t->whole = n < STORE_TXT_PAGE;
+    t->whole = at.end;
     TRY(tell(t, &(struct ipc_texts){t->first, t->whole, {texts, n}}, told_page, t));
     t->first = false;
     if (n)

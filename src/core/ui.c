@@ -124,12 +124,13 @@ static void got_sites(void *arg, const struct api_sites *sites, const struct err
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct gathering *g = arg;
     struct json_out o;
+    enum rc rc;
 
     (void)err; /* the page says that nothing is known */
     if (sites) {
         json_out_init(&o, &text, JSON_COMPACT);
-        api_sites_put(sites, &o);
-        keep(&g->sites, &text, json_out_done(&o));
+        rc = api_sites_put(sites, &o);
+        keep(&g->sites, &text, rc == RC_OK ? json_out_done(&o) : rc);
     }
     finish(g);
 }

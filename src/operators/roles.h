@@ -26,6 +26,8 @@ struct operators_action {
     unsigned roles;    /* who may: bits 1 << enum operators_role; 0: root alone */
     bool person;       /* a person has to do it: no token may, whatever its role */
     const char *takes; /* its arguments, with spaces between; operators_take_next */
+    const char *lists; /* the member of its answer that is a list in pages: it takes "limit" and
+                          "cursor", and answers "next" as well; NULL: it has none */
 };
 
 /* One argument: "serial!" is a text that has to be there, "limit:i" a number that may be. */

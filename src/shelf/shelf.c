@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/page.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "report/report.h"
@@ -145,8 +146,28 @@ static void put_numbers(const struct json *root, struct json_out *o)
     json_end(o);
 }
 
-static enum rc put_month(int dir, const struct shelf_month *m, struct json_out *o)
+/* shelf_months has looked at the form. */
+static int64_t number_of(const struct shelf_month *m)
 {
+    uint64_t year = 0, month = 0;
+    struct str before, behind;
+
+    str_cut(str_of(m->text), '-', &before, &behind);
+    IGNORE_RC(str_u64(before, 9999, &year));
+    IGNORE_RC(str_u64(behind, 99, &month));
+    return (int64_t)(year * 100 + month);
+}
+
+/* A month, by the number that it is listed by: 202610. */
+struct listed {
+    int64_t n;
+    struct shelf_month month;
+};
+
+static enum rc put_month(const void *arg, const void *row, struct json_out *o)
+{
+    const struct shelf_month *m = &((const struct listed *)row)->month;
+    int dir = *(const int *)arg;
     CLEANUP(buf_done) struct buf text = BUF_INIT(SHELF_NUMBERS_MAX);
     CLEANUP(json_freep) struct json_doc *doc = NULL;
     char path[PATH_ROOM];
@@ -170,18 +191,25 @@ static enum rc put_month(int dir, const struct shelf_month *m, struct json_out *
     return RC_OK;
 }
 
-enum rc shelf_list_at(int dir, struct json_out *o)
+enum rc shelf_list_at(int dir, const struct json *args, struct json_out *o, struct err *err)
 {
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct listed),
+                                         .at = offsetof(struct listed, n),
+                                         .order = API_BY_NUMBER,
+                                         .put = put_month};
     struct shelf_month months[SHELF_MONTHS_MAX];
-    size_t n;
+    struct listed list[SHELF_MONTHS_MAX];
+    struct api_memory all = {.rows = list, .down = true};
+    enum rc rc = shelf_months(dir, months, &all.n);
 
-    TRY(shelf_months(dir, months, &n));
+    if (rc == RC_IO)
+        return ERR(err, rc, msg_dir, str_of(strerrordesc_np(errno)));
+    TRY(rc);
+    for (size_t i = 0; i < all.n; i++)
+        list[i] = (struct listed){number_of(&months[i]), months[i]};
     json_obj(o);
-    json_key(o, "items");
-    json_arr(o);
-    for (size_t i = 0; i < n; i++)
-        TRY(put_month(dir, &months[i], o));
-    json_end(o);
+    TRY(api_list_of(&rows, &all, args, &dir, o, err));
     json_end(o);
     return RC_OK;
 }
@@ -189,11 +217,8 @@ enum rc shelf_list_at(int dir, struct json_out *o)
 enum rc shelf_list(const struct api_view *v, const struct json *args, struct json_out *o,
                    struct err *err)
 {
-    enum rc rc = shelf_list_at(AT_FDCWD, o);
-
     (void)v;
-    (void)args;
-    return rc == RC_IO ? ERR(err, rc, msg_dir, str_of(strerrordesc_np(errno))) : rc;
+    return shelf_list_at(AT_FDCWD, args, o, err);
 }
 
 /* ---- a file */

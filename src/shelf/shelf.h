@@ -26,9 +26,9 @@ struct shelf_month {
 /* The months that there are, the newest first. A directory that is not there has none. */
 enum rc shelf_months(int dir, struct shelf_month out[static SHELF_MONTHS_MAX], size_t *out_n);
 /* {"items":[{"month","from","before","numbers":{...} (as `report --json` names them),"files":
- * [{"name","bytes"}...]}...]}, the newest first; of one whose numbers cannot be read, "month" and
- * "error". */
-enum rc shelf_list_at(int dir, struct json_out *o);
+ * [{"name","bytes"}...]}...],"next"}, the newest first; of one whose numbers cannot be read,
+ * "month" and "error". `args`: {"limit","cursor"}. RC_INVAL, RC_IO. */
+enum rc shelf_list_at(int dir, const struct json *args, struct json_out *o, struct err *err);
 /* Appends a file of a month. `*out_type` is its media type, static. RC_NOTFOUND, also when it is no
  * name of a file of a report; RC_TOOBIG past SHELF_FILE_MAX. */
 enum rc shelf_file_at(int dir, struct str month, struct str name, struct buf *out,

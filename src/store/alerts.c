@@ -7,7 +7,7 @@
     "n, id, key, kind, severity, object, summary, action, owner, team, ends, started, updated,"    \
     " resolved, acked, acked_by, acked_why, acked_severity, next"
 #define OPEN "SELECT " COLUMNS " FROM alerts WHERE resolved IS NULL"
-#define SILENCE "id, kind, object, owner, until, reason, set_by, set_at, ended, ended_by"
+#define SILENCE "n, id, kind, object, owner, until, reason, set_by, set_at, ended, ended_by"
 
 static const char *const severities[STORE_SEVERITIES] = {"warning", "critical"};
 
@@ -60,9 +60,9 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_alert *ou
 {
     struct row r = row_of(st, a);
     struct store_alert v = {};
-    int64_t n = row_int(&r);
     struct str acked_severity;
 
+    v.n = row_int(&r);
     v.id = row_id(&r);
     v.key = row_str(&r);
     v.kind = row_str(&r);
@@ -85,7 +85,7 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_alert *ou
     TRY(r.rc);
     *out = v;
     if (out_n)
-        *out_n = (uint64_t)n;
+        *out_n = (uint64_t)v.n;
     return RC_OK;
 }
 
@@ -333,11 +333,12 @@ enum rc store_silence_end(struct store_txn *txn, const struct id *id, struct str
     return stmt_move(&st, txn, "SELECT 1 FROM silences WHERE id = ?", id);
 }
 
-static enum rc read_silence(struct stmt *st, struct arena *a, struct store_silence *out)
+static enum rc read_silence(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_silence s = {};
 
+    s.n = row_int(&r);
     s.id = row_id(&r);
     s.kind = row_str(&r);
     s.object = row_str(&r);
@@ -349,7 +350,7 @@ static enum rc read_silence(struct stmt *st, struct arena *a, struct store_silen
     s.ended = row_int(&r);
     s.ended_by = row_str(&r);
     TRY(r.rc);
-    *out = s;
+    *(struct store_silence *)out = s;
     return RC_OK;
 }
 
@@ -361,7 +362,7 @@ enum rc store_silence_get(struct store_txn *txn, struct arena *a, const struct i
     TRY(stmt_open(&st, txn, "SELECT " SILENCE " FROM silences WHERE id = ?"));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
-    return read_silence(&st, a, out);
+    return read_silence(&st, txn, a, out);
 }
 
 enum rc store_silence_list(struct store_txn *txn, struct arena *a, when_t now,
@@ -378,12 +379,27 @@ enum rc store_silence_list(struct store_txn *txn, struct arena *a, when_t now,
     stmt_int(&st, now);
     for (rc = stmt_next(&st); rc == RC_OK && n < STORE_SILENCES_MAX; rc = stmt_next(&st)) {
         TRY(rows_grow(a, sizeof(struct store_silence), STORE_SILENCES_MAX, n, &cap, &list));
-        TRY(read_silence(&st, a, (struct store_silence *)list + n));
+        TRY(read_silence(&st, txn, a, (struct store_silence *)list + n));
         n++;
     }
     *out = list;
     *out_n = n;
     return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_silence_page(struct store_txn *txn, struct arena *a,
+                           const struct store_silence_filter *filter, struct store_cursor *at,
+                           struct store_silence **out, size_t *out_n)
+{
+    static const struct rows rows = {.size = sizeof(struct store_silence),
+                                     .at = offsetof(struct store_silence, n),
+                                     .read = read_silence};
+    CLEANUP(query_done) struct query q = {};
+    struct page page = {.rows = &rows, .at = at, .numbered = true, .limit = filter->limit};
+
+    query_init(&q, "SELECT " SILENCE " FROM silences WHERE ended IS NULL");
+    query_int(&q, " AND until > ?", filter->now);
+    return query_rows(&q, txn, a, &page, out, out_n);
 }
 
 /* ---- who was told */

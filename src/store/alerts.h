@@ -17,6 +17,7 @@ enum store_severity { STORE_WARNING, STORE_CRITICAL, STORE_SEVERITIES };
 const char *store_severity_text(enum store_severity severity);
 
 struct store_alert {
+    int64_t n; /* given by the store, in the order in which they began */
     struct id id;
     struct str key;  /* "certificate:01J..." */
     struct str kind; /* "certificate" */
@@ -77,6 +78,7 @@ enum rc store_alert_prune(struct store_txn *txn, when_t before, unsigned limit);
 /* ---- silences */
 
 struct store_silence {
+    int64_t n; /* given by the store, in the order in which they were set */
     struct id id;
     struct str kind, object, owner; /* all that is set must be so; "*.x" is all below x */
     when_t until;
@@ -94,6 +96,14 @@ enum rc store_silence_get(struct store_txn *txn, struct arena *a, const struct i
                           struct store_silence *out);
 /* Those that hold at `now`, STORE_SILENCES_MAX at most. */
 enum rc store_silence_list(struct store_txn *txn, struct arena *a, when_t now,
+                           struct store_silence **out, size_t *out_n);
+struct store_silence_filter {
+    when_t now; /* they hold then */
+    unsigned limit;
+};
+/* A page of them, in the order in which they were set. */
+enum rc store_silence_page(struct store_txn *txn, struct arena *a,
+                           const struct store_silence_filter *filter, struct store_cursor *at,
                            struct store_silence **out, size_t *out_n);
 
 /* ---- who was told */

@@ -328,23 +328,21 @@ enum rc store_approval_next(struct store_txn *txn, when_t *out)
     return r.rc;
 }
 
-enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_approval **out,
-                            size_t *out_n)
+static enum rc read_head(struct stmt *st, struct store_txn *, struct arena *arena, void *out)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
-    struct store_approval *v = ARENA_ARRAY(arena, struct store_approval, STORE_APPROVALS_LIST);
-    size_t n = 0;
-    enum rc rc;
+    return read_row(st, arena, false, out);
+}
 
-    if (!v)
-        return RC_NOMEM;
-    TRY(stmt_open(&st, txn,
-                  "SELECT " HEAD "1 FROM approvals ORDER BY asked DESC, id DESC LIMIT 100"));
-    while ((rc = stmt_next(&st)) == RC_OK)
-        TRY(read_row(&st, arena, false, &v[n++]));
-    if (rc != RC_NOTFOUND)
-        return rc;
-    *out = v;
-    *out_n = n;
-    return RC_OK;
+enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_cursor *at,
+                            unsigned limit, struct store_approval **out, size_t *out_n)
+{
+    static const struct rows rows = {sizeof(struct store_approval),
+                                     offsetof(struct store_approval, id),
+                                     offsetof(struct store_approval, asked), read_head};
+    CLEANUP(query_done) struct query q = {};
+    struct page page = {
+        .rows = &rows, .at = at, .column = "asked", .descending = true, .limit = limit};
+
+    query_init(&q, "SELECT " HEAD "1 FROM approvals WHERE 1 = 1");
+    return query_rows(&q, txn, arena, &page, out, out_n);
 }

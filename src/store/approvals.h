@@ -103,6 +103,6 @@ enum rc store_approval_due(struct store_txn *txn, when_t now, size_t max, struct
                            size_t *out_n);
 /* When something is due next; 0: nothing will be. */
 enum rc store_approval_next(struct store_txn *txn, when_t *out);
-/* The newest ones; without csr and evidence. */
-enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_approval **out,
-                            size_t *out_n);
+/* A page, newest first; without csr and evidence. */
+enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_cursor *at,
+                            unsigned limit, struct store_approval **out, size_t *out_n);

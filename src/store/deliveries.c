@@ -3,7 +3,8 @@
 
 #include "store/sql_int.h"
 
-#define HEAD "id, receiver, subject, recipients, created, attempts, next, error, done, given_up, "
+#define HEAD                                                                                       \
+    "n, id, receiver, subject, recipients, created, attempts, next, error, done, given_up, "
 #define EXISTS "SELECT 1 FROM deliveries WHERE id = ?"
 
 enum rc store_delivery_add(struct store_txn *txn, const struct store_delivery *d)
@@ -23,11 +24,12 @@ enum rc store_delivery_add(struct store_txn *txn, const struct store_delivery *d
     return stmt_run(&st);
 }
 
-static enum rc read_row(struct stmt *st, struct arena *a, struct store_delivery *out)
+static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_delivery d = {};
 
+    d.n = row_int(&r);
     d.id = row_id(&r);
     d.receiver = row_str(&r);
     d.subject = row_str(&r);
@@ -40,7 +42,7 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_delivery 
     d.given_up = row_int(&r) != 0;
     d.body = row_str(&r);
     TRY(r.rc);
-    *out = d;
+    *(struct store_delivery *)out = d;
     return RC_OK;
 }
 
@@ -52,7 +54,7 @@ enum rc store_delivery_get(struct store_txn *txn, struct arena *a, const struct 
     TRY(stmt_open(&st, txn, "SELECT " HEAD "body FROM deliveries WHERE id = ?"));
     stmt_id(&st, id);
     TRY(stmt_next(&st));
-    return read_row(&st, a, out);
+    return read_row(&st, txn, a, out);
 }
 
 enum rc store_delivery_due(struct store_txn *txn, struct arena *a, struct str receiver, when_t now,
@@ -66,7 +68,7 @@ enum rc store_delivery_due(struct store_txn *txn, struct arena *a, struct str re
     stmt_text(&st, receiver, STORE_TEXT_MAX);
     stmt_int(&st, now);
     TRY(stmt_next(&st));
-    return read_row(&st, a, out);
+    return read_row(&st, txn, a, out);
 }
 
 enum rc store_delivery_next(struct store_txn *txn, struct str receiver, when_t *out)
@@ -112,24 +114,16 @@ enum rc store_delivery_failed(struct store_txn *txn, const struct id *id, struct
     return stmt_move(&st, txn, EXISTS, id);
 }
 
-enum rc store_delivery_list(struct store_txn *txn, struct arena *a, struct store_delivery **out,
-                            size_t *out_n)
+enum rc store_delivery_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                            unsigned limit, struct store_delivery **out, size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
+    static const struct rows rows = {.size = sizeof(struct store_delivery),
+                                     .at = offsetof(struct store_delivery, n),
+                                     .read = read_row};
 
-    TRY(stmt_open(&st, txn, "SELECT " HEAD "'' FROM deliveries ORDER BY n DESC LIMIT ?"));
-    stmt_int(&st, STORE_DELIVERIES_LIST);
-    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_DELIVERIES_LIST; rc = stmt_next(&st)) {
-        TRY(rows_grow(a, sizeof(struct store_delivery), STORE_DELIVERIES_LIST, n, &cap, &list));
-        TRY(read_row(&st, a, (struct store_delivery *)list + n));
-        n++;
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return query_numbered(
+        txn, a, "SELECT " HEAD "'' FROM deliveries WHERE 1 = 1",
+        &(struct page){.rows = &rows, .at = at, .descending = true, .limit = limit}, out, out_n);
 }
 
 enum rc store_delivery_count(struct store_txn *txn, when_t since, struct store_delivery_counts *out)

@@ -6,9 +6,8 @@
 
 #include "store/types.h"
 
-enum { STORE_DELIVERIES_LIST = 100 };
-
 struct store_delivery {
+    int64_t n; /* given by the store, in the order in which they were written down */
     struct id id;
     struct str receiver; /* its name in the configuration */
     struct str subject;
@@ -35,9 +34,9 @@ enum rc store_delivery_done(struct store_txn *txn, const struct id *id, when_t n
 /* It failed; it is tried at `next`, 0: it is given up at `now`. */
 enum rc store_delivery_failed(struct store_txn *txn, const struct id *id, struct str error,
                               when_t next, when_t now);
-/* Newest first, STORE_DELIVERIES_LIST at most, without `body`. */
-enum rc store_delivery_list(struct store_txn *txn, struct arena *a, struct store_delivery **out,
-                            size_t *out_n);
+/* A page, newest first, without `body`. */
+enum rc store_delivery_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                            unsigned limit, struct store_delivery **out, size_t *out_n);
 
 struct store_delivery_counts {
     uint64_t waiting, failing; /* of those that wait, the ones that failed before */

@@ -73,12 +73,12 @@ enum rc store_eab_revoke(struct store_txn *txn, const struct id *id, when_t now)
 }
 
 enum rc store_eab_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
-                       struct store_eab **out, size_t *out_n)
+                       unsigned limit, struct store_eab **out, size_t *out_n)
 {
     static const struct rows rows = {sizeof(struct store_eab), offsetof(struct store_eab, id),
                                      offsetof(struct store_eab, created), read_row};
     CLEANUP(query_done) struct query q = {};
-    struct page page = {.rows = &rows, .at = at, .column = "created"};
+    struct page page = {.rows = &rows, .at = at, .column = "created", .limit = limit};
 
     query_init(&q, "SELECT " COLUMNS " FROM eab_keys WHERE 1 = 1");
     return query_rows(&q, txn, a, &page, out, out_n);

@@ -24,6 +24,6 @@ enum rc store_eab_find(struct store_txn *txn, struct arena *a, struct str name,
                        struct store_eab *out);
 /* RC_CONFLICT: it is revoked already. */
 enum rc store_eab_revoke(struct store_txn *txn, const struct id *id, when_t now);
-/* By time of creation, oldest first; STORE_PAGE_MAX at most. */
+/* A page by time of creation, oldest first. */
 enum rc store_eab_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
-                       struct store_eab **out, size_t *out_n);
+                       unsigned limit, struct store_eab **out, size_t *out_n);

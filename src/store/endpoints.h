@@ -82,6 +82,7 @@ enum rc store_endpoint_list(struct store_txn *txn, struct arena *a,
 enum rc store_endpoint_count(struct store_txn *txn, uint64_t *out);
 
 struct store_endpoint_change {
+    int64_t n; /* given by the store, in their order */
     when_t at;
     struct str what;       /* "appeared", "certificate", "state", "versions", "groups", "verdicts",
                               "owner" */

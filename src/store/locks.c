@@ -4,7 +4,7 @@
 #include "store/sql_int.h"
 
 #define COLUMNS                                                                                    \
-    "id, scope, value, renewals, reason, set_by, set_at, lifted, lifted_by, lifted_why, "          \
+    "n, id, scope, value, renewals, reason, set_by, set_at, lifted, lifted_by, lifted_why, "       \
     "new_names"
 
 static const char *const scopes[STORE_LOCK_SCOPES] = {
@@ -72,11 +72,12 @@ enum rc store_lock_lift(struct store_txn *txn, const struct id *id, struct str b
     return stmt_move(&st, txn, "SELECT 1 FROM locks WHERE id = ?", id);
 }
 
-static enum rc read_row(struct stmt *st, struct arena *a, struct store_lock *out)
+static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_lock lock = {};
 
+    lock.n = row_int(&r);
     lock.id = row_id(&r);
     lock.scope = (enum store_lock_scope)row_enum(&r, scopes, STORE_LOCK_SCOPES);
     lock.value = row_str(&r);
@@ -89,42 +90,29 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_lock *out
     lock.lifted_why = row_str(&r);
     lock.new_names = row_int(&r) != 0;
     TRY(r.rc);
-    *out = lock;
+    *(struct store_lock *)out = lock;
     return RC_OK;
-}
-
-static enum rc read_rows(struct stmt *st, struct arena *a, size_t max, struct store_lock **out,
-                         size_t *out_n)
-{
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
-
-    for (rc = stmt_next(st); rc == RC_OK && n < max; rc = stmt_next(st)) {
-        TRY(rows_grow(a, sizeof(struct store_lock), max, n, &cap, &list));
-        TRY(read_row(st, a, (struct store_lock *)list + n));
-        n++;
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
 enum rc store_lock_active(struct store_txn *txn, struct arena *a, struct store_lock **out,
                           size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
+    static const struct rows rows = {
+        .size = sizeof(struct store_lock), .at = offsetof(struct store_lock, n), .read = read_row};
 
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM locks WHERE lifted IS NULL ORDER BY n"));
-    return read_rows(&st, a, STORE_LOCKS_MAX + 1, out, out_n);
+    return query_numbered(
+        txn, a, "SELECT " COLUMNS " FROM locks WHERE lifted IS NULL",
+        &(struct page){.rows = &rows, .at = &(struct store_cursor){}, .limit = STORE_LOCKS_MAX + 1},
+        out, out_n);
 }
 
-enum rc store_lock_list(struct store_txn *txn, struct arena *a, struct store_lock **out,
-                        size_t *out_n)
+enum rc store_lock_lifted(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                          unsigned limit, struct store_lock **out, size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
+    static const struct rows rows = {
+        .size = sizeof(struct store_lock), .at = offsetof(struct store_lock, n), .read = read_row};
 
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM locks ORDER BY n DESC LIMIT ?"));
-    stmt_int(&st, STORE_LOCKS_LIST);
-    return read_rows(&st, a, STORE_LOCKS_LIST, out, out_n);
+    return query_numbered(
+        txn, a, "SELECT " COLUMNS " FROM locks WHERE lifted IS NOT NULL",
+        &(struct page){.rows = &rows, .at = at, .descending = true, .limit = limit}, out, out_n);
 }

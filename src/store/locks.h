@@ -17,6 +17,7 @@ enum store_lock_scope {
 const char *store_lock_scope_text(enum store_lock_scope scope);
 
 struct store_lock {
+    int64_t n; /* given by the store, in the order in which they were set */
     struct id id;
     enum store_lock_scope scope;
     struct str value; /* domain in canonical form, issuer's ref, account's id, name of a key,
@@ -35,7 +36,7 @@ struct store_lock {
 /* Who set a lock that a restore has left: lifting it takes a second person in any case. */
 #define STORE_LOCK_BY_RESTORE "backup restore"
 
-enum { STORE_LOCKS_MAX = 64 /* that hold, at a time */, STORE_LOCKS_LIST = 100 };
+enum { STORE_LOCKS_MAX = 64 /* that hold, at a time */ };
 
 /* RC_QUOTA when STORE_LOCKS_MAX hold; RC_EXISTS when the same holds already. */
 enum rc store_lock_add(struct store_txn *txn, const struct store_lock *lock);
@@ -47,6 +48,6 @@ enum rc store_lock_lift(struct store_txn *txn, const struct id *id, struct str b
 /* Those that hold, oldest first; STORE_LOCKS_MAX at most, and one of a restore. */
 enum rc store_lock_active(struct store_txn *txn, struct arena *a, struct store_lock **out,
                           size_t *out_n);
-/* The newest STORE_LOCKS_LIST, lifted ones too, the newest first. */
-enum rc store_lock_list(struct store_txn *txn, struct arena *a, struct store_lock **out,
-                        size_t *out_n);
+/* A page of those that were lifted, the one that was set last first. */
+enum rc store_lock_lifted(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                          unsigned limit, struct store_lock **out, size_t *out_n);

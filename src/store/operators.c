@@ -6,7 +6,7 @@
 #define USER                                                                                       \
     "n, id, name, roles, host_user, password, totp, totp_step, created, created_by, signed_in,"    \
     " removed"
-#define TOKEN "id, name, digest, roles, person, made_by, created, created_by, expires, revoked"
+#define TOKEN "n, id, name, digest, roles, person, made_by, created, created_by, expires, revoked"
 #define USER_EXISTS "SELECT 1 FROM users WHERE id = ?"
 
 /* ---- users */
@@ -32,7 +32,7 @@ enum rc store_user_add(struct store_txn *txn, const struct store_user *user)
     return stmt_run(&st);
 }
 
-static enum rc read_user(struct stmt *st, struct arena *a, struct store_user *out)
+static enum rc read_user(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_user u = {};
@@ -50,7 +50,7 @@ static enum rc read_user(struct stmt *st, struct arena *a, struct store_user *ou
     u.signed_in = row_int(&r);
     u.removed = row_int(&r);
     TRY(r.rc);
-    *out = u;
+    *(struct store_user *)out = u;
     return RC_OK;
 }
 
@@ -62,7 +62,7 @@ enum rc store_user_find(struct store_txn *txn, struct arena *a, struct str name,
     TRY(stmt_open(&st, txn, "SELECT " USER " FROM users WHERE name = ?"));
     stmt_text(&st, name, STORE_TEXT_MAX);
     TRY(stmt_next(&st));
-    return read_user(&st, a, out);
+    return read_user(&st, txn, a, out);
 }
 
 enum rc store_user_get(struct store_txn *txn, struct arena *a, int64_t n, struct store_user *out)
@@ -72,27 +72,17 @@ enum rc store_user_get(struct store_txn *txn, struct arena *a, int64_t n, struct
     TRY(stmt_open(&st, txn, "SELECT " USER " FROM users WHERE n = ?"));
     stmt_int(&st, n);
     TRY(stmt_next(&st));
-    return read_user(&st, a, out);
+    return read_user(&st, txn, a, out);
 }
 
-enum rc store_user_list(struct store_txn *txn, struct arena *a, struct store_user **out,
-                        size_t *out_n)
+enum rc store_user_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                        unsigned limit, struct store_user **out, size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
+    static const struct rows rows = {
+        .size = sizeof(struct store_user), .at = offsetof(struct store_user, n), .read = read_user};
 
-    TRY(stmt_open(&st, txn, "SELECT " USER " FROM users ORDER BY n LIMIT ?"));
-    stmt_int(&st, STORE_OPERATORS_LIST);
-    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_OPERATORS_LIST; rc = stmt_next(&st)) {
-        TRY(rows_grow(a, sizeof(struct store_user), STORE_OPERATORS_LIST, n, &cap, &list));
-        TRY(read_user(&st, a, (struct store_user *)list + n));
-        n++;
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return query_numbered(txn, a, "SELECT " USER " FROM users WHERE 1 = 1",
+                          &(struct page){.rows = &rows, .at = at, .limit = limit}, out, out_n);
 }
 
 enum rc store_user_remove(struct store_txn *txn, const struct id *id, when_t now)
@@ -205,15 +195,16 @@ enum rc store_user_of_certificate(struct store_txn *txn, struct arena *a,
                   " WHERE certificate = ? AND removed IS NULL)"));
     stmt_id(&st, certificate);
     TRY(stmt_next(&st));
-    return read_user(&st, a, out);
+    return read_user(&st, txn, a, out);
 }
 
-static enum rc read_user_certificate(struct stmt *st, struct arena *a,
-                                     struct store_user_certificate *out)
+static enum rc read_user_certificate(struct stmt *st, struct store_txn *, struct arena *a,
+                                     void *out)
 {
     struct row r = row_of(st, a);
     struct store_user_certificate c = {};
 
+    c.n = row_int(&r);
     c.certificate = row_id(&r);
     c.serial = row_str(&r);
     c.user = row_int(&r);
@@ -221,33 +212,22 @@ static enum rc read_user_certificate(struct stmt *st, struct arena *a,
     c.added_by = row_str(&r);
     c.removed = row_int(&r);
     TRY(r.rc);
-    *out = c;
+    *(struct store_user_certificate *)out = c;
     return RC_OK;
 }
 
-enum rc store_user_certificate_list(struct store_txn *txn, struct arena *a, int64_t user,
-                                    struct store_user_certificate **out, size_t *out_n)
+enum rc store_user_certificate_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                                    unsigned limit, struct store_user_certificate **out,
+                                    size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
+    static const struct rows rows = {.size = sizeof(struct store_user_certificate),
+                                     .at = offsetof(struct store_user_certificate, n),
+                                     .read = read_user_certificate};
 
-    TRY(stmt_open(&st, txn,
-                  "SELECT certificate, serial, user, added, added_by, removed"
-                  " FROM user_certificates WHERE removed IS NULL AND ? IN (0, user)"
-                  " ORDER BY n LIMIT ?"));
-    stmt_int(&st, user);
-    stmt_int(&st, STORE_OPERATORS_LIST);
-    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_OPERATORS_LIST; rc = stmt_next(&st)) {
-        TRY(rows_grow(a, sizeof(struct store_user_certificate), STORE_OPERATORS_LIST, n, &cap,
-                      &list));
-        TRY(read_user_certificate(&st, a, (struct store_user_certificate *)list + n));
-        n++;
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return query_numbered(txn, a,
+                          "SELECT n, certificate, serial, user, added, added_by, removed"
+                          " FROM user_certificates WHERE removed IS NULL",
+                          &(struct page){.rows = &rows, .at = at, .limit = limit}, out, out_n);
 }
 
 enum rc store_user_sign_in_shown(struct store_txn *txn, const struct store_user *user,
@@ -291,11 +271,12 @@ enum rc store_token_add(struct store_txn *txn, const struct store_token *token)
     return stmt_run(&st);
 }
 
-static enum rc read_token(struct stmt *st, struct arena *a, struct store_token *out)
+static enum rc read_token(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_token t = {};
 
+    t.n = row_int(&r);
     t.id = row_id(&r);
     t.name = row_str(&r);
     t.digest = row_hash(&r);
@@ -307,7 +288,7 @@ static enum rc read_token(struct stmt *st, struct arena *a, struct store_token *
     t.expires = row_int(&r);
     t.revoked = row_int(&r);
     TRY(r.rc);
-    *out = t;
+    *(struct store_token *)out = t;
     return RC_OK;
 }
 
@@ -319,7 +300,7 @@ enum rc store_token_find(struct store_txn *txn, struct arena *a, const struct st
     TRY(stmt_open(&st, txn, "SELECT " TOKEN " FROM tokens WHERE digest = ?"));
     stmt_hash(&st, digest);
     TRY(stmt_next(&st));
-    return read_token(&st, a, out);
+    return read_token(&st, txn, a, out);
 }
 
 enum rc store_token_by_name(struct store_txn *txn, struct arena *a, struct str name,
@@ -330,27 +311,18 @@ enum rc store_token_by_name(struct store_txn *txn, struct arena *a, struct str n
     TRY(stmt_open(&st, txn, "SELECT " TOKEN " FROM tokens WHERE name = ?"));
     stmt_text(&st, name, STORE_TEXT_MAX);
     TRY(stmt_next(&st));
-    return read_token(&st, a, out);
+    return read_token(&st, txn, a, out);
 }
 
-enum rc store_token_list(struct store_txn *txn, struct arena *a, struct store_token **out,
-                         size_t *out_n)
+enum rc store_token_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                         unsigned limit, struct store_token **out, size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
+    static const struct rows rows = {.size = sizeof(struct store_token),
+                                     .at = offsetof(struct store_token, n),
+                                     .read = read_token};
 
-    TRY(stmt_open(&st, txn, "SELECT " TOKEN " FROM tokens ORDER BY n LIMIT ?"));
-    stmt_int(&st, STORE_OPERATORS_LIST);
-    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_OPERATORS_LIST; rc = stmt_next(&st)) {
-        TRY(rows_grow(a, sizeof(struct store_token), STORE_OPERATORS_LIST, n, &cap, &list));
-        TRY(read_token(&st, a, (struct store_token *)list + n));
-        n++;
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return query_numbered(txn, a, "SELECT " TOKEN " FROM tokens WHERE 1 = 1",
+                          &(struct page){.rows = &rows, .at = at, .limit = limit}, out, out_n);
 }
 
 enum rc store_token_revoke(struct store_txn *txn, const struct id *id, when_t now)

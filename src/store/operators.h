@@ -5,7 +5,7 @@
 
 #include "store/types.h"
 
-enum { STORE_PASSWORD_MAX = 256, STORE_TOTP_MAX = 256, STORE_OPERATORS_LIST = 1000 };
+enum { STORE_PASSWORD_MAX = 256, STORE_TOTP_MAX = 256 };
 
 struct store_user {
     int64_t n; /* given by the store, from 1 */
@@ -23,6 +23,7 @@ struct store_user {
 };
 
 struct store_token {
+    int64_t n; /* given by the store, from 1 */
     struct id id;
     struct str name; /* unique, also after its end */
     struct store_hash digest;
@@ -41,9 +42,9 @@ enum rc store_user_add(struct store_txn *txn, const struct store_user *user);
 enum rc store_user_find(struct store_txn *txn, struct arena *a, struct str name,
                         struct store_user *out);
 enum rc store_user_get(struct store_txn *txn, struct arena *a, int64_t n, struct store_user *out);
-/* By time of creation, oldest first. */
-enum rc store_user_list(struct store_txn *txn, struct arena *a, struct store_user **out,
-                        size_t *out_n);
+/* A page in the order of creation, those that were removed too. */
+enum rc store_user_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                        unsigned limit, struct store_user **out, size_t *out_n);
 /* Each of these changes one that is not removed: RC_CONFLICT when it is, RC_NOTFOUND. */
 enum rc store_user_remove(struct store_txn *txn, const struct id *id, when_t now);
 enum rc store_user_set_password(struct store_txn *txn, const struct id *id, struct str password);
@@ -57,6 +58,7 @@ enum rc store_user_sign_in(struct store_txn *txn, const struct store_user *user,
 
 /* A certificate of the register by which somebody is a user. Rows stay, as those of users. */
 struct store_user_certificate {
+    int64_t n; /* given by the store, from 1 */
     struct id certificate;
     struct str serial; /* big endian, without the sign byte */
     int64_t user;      /* struct store_user's n; exists */
@@ -73,9 +75,10 @@ enum rc store_user_certificate_remove(struct store_txn *txn, const struct id *ce
 /* Whose it is now; RC_NOTFOUND: nobody's. A user who was removed has none. */
 enum rc store_user_of_certificate(struct store_txn *txn, struct arena *a,
                                   const struct id *certificate, struct store_user *out);
-/* Those that are not removed, of one user or of all (0), oldest first. */
-enum rc store_user_certificate_list(struct store_txn *txn, struct arena *a, int64_t user,
-                                    struct store_user_certificate **out, size_t *out_n);
+/* A page of those that are not removed, of all users, in the order in which they were added. */
+enum rc store_user_certificate_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                                    unsigned limit, struct store_user_certificate **out,
+                                    size_t *out_n);
 /* As store_user_sign_in, of whoever has shown that certificate: RC_CONFLICT when the roles are not
  * those of `user` any more, or the certificate is not the user's. */
 enum rc store_user_sign_in_shown(struct store_txn *txn, const struct store_user *user,
@@ -87,8 +90,9 @@ enum rc store_token_find(struct store_txn *txn, struct arena *a, const struct st
                          struct store_token *out);
 enum rc store_token_by_name(struct store_txn *txn, struct arena *a, struct str name,
                             struct store_token *out);
-enum rc store_token_list(struct store_txn *txn, struct arena *a, struct store_token **out,
-                         size_t *out_n);
+/* A page in the order of creation, those that have ended too. */
+enum rc store_token_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                         unsigned limit, struct store_token **out, size_t *out_n);
 /* All that a user made and that are not revoked. */
 enum rc store_tokens_revoke_of(struct store_txn *txn, int64_t made_by, when_t now, uint64_t *out_n);
 /* RC_CONFLICT: it is revoked already. */

@@ -95,6 +95,12 @@ static void add_page(struct query *q, struct page *page)
 
     if (page->limit == 0 || page->limit > STORE_PAGE_MAX)
         page->limit = STORE_PAGE_MAX;
+    if (page->numbered) {
+        query_int(q, page->descending ? " AND n < ?" : " AND n > ?", at->at);
+        buf_printf(&q->sql, " ORDER BY n%s", order);
+        add_int(q, " LIMIT ?", (int64_t)page->limit + 1);
+        return;
+    }
     if (at->id.z[0]) {
         buf_printf(&q->sql, " AND (%s, id) %c (", page->column, page->descending ? '<' : '>');
         add_int(q, "?", at->at);
@@ -164,11 +170,23 @@ enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, stru
     at->end = rc == RC_NOTFOUND;
     if (row) {
         memcpy(&at->at, row + rows->at, sizeof(at->at));
-        memcpy(&at->id, row + rows->id, sizeof(at->id));
+        if (!page->numbered)
+            memcpy(&at->id, row + rows->id, sizeof(at->id));
     }
     memcpy(out, &list, sizeof(list)); /* not through a void **: it is of another type */
     *out_n = n;
     return RC_OK;
+}
+
+enum rc query_numbered(struct store_txn *txn, struct arena *a, const char *select,
+                       const struct page *page, void *out, size_t *out_n)
+{
+    CLEANUP(query_done) struct query q = {};
+    struct page numbered = *page;
+
+    query_init(&q, select);
+    numbered.numbered = true;
+    return query_rows(&q, txn, a, &numbered, out, out_n);
 }
 
 enum rc query_count(struct query *q, struct store_txn *txn, uint64_t *out)

@@ -42,7 +42,7 @@ enum rc store_renewal_add(struct store_txn *txn, const struct store_renewal *ren
     return stmt_run(&st);
 }
 
-static enum rc read_row(struct stmt *st, struct arena *a, struct store_renewal *out)
+static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_renewal w = {};
@@ -59,11 +59,12 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_renewal *
     w.last = row_int(&r);
     w.reason = row_str(&r);
     w.url = row_str(&r);
+    w.n = row_int(&r);
     TRY(r.rc);
     w.by_key = spki.n == STORE_SHA256;
     if (w.by_key)
         memcpy(w.spki_sha256.b, spki.p, STORE_SHA256);
-    *out = w;
+    *(struct store_renewal *)out = w;
     return RC_OK;
 }
 
@@ -76,17 +77,28 @@ enum rc store_renewal_list(struct store_txn *txn, struct arena *a, when_t after,
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT " COLUMNS " FROM renewals WHERE created > ? ORDER BY n LIMIT ?"));
+                  "SELECT " COLUMNS ", n FROM renewals WHERE created > ? ORDER BY n LIMIT ?"));
     stmt_int(&st, after);
     stmt_int(&st, STORE_RENEWALS_MAX);
     for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
         TRY(rows_grow(a, sizeof(struct store_renewal), STORE_RENEWALS_MAX, n, &cap, &list));
-        TRY(read_row(&st, a, (struct store_renewal *)list + n));
+        TRY(read_row(&st, txn, a, (struct store_renewal *)list + n));
         n++;
     }
     *out = list;
     *out_n = n;
     return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_renewal_page(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                           unsigned limit, struct store_renewal **out, size_t *out_n)
+{
+    static const struct rows rows = {.size = sizeof(struct store_renewal),
+                                     .at = offsetof(struct store_renewal, n),
+                                     .read = read_row};
+
+    return query_numbered(txn, a, "SELECT " COLUMNS ", n FROM renewals WHERE 1 = 1",
+                          &(struct page){.rows = &rows, .at = at, .limit = limit}, out, out_n);
 }
 
 enum rc store_renewed(struct store_txn *txn, when_t from,

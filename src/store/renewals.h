@@ -7,6 +7,7 @@
 
 /* What is set must hold of a certificate; it was issued before `created`. */
 struct store_renewal {
+    int64_t n; /* given by the store, in the order in which they were made */
     struct id id;
     struct id issuer; /* "": any */
     struct str profile;
@@ -27,6 +28,9 @@ enum rc store_renewal_add(struct store_txn *txn, const struct store_renewal *ren
 /* Those that were made after `after`, oldest first; STORE_RENEWALS_MAX at most. */
 enum rc store_renewal_list(struct store_txn *txn, struct arena *a, when_t after,
                            struct store_renewal **out, size_t *out_n);
+/* A page of all, those that are over too, oldest first. */
+enum rc store_renewal_page(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                           unsigned limit, struct store_renewal **out, size_t *out_n);
 
 /* ---- and those that have happened */
 

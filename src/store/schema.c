@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The migrations themselves, from an empty database to today's. */
+#include "store/schema_later_int.h"
 #include "store/schema_numbers_int.h"
 #include "store/store_int.h"
 
@@ -553,16 +554,6 @@ static const char *const wider_locks[] = {
     NULL,
 };
 
-/* Requests that change something, and are not done again. */
-static const char *const idempotency[] = {
-    "CREATE TABLE idempotency (n INTEGER PRIMARY KEY, scope TEXT NOT NULL, key TEXT NOT NULL,"
-    " request BLOB NOT NULL, at INTEGER NOT NULL, done INTEGER NOT NULL, made TEXT, answer TEXT,"
-    " UNIQUE (scope, key)) STRICT",
-    "CREATE INDEX idempotency_at ON idempotency (at)",
-    "CREATE INDEX idempotency_scope_at ON idempotency (scope, at)",
-    NULL,
-};
-
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -592,6 +583,7 @@ static const struct store_migration migrations[] = {
     {"the register in numbers", numbers},
     {"idempotency keys", idempotency},
     {"alerts that are not over", open_alerts},
+    {"keys of account bindings in order", eab_pages},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

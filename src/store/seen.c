@@ -115,7 +115,7 @@ enum rc store_endpoint_changes(struct store_txn *txn, struct arena *a, const str
     enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  "SELECT at, what, old, value FROM endpoint_changes WHERE endpoint ="
+                  "SELECT n, at, what, old, value FROM endpoint_changes WHERE endpoint ="
                   " (SELECT n FROM endpoints WHERE id = ?) ORDER BY n DESC LIMIT ?"));
     stmt_id(&st, endpoint);
     stmt_int(&st, STORE_ENDPOINT_CHANGES_MAX);
@@ -125,6 +125,7 @@ enum rc store_endpoint_changes(struct store_txn *txn, struct arena *a, const str
 
         TRY(rows_grow(a, sizeof(*c), STORE_ENDPOINT_CHANGES_MAX, n, &cap, &list));
         c = (struct store_endpoint_change *)list + n++;
+        c->n = row_int(&r);
         c->at = row_int(&r);
         c->what = row_str(&r);
         c->old = row_str(&r);

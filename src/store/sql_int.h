@@ -120,7 +120,8 @@ int row_enum(struct row *r, const char *const *texts, int n);
 /* Type and value: two columns. */
 struct store_name row_name(struct row *r);
 
-/* A list: conditions put together as the filter has them, one page in the order of (column, id). */
+/* A list: conditions put together as the filter has them, one page in the order of (column, id), or
+ * of a number. */
 struct query {
     struct buf sql;
     unsigned n;
@@ -147,14 +148,15 @@ enum rc query_open(struct query *q, struct store_txn *txn, struct stmt *st);
 /* What a list reads its rows into. */
 struct rows {
     size_t size; /* of the struct */
-    size_t id;   /* where in it the id stands */
-    size_t at;   /* and the time of page.column */
+    size_t id;   /* where in it the id stands; page.numbered: anything */
+    size_t at;   /* and the time, or number, of page.column */
     enum rc (*read)(struct stmt *st, struct store_txn *txn, struct arena *a, void *out);
 };
 /* One page of a list. */
 struct page {
     const struct rows *rows;
     const char *column; /* of time; `id` breaks ties */
+    bool numbered;      /* it is a number instead, unique and from 1 on */
     bool descending;
     unsigned limit; /* as the filter has it; query_rows makes it real */
     struct store_cursor *at;
@@ -163,6 +165,9 @@ struct page {
  * the cursor; `out` points at the pointer to the list. */
 enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, struct page *page,
                    void *out, size_t *out_n);
+/* The same of a list without a filter, in the order of its column `n`. */
+enum rc query_numbered(struct store_txn *txn, struct arena *a, const char *select,
+                       const struct page *page, void *out, size_t *out_n);
 /* Room for one more row behind `n`, growing. */
 enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *cap, void **list);
 /* The one count that the query yields. */

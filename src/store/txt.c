@@ -32,7 +32,7 @@ enum rc store_txt_add(struct store_txn *txn, const struct store_txt *account, ui
     return stmt_run(&st);
 }
 
-static enum rc read_row(struct stmt *st, struct arena *a, struct store_txt *out)
+static enum rc read_row(struct stmt *st, struct store_txn *, struct arena *a, void *out)
 {
     struct row r = row_of(st, a);
     struct store_txt t = {.n = (uint64_t)row_int(&r)};
@@ -46,7 +46,7 @@ static enum rc read_row(struct stmt *st, struct arena *a, struct store_txt *out)
     t.created = row_int(&r);
     t.updated = row_int(&r);
     TRY(r.rc);
-    *out = t;
+    *(struct store_txt *)out = t;
     return RC_OK;
 }
 
@@ -58,7 +58,7 @@ static enum rc find(struct store_txn *txn, struct arena *a, const char *sql, str
     TRY(stmt_open(&st, txn, sql));
     stmt_text(&st, uuid, STORE_TXT_UUID);
     TRY(stmt_next(&st));
-    return read_row(&st, a, out);
+    return read_row(&st, txn, a, out);
 }
 
 enum rc store_txt_find(struct store_txn *txn, struct arena *a, struct str username,
@@ -113,24 +113,12 @@ enum rc store_txt_cleanup(struct store_txn *txn, struct str username, struct str
                   username, value, now);
 }
 
-enum rc store_txt_page(struct store_txn *txn, struct arena *a, uint64_t after,
-                       struct store_txt **out, size_t *out_n)
+enum rc store_txt_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                       unsigned limit, struct store_txt **out, size_t *out_n)
 {
-    CLEANUP(stmt_done) struct stmt st = {};
-    struct store_txt *all = ARENA_ARRAY(a, struct store_txt, STORE_TXT_PAGE);
-    size_t n = 0;
-    enum rc rc = RC_OK;
+    static const struct rows rows = {
+        .size = sizeof(struct store_txt), .at = offsetof(struct store_txt, n), .read = read_row};
 
-    if (!all)
-        return RC_NOMEM;
-    TRY(stmt_open(&st, txn, "SELECT " COLUMNS " FROM txt_accounts WHERE n > ? ORDER BY n LIMIT ?"));
-    stmt_int(&st, (int64_t)after);
-    stmt_int(&st, STORE_TXT_PAGE);
-    while (n < STORE_TXT_PAGE && (rc = stmt_next(&st)) == RC_OK)
-        TRY(read_row(&st, a, &all[n++]));
-    if (rc != RC_OK && rc != RC_NOTFOUND)
-        return rc;
-    *out = all;
-    *out_n = n;
-    return RC_OK;
+    return query_numbered(txn, a, "SELECT " COLUMNS " FROM txt_accounts WHERE 1 = 1",
+                          &(struct page){.rows = &rows, .at = at, .limit = limit}, out, out_n);
 }

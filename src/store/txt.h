@@ -9,7 +9,7 @@ enum {
     STORE_TXT_UUID = 36,
     STORE_TXT_VALUE = 64,
     STORE_TXT_ALLOW = 2048,
-    STORE_TXT_PAGE = 256,
+    STORE_TXT_PAGE = 256, /* whose values are told to the process txt at a time */
 };
 
 struct store_txt {
@@ -36,6 +36,6 @@ enum rc store_txt_named(struct store_txn *txn, struct arena *a, struct str subdo
                         struct store_txt *out);
 /* RC_NOTFOUND. */
 enum rc store_txt_remove(struct store_txn *txn, struct str subdomain);
-/* Those behind the account `after`, STORE_TXT_PAGE at most. */
-enum rc store_txt_page(struct store_txn *txn, struct arena *a, uint64_t after,
-                       struct store_txt **out, size_t *out_n);
+/* A page in the order of creation. */
+enum rc store_txt_list(struct store_txn *txn, struct arena *a, struct store_cursor *at,
+                       unsigned limit, struct store_txt **out, size_t *out_n);

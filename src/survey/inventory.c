@@ -422,7 +422,15 @@ static enum rc show_history(const struct json *root)
 
 int cmd_inventory_history(const struct cmd_args *args)
 {
-    return ask(args, "inventory history", show_history);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ASK_MAX);
+    CLEANUP(buf_done) struct buf answer = BUF_INIT(PAGE_MAX);
+    int status = question(args, NULL, &text);
+    struct err err = ERR_INIT;
+
+    if (status != CMD_DONE)
+        return status;
+    err.rc = ask_pages(args, "inventory history", buf_str(&text), &answer, &err);
+    return err.rc == RC_OK ? ask_show_list(args, &answer, show_history) : cmd_fail(&err);
 }
 
 static enum rc show_owner(const struct json *root)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // /api/v1/ as the page's session may ask it, and when it is asked again.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { Listed } from "./types";
 
 const root = document.documentElement.dataset;
 const allowed = new Set((root.may ?? "").split(","));
@@ -58,6 +59,49 @@ export async function call<T>(command: string, args: Args = {}, key = ""): Promi
   return (await response.json()) as T;
 }
 
+// ---- lists in pages
+
+type Asks = typeof call;
+const PAGE = 1000; // rows, the most that a page has
+const SHOWN_PAGES = 10; // of a list that is shown whole
+const FILE_PAGES = 200; // of one that is written to a file
+
+// The first page, in which every list has gone on with what the next ones have of it. Where there are
+// too many, `next` says so.
+async function whole<T>(command: string, args: Args = {}): Promise<T> {
+  const first = await call<Record<string, unknown>>(command, { ...args, limit: PAGE });
+  for (let pages = 1; first.next && pages < SHOWN_PAGES; pages++) {
+    const page = await call<Record<string, unknown>>(command, {
+      ...args,
+      limit: PAGE,
+      cursor: first.next,
+    });
+    for (const [name, rows] of Object.entries(page)) {
+      const there = first[name];
+      if (Array.isArray(rows) && Array.isArray(there)) there.push(...rows);
+    }
+    first.next = page.next;
+  }
+  return first as T;
+}
+
+// Every row there is, for a file; undefined when that would be too many for one.
+export async function everyRow<R>(command: string, args: Args = {}): Promise<R[] | undefined> {
+  const found: R[] = [];
+  let cursor: string | null | undefined;
+  for (let pages = 0; pages < FILE_PAGES; pages++) {
+    const page: Listed<R> = await call(command, {
+      ...args,
+      limit: PAGE,
+      ...(cursor ? { cursor } : {}),
+    });
+    found.push(...page.items);
+    cursor = page.next;
+    if (!cursor) return found;
+  }
+  return undefined;
+}
+
 // ---- when to ask again
 
 const POLL_MS = 30_000;
@@ -83,7 +127,7 @@ export interface Answer<T> {
 
 // What `command` answers, asked again every half minute while somebody looks at it. `command` "" asks
 // for nothing. After an error the last answer stays.
-export function useApi<T>(command: string, args: Args = {}): Answer<T> {
+export function useApi<T>(command: string, args: Args = {}, asks: Asks = call): Answer<T> {
   const key = command && may(command) ? `${command} ${JSON.stringify(args)}` : "";
   const [state, setState] = useState<Omit<Answer<T>, "reload"> & { key: string }>({
     key,
@@ -95,7 +139,7 @@ export function useApi<T>(command: string, args: Args = {}): Answer<T> {
   current.current = key;
   const reload = useCallback(() => {
     if (!key || still()) return;
-    call<T>(command, args).then(
+    asks<T>(command, args).then(
       data => {
         if (current.current === key && !still())
           setState({ key, data, error: undefined, at: new Date() });
@@ -123,6 +167,11 @@ export function useApi<T>(command: string, args: Args = {}): Answer<T> {
   return state.key === key
     ? { ...state, reload }
     : { data: undefined, error: undefined, at: undefined, reload };
+}
+
+// The same of a list in pages, whole.
+export function useWhole<T>(command: string, args: Args = {}): Answer<T> {
+  return useApi<T>(command, args, whole);
 }
 
 // Something was done: whatever is shown is asked for again.

@@ -42,6 +42,8 @@ export const en = {
   first_page: "First page",
   next_page: "Next page",
   more_pages: "More pages",
+  more_rows: "The first {0} are shown; there are more.",
+  too_many_rows: "There are more rows than fit a file here; the command line lists them all.",
   and_more: "and {0} more",
 
   // overview

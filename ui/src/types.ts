@@ -214,7 +214,7 @@ export interface Silence {
 }
 
 export interface AlertsAnswer extends Listed<Alert> {
-  silences: Silence[];
+  silences?: Silence[]; // on the first page
 }
 
 export interface Delivery {

@@ -43,6 +43,8 @@ export const zh: Catalogue = {
   first_page: "第一页",
   next_page: "下一页",
   more_pages: "更多页",
+  more_rows: "仅显示前 {0} 行，还有更多。",
+  too_many_rows: "行数太多，无法在此导出为文件；命令行可列出全部。",
   and_more: "另有 {0} 个",
 
   overview: "总览",

@@ -87,8 +87,11 @@ static struct store_approval newest(struct lab *l)
     struct store_approval *list, none = {.state = STORE_APPROVAL_STATES};
     size_t n;
 
-    return store_approval_list(store_read(l->w.store), &l->arena, &list, &n) == RC_OK && n ? list[0]
-                                                                                           : none;
+    return store_approval_list(store_read(l->w.store), &l->arena, &(struct store_cursor){}, 0,
+                               &list, &n) == RC_OK &&
+                   n
+               ? list[0]
+               : none;
 }
 
 static bool grant(struct lab *l, enum store_approval_scope scope, when_t span)

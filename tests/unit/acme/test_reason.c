@@ -170,7 +170,9 @@ static bool grant(struct lab *l, const char *reason)
     size_t n;
 
     g.vote.at = clock_now(ev_clock(l->w.ev));
-    if (store_approval_list(store_read(l->w.store), &l->arena, &list, &n) != RC_OK || n == 0)
+    if (store_approval_list(store_read(l->w.store), &l->arena, &(struct store_cursor){}, 0, &list,
+                            &n) != RC_OK ||
+        n == 0)
         return false;
     g.id = list[0].id;
     return store_write_now(l->w.store, grant_fn, &g) == RC_OK;

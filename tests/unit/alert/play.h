@@ -138,7 +138,7 @@ static inline size_t told(struct play *p, const char *receiver, struct store_del
     struct store_delivery *list;
     size_t n = 0, found = 0;
 
-    if (store_delivery_list(READ(&p->f), &p->f.a, &list, &n) != RC_OK)
+    if (store_delivery_list(READ(&p->f), &p->f.a, &(struct store_cursor){}, 0, &list, &n) != RC_OK)
         return SIZE_MAX;
     for (size_t i = 0; i < n; i++) {
         if (!str_eq(list[i].receiver, str_of(receiver)))

@@ -51,6 +51,7 @@ static const struct json *item(const struct answer *a, size_t i)
 static void newest_first(void)
 {
     CLEANUP(answer_done) struct answer a = {.doc = NULL};
+    char next[24];
     int64_t last;
 
     CHECK_OK(ask("{\"limit\":2}", &a));
@@ -63,7 +64,8 @@ static void newest_first(void)
     CHECK_STR(text_of(item(&a, 0), "object_kind"), "thing");
     CHECK_STR(text_of(json_get(item(&a, 0), "event"), "reason"), "because");
     CHECK_STR(text_of(item(&a, 1), "action"), "test.fourth");
-    CHECK_INT(number_of(a.root, "next"), last - 1);
+    snprintf(next, sizeof(next), "%lld", (long long)last - 1);
+    CHECK_STR(text_of(a.root, "next"), next);
 }
 
 static void filters_and_pages(void)
@@ -78,11 +80,13 @@ static void filters_and_pages(void)
     CHECK_OK(ask("{\"action\":\"test.\",\"actor\":\"alice\"}", &a));
     CHECK_INT(json_len(json_get(a.root, "items")), 3);
     CHECK_OK(ask("{\"action\":\"test.\",\"limit\":3}", &a));
-    snprintf(args, sizeof(args), "{\"action\":\"test.\",\"below\":%lld}",
-             (long long)number_of(a.root, "next"));
+    snprintf(args, sizeof(args), "{\"action\":\"test.\",\"cursor\":\"%.*s\"}",
+             STR_ARG(text_of(a.root, "next")));
     CHECK_OK(ask(args, &a));
     CHECK_INT(json_len(json_get(a.root, "items")), 1);
     CHECK_STR(text_of(item(&a, 0), "action"), "test.first");
+    CHECK_OK(ask("{\"below\":4,\"cursor\":\"3\",\"limit\":1}", &a));
+    CHECK_INT(number_of(item(&a, 0), "sequence"), 2);
     CHECK_OK(ask("{\"below\":1}", &a));
     CHECK_INT(json_len(json_get(a.root, "items")), 0);
     CHECK_OK(ask("{\"below\":9999999,\"limit\":1}", &a));
@@ -97,6 +101,8 @@ static void no_questions(void)
 
     CHECK_RC(ask("{\"below\":0}", &a), RC_INVAL);
     CHECK_RC(ask("{\"below\":\"x\"}", &a), RC_INVAL);
+    CHECK_RC(ask("{\"cursor\":\"0\"}", &a), RC_INVAL);
+    CHECK_RC(ask("{\"cursor\":\"x\"}", &a), RC_INVAL);
     CHECK_RC(ask("{\"limit\":0}", &a), RC_INVAL);
     CHECK_RC(ask("{\"from\":\"yesterday\"}", &a), RC_INVAL);
     CHECK_RC(ask("{\"action\":1}", &a), RC_INVAL);

@@ -144,7 +144,9 @@ static bool waits(struct play *p, const char *name, char order[static 256],
         return false;
     r = client_finalize(&p->c, order, name);
     if (!str_eq(reply_text(&r, "status"), STR("processing")) ||
-        store_approval_list(store_read(p->w.store), &p->arena, &list, &n) != RC_OK || n == 0)
+        store_approval_list(store_read(p->w.store), &p->arena, &(struct store_cursor){}, 0, &list,
+                            &n) != RC_OK ||
+        n == 0)
         return false;
     *out = list[0];
     return true;
@@ -313,7 +315,8 @@ static void operators_wait_as_well(void)
     CHECK_RC(ask(&p, "cert sign", buf_z(&args)), RC_DENIED);
     CHECK_STR(str_of(p.code), API_APPROVAL_WAITS);
     CHECK_RC(ask(&p, "cert sign", buf_z(&args)), RC_DENIED);
-    CHECK_OK(store_approval_list(store_read(p.w.store), &p.arena, &list, &n));
+    CHECK_OK(store_approval_list(store_read(p.w.store), &p.arena, &(struct store_cursor){}, 0,
+                                 &list, &n));
     CHECK_INT(n, 1);
     CHECK_STR(list[0].reason, "INC-1");
     CHECK_RC(on(&p, "approval grant", &list[0], ""), RC_DENIED);
@@ -385,7 +388,8 @@ static void what_a_restore_froze_takes_two(void)
     CHECK_OK(store_write_now(p.w.store, lock_by, STORE_LOCK_BY_RESTORE));
     CHECK_RC(ask(&p, "issuance thaw", "{}"), RC_DENIED);
     CHECK_STR(str_of(p.code), API_APPROVAL_WAITS);
-    CHECK_OK(store_approval_list(store_read(p.w.store), &p.arena, &list, &n));
+    CHECK_OK(store_approval_list(store_read(p.w.store), &p.arena, &(struct store_cursor){}, 0,
+                                 &list, &n));
     CHECK_INT(n, 1);
     CHECK_RC(on(&p, "approval grant", &list[0], ""), RC_DENIED);
     CHECK_STR(str_of(p.code), "core.approval-own");

@@ -52,6 +52,7 @@ static const struct {
     {"alert list", "VOSU+"},
     {"alert show", "VOSU+"},
     {"alert deliveries", "VOSU+"},
+    {"alert silences", "VOSU+"},
     {"alert ack", "OS+"},
     {"alert silence", "OS+"},
     {"alert unsilence", "OS+"},

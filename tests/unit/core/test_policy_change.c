@@ -71,7 +71,9 @@ static struct store_approval newest(struct play *p, struct arena *a, size_t *out
     struct store_approval *list = NULL;
 
     *out_n = 0;
-    if (store_approval_list(store_read(p->w.store), a, &list, out_n) != RC_OK || *out_n == 0)
+    if (store_approval_list(store_read(p->w.store), a, &(struct store_cursor){}, 0, &list, out_n) !=
+            RC_OK ||
+        *out_n == 0)
         return (struct store_approval){};
     return list[0];
 }

@@ -71,7 +71,7 @@ static enum rc mail(struct post *p, const char *receiver, const char *month)
 /* How many wait; in the list the newest first. */
 static enum rc waiting(struct post *p, size_t *out_n, struct store_delivery **out)
 {
-    return store_delivery_list(store_read(p->f.s), &p->a, out, out_n);
+    return store_delivery_list(store_read(p->f.s), &p->a, &(struct store_cursor){}, 0, out, out_n);
 }
 
 #define CHECK_WAITING(p, wanted)                                                                   \

@@ -6,12 +6,16 @@
 
 enum { MAX = SHELF_FILE_MAX };
 
-static enum rc list(const struct check_dir *d, struct buf *text, struct json_doc **out)
+static enum rc list(const struct check_dir *d, const char *args, struct buf *text,
+                    struct json_doc **out)
 {
+    CLEANUP(json_freep) struct json_doc *asked = NULL;
+    struct err err = ERR_INIT;
     struct json_out o;
 
+    TRY(json_parse(str_of(args), MAX, &asked, NULL));
     json_out_init(&o, text, JSON_COMPACT);
-    TRY(shelf_list_at(d->fd, &o));
+    TRY(shelf_list_at(d->fd, json_root(asked), &o, &err));
     TRY(json_out_done(&o));
     return json_parse(buf_str(text), MAX, out, NULL);
 }
@@ -31,7 +35,7 @@ static void what_is_listed(void)
     put_month(&d, "2026-13");
     (void)put_file(&d, "2026-10", "report.html", STR("<!doctype html>"));
     (void)put_file(&d, "2026-10", "core", STR("x"));
-    CHECK_OK(list(&d, &text, &doc));
+    CHECK_OK(list(&d, "{}", &text, &doc));
     it = json_iter(json_get(json_root(doc), "items"));
     CHECK_INT(json_len(json_get(json_root(doc), "items")), 2);
     CHECK(json_next(&it, NULL, &row));
@@ -50,6 +54,31 @@ static void what_is_listed(void)
     CHECK_STR(json_shown(row, "month"), "2026-09");
 }
 
+static void pages(void)
+{
+    CLEANUP(check_dir_done) struct check_dir d = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(MAX), more = BUF_INIT(MAX);
+    CLEANUP(json_freep) struct json_doc *doc = NULL, *rest = NULL;
+    struct json_iter it;
+    const struct json *row;
+
+    check_dir_init(&d);
+    put_month(&d, "2026-09");
+    put_month(&d, "2026-10");
+    put_month(&d, "2026-11");
+    CHECK_OK(list(&d, "{\"limit\":2}", &text, &doc));
+    CHECK_INT(json_len(json_get(json_root(doc), "items")), 2);
+    CHECK_STR(json_shown(json_root(doc), "next"), "202610");
+    put_month(&d, "2026-12"); /* newer than where it goes on */
+    CHECK_OK(list(&d, "{\"limit\":2,\"cursor\":\"202610\"}", &more, &rest));
+    it = json_iter(json_get(json_root(rest), "items"));
+    CHECK(json_next(&it, NULL, &row));
+    CHECK_STR(json_shown(row, "month"), "2026-09");
+    CHECK(json_is_null(json_get(json_root(rest), "next")));
+    buf_reset(&more);
+    CHECK_RC(list(&d, "{\"cursor\":\"2026-10\"}", &more, &rest), RC_INVAL);
+}
+
 static void what_cannot_be_read(void)
 {
     CLEANUP(check_dir_done) struct check_dir d = {};
@@ -59,14 +88,14 @@ static void what_cannot_be_read(void)
     struct json_iter it;
 
     check_dir_init(&d);
-    CHECK_OK(list(&d, &text, &doc)); /* nothing was ever written */
+    CHECK_OK(list(&d, "{}", &text, &doc)); /* nothing was ever written */
     CHECK_INT(json_len(json_get(json_root(doc), "items")), 0);
     json_free(doc);
     doc = NULL;
     buf_reset(&text);
     put_month(&d, "2026-10");
     (void)put_file(&d, "2026-10", "numbers.json", STR("{"));
-    CHECK_OK(list(&d, &text, &doc));
+    CHECK_OK(list(&d, "{}", &text, &doc));
     it = json_iter(json_get(json_root(doc), "items"));
     CHECK(json_next(&it, NULL, &row));
     CHECK(json_shown(row, "error").n > 0);
@@ -137,5 +166,5 @@ static void too_long(void)
              RC_TOOBIG);
 }
 
-CHECK_MAIN(CHECK_TEST(what_is_listed), CHECK_TEST(what_cannot_be_read), CHECK_TEST(a_file),
-           CHECK_TEST(no_file_of_a_report), CHECK_TEST_ONCE(too_long))
+CHECK_MAIN(CHECK_TEST(what_is_listed), CHECK_TEST(pages), CHECK_TEST(what_cannot_be_read),
+           CHECK_TEST(a_file), CHECK_TEST(no_file_of_a_report), CHECK_TEST_ONCE(too_long))

@@ -33,7 +33,7 @@ static void keys_of_bindings(void)
     CHECK_RC(DO(&f, store_eab_revoke(T, &key.id, FIX_NOW + 2)), RC_CONFLICT);
     CHECK_OK(store_eab_get(store_read(f.s), &f.a, &key.id, &got));
     CHECK_INT(got.revoked, FIX_NOW + 1);
-    CHECK_OK(store_eab_list(store_read(f.s), &f.a, &at, &list, &n));
+    CHECK_OK(store_eab_list(store_read(f.s), &f.a, &at, 0, &list, &n));
     CHECK_INT(n, 1);
 }
 

@@ -33,7 +33,7 @@ static void what_was_asked_comes_back(void)
     CHECK_INT(got.asked_by, 1000);
     CHECK_INT(got.state, STORE_APPROVAL_PENDING);
     CHECK_INT(got.decided_by, -1);
-    CHECK_OK(store_approval_list(READ(&f), &f.a, &list, &n));
+    CHECK_OK(store_approval_list(READ(&f), &f.a, &(struct store_cursor){}, 0, &list, &n));
     CHECK_INT(n, 2);
     CHECK_STR(id_str(&list[0].id), two.id.z);
     two.id = fix_id(3);
@@ -132,7 +132,7 @@ static void a_certificate_comes_back(void)
     CHECK_STR(got.names, "[\"a.b\"]");
     CHECK_STR(got.evidence, "{}");
     CHECK_INT(got.scope, STORE_APPROVAL_ONCE);
-    CHECK_OK(store_approval_list(READ(&f), &f.a, &list, &n));
+    CHECK_OK(store_approval_list(READ(&f), &f.a, &(struct store_cursor){}, 0, &list, &n));
     CHECK(n == 1 && list[0].csr.n == 0 && str_eq(list[0].names, one.names));
     /* Another order of the same waits in its place, then none. */
     one.order = later;

@@ -50,7 +50,7 @@ static void users(void)
     CHECK_RC(DO(&f, store_user_set_totp(T, &alice.id, STR("x"))), RC_CONFLICT);
     CHECK_RC(DO(&f, store_user_set_totp(T, &nobody.id, STR("x"))), RC_NOTFOUND);
     CHECK_RC(DO(&f, store_user_add(T, &again)), RC_EXISTS); /* nor is the name free now */
-    CHECK_OK(store_user_list(store_read(f.s), &f.a, &list, &n));
+    CHECK_OK(store_user_list(store_read(f.s), &f.a, &(struct store_cursor){}, 0, &list, &n));
     CHECK_INT(n, 1);
     CHECK_INT(list[0].roles, 4);
     CHECK_INT(list[0].removed, FIX_NOW + 1);
@@ -150,7 +150,7 @@ static void tokens(void)
     CHECK_OK(DO(&f, store_token_revoke(T, &t.id, FIX_NOW)));
     CHECK_RC(DO(&f, store_token_revoke(T, &t.id, FIX_NOW)), RC_CONFLICT);
     CHECK_RC(DO(&f, store_token_revoke(T, &other.id, FIX_NOW)), RC_NOTFOUND);
-    CHECK_OK(store_token_list(store_read(f.s), &f.a, &list, &n));
+    CHECK_OK(store_token_list(store_read(f.s), &f.a, &(struct store_cursor){}, 0, &list, &n));
     CHECK_INT(n, 1);
     CHECK_INT(list[0].revoked, FIX_NOW);
 }
@@ -185,12 +185,15 @@ static void certificates_of_users(void)
     CHECK_OK(store_user_find(store_read(f.s), &f.a, STR("alice"), &got));
     CHECK_INT(got.signed_in, FIX_NOW + 3);
     CHECK_RC(DO(&f, store_user_certificate_remove(T, &c.certificate, 2, FIX_NOW)), RC_NOTFOUND);
-    CHECK_OK(store_user_certificate_list(store_read(f.s), &f.a, 0, &list, &n));
+    CHECK_OK(
+        store_user_certificate_list(store_read(f.s), &f.a, &(struct store_cursor){}, 0, &list, &n));
     CHECK_INT(n, 1);
     CHECK_STR(list[0].serial, "\x0a\x1b");
-    CHECK_OK(store_user_certificate_list(store_read(f.s), &f.a, 2, &list, &n));
-    CHECK_INT(n, 0);
+    CHECK_INT(list[0].user, 1);
     CHECK_OK(DO(&f, store_user_certificate_remove(T, &c.certificate, 1, FIX_NOW)));
+    CHECK_OK(
+        store_user_certificate_list(store_read(f.s), &f.a, &(struct store_cursor){}, 0, &list, &n));
+    CHECK_INT(n, 0);
     CHECK_RC(store_user_of_certificate(store_read(f.s), &f.a, &c.certificate, &got), RC_NOTFOUND);
     CHECK_OK(DO(&f, store_user_certificate_add(T, &c))); /* bob's now */
     CHECK_OK(DO(&f, store_user_remove(T, &bob.id, FIX_NOW)));

@@ -105,20 +105,20 @@ static enum rc add_some(struct store_txn *txn, unsigned n)
 static void pages(void)
 {
     CLEANUP(fix_done) struct fix f = {};
+    struct store_cursor at = {};
     struct store_txt *all;
-    uint64_t after;
     size_t n;
 
     CHECK_OK(fix_open(&f));
-    CHECK_OK(store_txt_page(store_read(f.s), &f.a, 0, &all, &n));
-    CHECK_INT(n, 0);
+    CHECK_OK(store_txt_list(store_read(f.s), &f.a, &at, STORE_TXT_PAGE, &all, &n));
+    CHECK(n == 0 && at.end);
     CHECK_OK(DO(&f, add_some(T, STORE_TXT_PAGE + 1)));
-    CHECK_OK(store_txt_page(store_read(f.s), &f.a, 0, &all, &n));
-    CHECK_INT(n, STORE_TXT_PAGE);
+    at = (struct store_cursor){};
+    CHECK_OK(store_txt_list(store_read(f.s), &f.a, &at, STORE_TXT_PAGE, &all, &n));
+    CHECK(n == STORE_TXT_PAGE && !at.end);
     CHECK_STR(all[0].subdomain, "s0");
-    after = all[n - 1].n;
-    CHECK_OK(store_txt_page(store_read(f.s), &f.a, after, &all, &n));
-    CHECK_INT(n, 1);
+    CHECK_OK(store_txt_list(store_read(f.s), &f.a, &at, STORE_TXT_PAGE, &all, &n));
+    CHECK(n == 1 && at.end);
     CHECK_STR(all[0].subdomain, "s256");
 }
 

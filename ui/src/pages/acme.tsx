@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ACME: accounts, the keys that bind them, and what the CA sees of a name.
 import { useState } from "preact/hooks";
-import { call, may, Problem, useApi } from "../api";
+import { call, everyRow, may, Problem, useApi, useWhole } from "../api";
 import { t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -75,7 +75,7 @@ function NewKey() {
 }
 
 function Keys() {
-  const keys = useApi<Listed<Eab>>("eab list");
+  const keys = useWhole<Listed<Eab>>("eab list");
   return (
     <Card title={t("eab_keys")} actions={<NewKey />}>
       <Table
@@ -134,6 +134,7 @@ function Keys() {
           },
         ]}
         rows={keys.data?.items}
+        more={keys.data?.next}
         rowKey={e => e.kid}
         empty={<p>{t("no_eab")}</p>}
       />
@@ -174,6 +175,7 @@ function Accounts({ query }: { query: Query }) {
           ]}
           rows={list.data?.items}
           rowKey={a => a.id}
+          all={() => everyRow<Account>("account list", filled({ eab: query.eab }))}
           empty={<p>{t("no_accounts")}</p>}
         />
         <nav class="pager" aria-label={t("more_pages")}>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents on other hosts: how they are, and what each reported last.
-import { useApi } from "../api";
+import { everyRow, useApi } from "../api";
 import { t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -272,6 +272,7 @@ function All({ query }: { query: Query }) {
           ]}
           rows={data?.items}
           rowKey={a => a.id}
+          all={() => everyRow<Agent>("agent list")}
           empty={<p>{t("no_agents")}</p>}
         />
         <nav class="pager" aria-label={t("more_pages")}>

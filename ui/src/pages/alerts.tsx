@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong or soon will be, who sees to it, who is told, and what has not reached them.
-import { may, useApi } from "../api";
+import { everyRow, may, useApi, useWhole } from "../api";
 import { t } from "../i18n";
 import { Action, filled, option, reason } from "../parts/action";
 import { Card, Page } from "../parts/page";
 import { type Column, Table } from "../parts/table";
 import { Cli, Days, Facts, State, Status, When } from "../parts/text";
 import { link, type Query } from "../router";
-import type { Alert, AlertShown, AlertsAnswer, Delivery, Receiver, Route, Silence } from "../types";
+import type {
+  Alert,
+  AlertShown,
+  AlertsAnswer,
+  Delivery,
+  Listed,
+  Receiver,
+  Route,
+  Silence,
+} from "../types";
 
 // As docs/internals/alerts.md has them.
 const kinds = [
@@ -348,8 +357,11 @@ function Receivers({ of, routes }: { of: Receiver[]; routes: Route[] }) {
   );
 }
 
-function Deliveries() {
-  const list = useApi<{ items: Delivery[] }>("alert deliveries");
+function Deliveries({ query }: { query: Query }) {
+  const list = useApi<Listed<Delivery>>("alert deliveries", {
+    ...filled({ cursor: query.sent }),
+    limit: 100,
+  });
   return (
     <Card title={t("deliveries")}>
       <Table
@@ -370,8 +382,15 @@ function Deliveries() {
         ]}
         rows={list.data?.items}
         rowKey={d => d.id}
+        all={() => everyRow<Delivery>("alert deliveries")}
         empty={<p>{t("no_deliveries")}</p>}
       />
+      <nav class="pager" aria-label={`${t("deliveries")}: ${t("more_pages")}`}>
+        {query.sent && <a href={link("alerts", { ...query, sent: "" })}>{t("first_page")}</a>}
+        {list.data?.next && (
+          <a href={link("alerts", { ...query, sent: list.data.next })}>{t("next_page")}</a>
+        )}
+      </nav>
       <p class="same">
         <Cli command="autarky alert deliveries" />
       </p>
@@ -385,11 +404,16 @@ export function Alerts({ query }: { query: Query }) {
 
 function All({ query }: { query: Query }) {
   const over = query.over === "yes";
-  const list = useApi<AlertsAnswer>("alert list", {
-    ...filled({ kind: query.kind, owner: query.owner, cursor: query.cursor }),
+  const args = {
+    ...filled({ kind: query.kind, owner: query.owner }),
     ...(over ? { over: true } : {}),
+  };
+  const list = useApi<AlertsAnswer>("alert list", {
+    ...args,
+    ...filled({ cursor: query.cursor }),
     limit: 100,
   });
+  const silences = useWhole<Listed<Silence>>("alert silences");
   const config = useApi<{ receivers?: Receiver[]; alerts?: Route[] }>("config show");
   const data = list.data;
   const at = (more: Query) => link("alerts", { ...query, cursor: "", ...more });
@@ -421,6 +445,7 @@ function All({ query }: { query: Query }) {
           columns={columns(over)}
           rows={data?.items}
           rowKey={a => a.id}
+          all={() => everyRow<Alert>("alert list", args)}
           empty={<p>{over ? t("none_over") : t("no_alerts")}</p>}
         />
         <nav class="pager" aria-label={t("more_pages")}>
@@ -433,11 +458,11 @@ function All({ query }: { query: Query }) {
           />
         </p>
       </Card>
-      <Silences of={data?.silences} />
+      <Silences of={silences.data?.items} />
       {config.data && (
         <Receivers of={config.data.receivers ?? []} routes={config.data.alerts ?? []} />
       )}
-      <Deliveries />
+      <Deliveries query={query} />
     </Page>
   );
 }

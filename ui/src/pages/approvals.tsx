@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What persons have to allow, and what they decided.
-import { useApi } from "../api";
+import { useApi, useWhole } from "../api";
 import { t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -162,7 +162,9 @@ function One({ id }: { id: string }) {
 const text = (v: unknown) => (typeof v === "string" ? v : JSON.stringify(v));
 
 export function Approvals({ query }: { query: Query }) {
-  const list = useApi<{ approvals: Approval[] }>(query.id ? "" : "approval list");
+  const list = useWhole<{ approvals: Approval[]; next?: string | null }>(
+    query.id ? "" : "approval list",
+  );
   if (query.id) return <One id={query.id} />;
   const all = list.data?.approvals;
   return (
@@ -183,6 +185,7 @@ export function Approvals({ query }: { query: Query }) {
           caption={t("decided")}
           columns={columns()}
           rows={all?.filter(a => a.state !== "pending")}
+          more={list.data?.next}
           rowKey={a => a.id}
           empty={<p>{t("nothing_decided")}</p>}
         />

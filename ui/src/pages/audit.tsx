@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audit log: who did what.
 import { useEffect, useState } from "preact/hooks";
-import { useApi } from "../api";
+import { everyRow, useApi } from "../api";
 import { type Key, t } from "../i18n";
 import { Action, filled } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -22,7 +22,7 @@ interface AuditEvent {
 
 interface Events {
   items: AuditEvent[];
-  next: number | null;
+  next: string | null;
   last: number;
 }
 
@@ -62,7 +62,7 @@ function Search({ query }: { query: Query }) {
           class="search"
           onSubmit={e => {
             e.preventDefault();
-            go(link("audit", { ...draft, below: "", event: "" }));
+            go(link("audit", { ...draft, cursor: "", event: "" }));
           }}
         >
           {filters.map(([name, label]) => (
@@ -97,10 +97,11 @@ function Search({ query }: { query: Query }) {
 }
 
 export function Audit({ query }: { query: Query }) {
+  const args = filled({ action: query.action, actor: query.actor, object: query.object });
   const list = useApi<Events>("audit list", {
-    ...filled({ action: query.action, actor: query.actor, object: query.object }),
+    ...args,
+    ...filled({ cursor: query.cursor }),
     limit: 50,
-    ...(query.below ? { below: Number(query.below) } : {}),
   });
   const shown = list.data?.items.find(e => String(e.sequence) === query.event);
   return (
@@ -147,14 +148,15 @@ export function Audit({ query }: { query: Query }) {
           rows={list.data?.items}
           rowKey={e => String(e.sequence)}
           sortable={false}
+          all={() => everyRow<Events["items"][number]>("audit list", args)}
           empty={<p>{t("no_events")}</p>}
         />
         <nav class="pager" aria-label={t("more_pages")}>
-          {query.below && (
-            <a href={link("audit", { ...query, below: "", event: "" })}>{t("newest")}</a>
+          {query.cursor && (
+            <a href={link("audit", { ...query, cursor: "", event: "" })}>{t("newest")}</a>
           )}
           {list.data?.next && (
-            <a href={link("audit", { ...query, below: String(list.data.next), event: "" })}>
+            <a href={link("audit", { ...query, cursor: list.data.next, event: "" })}>
               {t("older")}
             </a>
           )}

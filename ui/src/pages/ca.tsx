@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Roots and issuers, who signed whom, and how fresh the revocation lists are.
-import { useApi } from "../api";
+import { useApi, useWhole } from "../api";
 import { t } from "../i18n";
 import { Card, Page } from "../parts/page";
 import { Table } from "../parts/table";
@@ -95,10 +95,11 @@ interface Locks {
   frozen: boolean;
   locks: Lock[];
   lifted: Lock[];
+  next?: string | null;
 }
 
 function LocksCard() {
-  const locks = useApi<Locks>("issuance status");
+  const locks = useWhole<Locks>("issuance status");
   const rows = locks.data && [...locks.data.locks, ...locks.data.lifted];
   return (
     <Card title={t("locks")}>
@@ -128,6 +129,7 @@ function LocksCard() {
           },
         ]}
         rows={rows}
+        more={locks.data?.next}
         rowKey={l => l.id}
         empty={<p>{t("nothing_frozen")}</p>}
       />
@@ -185,7 +187,7 @@ function One({ of, cross }: { of: Issuer; cross: Cross[] }) {
 }
 
 export function Ca({ query }: { query: Query }) {
-  const list = useApi<IssuersAnswer>("issuer list");
+  const list = useWhole<IssuersAnswer>("issuer list");
   const status = useApi<StatusAnswer>("status");
   const all = list.data?.issuers ?? [];
   const one = all.find(i => i.ref === query.issuer);

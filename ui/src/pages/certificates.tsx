@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register: search, one certificate, revoking, certifying a request.
 import { useEffect, useState } from "preact/hooks";
-import { type Args, call, may, useApi } from "../api";
+import { type Args, everyRow, may, useApi } from "../api";
 import { save } from "../export";
 import { type Key, t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
@@ -13,7 +13,6 @@ import { inDays } from "../time";
 import type { Certificate, CertificateShown, Listed } from "../types";
 
 const PAGE = 50;
-const EXPORT_MAX = 10_000;
 const NAMES_SHOWN = 3;
 
 function Names({ of }: { of: Certificate }) {
@@ -124,22 +123,6 @@ function cliOf(query: Query): string {
   return `autarky cert find${given}`;
 }
 
-// One page after another, for the export.
-async function everything(args: Args): Promise<Certificate[]> {
-  const found: Certificate[] = [];
-  let cursor: string | null | undefined;
-  do {
-    const page: Listed<Certificate> = await call("cert list", {
-      ...args,
-      limit: 1000,
-      ...(cursor ? { cursor } : {}),
-    });
-    found.push(...page.items);
-    cursor = page.next;
-  } while (cursor && found.length < EXPORT_MAX);
-  return found;
-}
-
 const quick: [Key, Query][] = [
   ["all", {}],
   ["w_valid", { status: "valid" }],
@@ -232,7 +215,7 @@ function List({ query }: { query: Query }) {
           rows={list.data?.items}
           rowKey={c => c.id}
           sortable={false}
-          all={() => everything(withoutCursor)}
+          all={() => everyRow<Certificate>("cert list", withoutCursor)}
           empty={<p>{t("none_found")}</p>}
         />
         <nav class="pager" aria-label={t("more_pages")}>

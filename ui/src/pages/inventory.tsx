@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What scans have seen in the network, and what nobody has seen.
 import { useEffect, useState } from "preact/hooks";
-import { useApi } from "../api";
+import { everyRow, useApi, useWhole } from "../api";
 import { type Key, t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -108,6 +108,7 @@ function List({ query }: { query: Query }) {
     sort: query.sort,
     cursor: query.cursor,
   });
+  const { cursor: _, ...withoutCursor } = args;
   const list = useApi<Listed<Endpoint>>("inventory list", { ...args, limit: 50 });
   const [draft, setDraft] = useState(query);
   const key = JSON.stringify(query);
@@ -163,6 +164,7 @@ function List({ query }: { query: Query }) {
           rows={list.data?.items}
           rowKey={e => e.endpoint}
           sortable={false}
+          all={() => everyRow<Endpoint>("inventory list", withoutCursor)}
           empty={
             <>
               <p>{t("nothing_seen")}</p>
@@ -195,6 +197,8 @@ function Orphans() {
         columns={certificateColumns()}
         rows={list.data?.items}
         rowKey={c => c.id}
+        all={() => everyRow<Certificate>("inventory orphans")}
+        more={list.data?.next}
         empty={<p>{t("no_orphans")}</p>}
       />
     </Card>
@@ -225,7 +229,7 @@ function OwnerAction({ of }: { of: Endpoint }) {
 
 function One({ endpoint }: { endpoint: string }) {
   const shown = useApi<Endpoint>("inventory show", { endpoint });
-  const history = useApi<{ changes: Change[] }>("inventory history", { endpoint });
+  const history = useWhole<{ changes: Change[] }>("inventory history", { endpoint });
   const e = shown.data;
   const c = e?.certificate;
   return (

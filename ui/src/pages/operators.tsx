@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may operate: users, programs, and who is signed in.
-import { useApi } from "../api";
+import { useWhole } from "../api";
 import { t } from "../i18n";
 import { Action, type Field, filled, option, type Values } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -127,7 +127,7 @@ function UserActions({ of }: { of: User }) {
 }
 
 function Users() {
-  const list = useApi<{ users: User[] }>("user list");
+  const list = useWhole<{ users: User[]; next?: string | null }>("user list");
   return (
     <Card
       title={t("users")}
@@ -175,6 +175,7 @@ function Users() {
           { id: "actions", label: t("action"), value: () => "", cell: u => <UserActions of={u} /> },
         ]}
         rows={list.data?.users}
+        more={list.data?.next}
         rowKey={u => u.name}
         empty={<p>{t("no_users")}</p>}
       />
@@ -186,7 +187,7 @@ const tokenState = (x: Token) =>
   x.revoked ? "revoked" : Date.parse(x.expires) < Date.now() ? "expired" : "valid";
 
 function Tokens() {
-  const list = useApi<{ tokens: Token[] }>("token list");
+  const list = useWhole<{ tokens: Token[]; next?: string | null }>("token list");
   return (
     <Card
       title={t("tokens")}
@@ -248,6 +249,7 @@ function Tokens() {
           },
         ]}
         rows={list.data?.tokens}
+        more={list.data?.next}
         rowKey={x => x.name}
         empty={<p>{t("no_tokens")}</p>}
       />
@@ -256,7 +258,7 @@ function Tokens() {
 }
 
 function Sessions() {
-  const list = useApi<{ sessions: Session[] }>("session list");
+  const list = useWhole<{ sessions: Session[] }>("session list");
   return (
     <Card title={t("sessions")}>
       <Table
@@ -304,7 +306,7 @@ function Sessions() {
 }
 
 export function Operators() {
-  const users = useApi<{ users: User[] }>("user list");
+  const users = useWhole<{ users: User[] }>("user list");
   return (
     <Page title={t("operators")} of={[users]}>
       <Users />

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What needs a person now, with what mends it; then how it stands.
 import type { ComponentChildren } from "preact";
-import { may, useApi } from "../api";
+import { may, useApi, useWhole } from "../api";
 import { t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page, Tile } from "../parts/page";
@@ -290,7 +290,7 @@ export function Overview() {
   const status = useApi<StatusAnswer>("status");
   const doctor = useApi<DoctorAnswer>("doctor");
   const numbers = useApi<NumbersAnswer>("cert numbers");
-  const sites = useApi<SitesAnswer>("site list");
+  const sites = useWhole<SitesAnswer>("site list");
   const approvals = useApi<{ approvals: Approval[] }>("approval list");
   const soonest = useApi<Listed<Certificate>>("cert list", {
     sort: "expiry",

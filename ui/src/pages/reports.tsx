@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reports of months: what was written, its numbers and files; by mail to whom it concerns.
-import { useApi } from "../api";
+import { useApi, useWhole } from "../api";
 import { type Key, t } from "../i18n";
 import { Action, filled, option, reason } from "../parts/action";
 import { Card, Page } from "../parts/page";
@@ -120,7 +120,7 @@ function columns(to: Receiver[]): Column<Report>[] {
 }
 
 export function Reports() {
-  const list = useApi<Listed<Report>>("report list");
+  const list = useWhole<Listed<Report>>("report list");
   const config = useApi<{ receivers?: Receiver[] }>("config show");
   const to = (config.data?.receivers ?? []).filter(r => r.kind === "mail");
   return (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Web sites behind the gateway.
-import { useApi } from "../api";
+import { useWhole } from "../api";
 import { t } from "../i18n";
 import { Card, Page } from "../parts/page";
 import { Table } from "../parts/table";
@@ -51,7 +51,7 @@ function Certificates({ site }: { site: Site }) {
 }
 
 export function Sites({ query }: { query: Query }) {
-  const sites = useApi<SitesAnswer>("site list");
+  const sites = useWhole<SitesAnswer>("site list");
   const items = sites.data?.items;
   const one = query.name ? items?.find(s => s.name === query.name) : undefined;
   if (one)

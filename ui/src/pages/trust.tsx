@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What machines have to trust, and where they get it.
-import { useApi } from "../api";
+import { useWhole } from "../api";
 import { t } from "../i18n";
 import { Card, Page } from "../parts/page";
 import { Table } from "../parts/table";
@@ -15,7 +15,7 @@ const grouped = (hex: string) =>
     ?.join(" ") ?? "";
 
 export function Trust() {
-  const list = useApi<IssuersAnswer>("issuer list");
+  const list = useWhole<IssuersAnswer>("issuer list");
   return (
     <Page title={t("trust")} of={[list]}>
       <Card title={t("roots")}>

@@ -22,7 +22,8 @@ interface Props<R> {
   rowKey: (row: R) => string;
   sortable?: boolean;
   raw?: (row: R) => unknown; // exported as JSON; else the row itself
-  all?: () => Promise<R[]>; // of which `rows` is a page
+  all?: () => Promise<R[] | undefined>; // of which `rows` is a page; undefined: too many
+  more?: string | null | undefined; // there are more than `rows`, which are not shown
 }
 
 function compare(a: Cell, b: Cell): number {
@@ -108,6 +109,7 @@ export function Table<R>(props: Props<R>) {
           ))}
         </tbody>
       </table>
+      {props.more && <p class="faint">{t("more_rows", rows.length)}</p>}
       <Exports {...props} rows={shown} />
     </div>
   );
@@ -115,10 +117,13 @@ export function Table<R>(props: Props<R>) {
 
 function Exports<R>({ name, caption, columns, rows, raw, all }: Props<R> & { rows: R[] }) {
   const [busy, setBusy] = useState(false);
+  const [trouble, setTrouble] = useState("");
   const write = async (type: "csv" | "json") => {
     setBusy(true);
+    setTrouble("");
     try {
       const every = all ? await all() : rows;
+      if (!every) return setTrouble(t("too_many_rows"));
       if (type === "csv") {
         const cells = every.map(r => columns.map(c => c.value(r)));
         save(
@@ -136,6 +141,8 @@ function Exports<R>({ name, caption, columns, rows, raw, all }: Props<R> & { row
           JSON.stringify(every.map(raw ?? (r => r)), null, 2),
         );
       }
+    } catch (e) {
+      setTrouble((e as Error).message || t("unreachable"));
     } finally {
       setBusy(false);
     }
@@ -160,6 +167,7 @@ function Exports<R>({ name, caption, columns, rows, raw, all }: Props<R> & { row
       >
         JSON
       </button>
+      {trouble && <span role="alert"> {trouble}</span>}
     </p>
   );
 }
