@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/signing_int.h"
 #include "tls/tls_int.h"
 
 #include <errno.h>
@@ -126,7 +127,10 @@ enum rc tls_socket_write(const struct tls_socket *s, struct str bytes, size_t *o
 static int on_read(BIO *b, char *p, int n)
 {
     size_t got = 0;
-    enum rc rc = tls_socket_read(BIO_get_data(b), p, (size_t)n, &got);
+    enum rc rc;
+
+    tls_job_mark();
+    rc = tls_socket_read(BIO_get_data(b), p, (size_t)n, &got);
 
     BIO_clear_retry_flags(b);
     if (rc == RC_AGAIN)
