@@ -50,7 +50,8 @@
             "the server's to say (RFC 9773), else two thirds of the lifetime. Meant to be\n"       \
             "run by a timer, often: what is not due costs no connection, and after a\n"            \
             "failure pauses grow from a minute to six hours.",                                     \
-            "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(JITTER), OPT(DRY_RUN)), cmd_renew                 \
+            "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(FIRST_SILENT), OPT(JITTER), OPT(DRY_RUN)),        \
+                cmd_renew                                                                          \
     }
 
 #define CMD_ROW_AGENT_RUN                                                                          \
