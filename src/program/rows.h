@@ -113,8 +113,9 @@
     {                                                                                              \
         "import", "lego", "take over what lego keeps",                                             \
             IMPORT_DETAILS                                                                         \
-            "DIR is what lego has as --path; otherwise .lego. The server and the way of\n"         \
-            "proof are not written down there: --server and one of the ways say them.",            \
+            "DIR is what lego has as --path; otherwise .lego. The way of proof is not\n"           \
+            "written down there, up to version 4 nor is the server: --server and one of\n"        \
+            "the ways say them.",                                                                  \
             "[DIR]", IMPORT, cmd_import                                                            \
     }
 
