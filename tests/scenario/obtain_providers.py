@@ -29,7 +29,7 @@ SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 KEYS = f'key "k" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
 RECORDS = "* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.wiki CNAME s-wiki.acme\n_acme-challenge.shop CNAME s-shop.acme\n" + "".join(
-    f"_acme-challenge.alias-{k} CNAME one-{k}.proofs\none-{k}.proofs CNAME two-{k}.proofs\n_acme-challenge.lost-{k} CNAME lost.elsewhere.example.\n"
+    f"_acme-challenge.alias-{k} CNAME one-{k}.proofs\none-{k}.proofs CNAME two-{k}.proofs\n_acme-challenge.lost-{k} CNAME lost.elsewhere.test.\n"
     for k in ("cloudflare", "route53", "azure", "alibaba", "tencent"))
 ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdomain": f"s-{n}",
                               "fulldomain": f"s-{n}.acme.{DOMAIN}", "allowfrom": []} for n in ("wiki", "shop")}
@@ -355,7 +355,7 @@ def aliases(lab, kind, text, refusal):
     conf = config(lab.directory, f"{kind}-alias", text)
     obtain(lab, kind, conf, f"alias-{kind}.{DOMAIN}")
     lost = obtain(lab, kind, conf, f"lost-{kind}.{DOMAIN}", ok=(2,))
-    expect(lost, f"_acme-challenge.lost-{kind}.{DOMAIN} is an alias of lost.elsewhere.example, so the record belongs there: ", "an alias")
+    expect(lost, f"_acme-challenge.lost-{kind}.{DOMAIN} is an alias of lost.elsewhere.test, so the record belongs there: ", "an alias")
     expect(lost, refusal, "an alias into a zone of somebody else")
 
 
@@ -495,7 +495,7 @@ def numbered(lab, api, server, kind, name, settings, secret, faults, refusal):
 def powerdns():
     zone = {(DOMAIN, "A"): ["127.0.0.1"], (f"*.{DOMAIN}", "A"): ["127.0.0.1"], (f"_acme-challenge.www.{DOMAIN}", "TXT"): ['"theirs"'],
             (f"_acme-challenge.alias-powerdns.{DOMAIN}", "CNAME"): [f"proof.apps.{DOMAIN}"],
-            (f"_acme-challenge.lost-powerdns.{DOMAIN}", "CNAME"): ["lost.elsewhere.example"]}
+            (f"_acme-challenge.lost-powerdns.{DOMAIN}", "CNAME"): ["lost.elsewhere.test"]}
     with Lab() as lab, PowerDnsServer(lab.directory / "pdns", "changeme", {DOMAIN: zone, f"apps.{DOMAIN}": {
             (f"wiki.apps.{DOMAIN}", "A"): ["127.0.0.1"]}, "other.example": {}}) as server:
         lab.configure(policy=POLICY)
