@@ -8,7 +8,8 @@
 #include "ev/ev.h"
 
 MSG(msg_resolver, "agent.dns-resolver",
-    "resolver cannot be \"{0}\"; it is an address or several, as in 10.0.0.53 or [2001:db8::53]:53, "
+    "resolver cannot be \"{0}\"; it is an address or several, as in 10.0.0.53 or "
+    "[2001:db8::53]:53, "
     "or " AGENT_ALIAS_NONE);
 MSG(msg_loop, "agent.dns-alias-endless", "the aliases of {0} lead nowhere");
 
@@ -59,8 +60,8 @@ static enum rc read_resolvers(struct str text, struct addr_port *out, size_t *ou
 
         while (end < text.n && text.p[end] != ' ' && text.p[end] != ',')
             end++;
-        if (end && (n == AGENT_ALIAS_RESOLVERS ||
-                    read_resolver(str_head(text, end), &out[n++]) != RC_OK))
+        if (end &&
+            (n == AGENT_ALIAS_RESOLVERS || read_resolver(str_head(text, end), &out[n++]) != RC_OK))
             return RC_PARSE;
         text = str_skip(text, end < text.n ? end + 1 : end);
     }
@@ -171,8 +172,7 @@ static bool remembered(struct agent_alias *a)
 
 enum rc agent_alias_find(struct agent_alias *a, struct str name, agent_alias_fn fn, void *arg)
 {
-    struct dns_question q = {
-        .type = DNS_TXT, .timeout = AGENT_ALIAS_TIMEOUT, .arena = &a->scratch};
+    struct dns_question q = {.type = DNS_TXT, .timeout = AGENT_ALIAS_TIMEOUT, .arena = &a->scratch};
 
     a->fn = fn;
     a->arg = arg;

@@ -458,9 +458,9 @@ static enum rc prepare_old(struct job *j, struct err *err)
 
     TRY(agent_place_open(j->o->dir, false, &j->place, err));
     TRY(load_state(j, err));
-    j->silent = j->o->first_silent ||
-                (j->o->silence && agent_silence_has(j->o->silence, j->state.plan.server,
-                                                    agent_job_now(j)));
+    j->silent =
+        j->o->first_silent ||
+        (j->o->silence && agent_silence_has(j->o->silence, j->state.plan.server, agent_job_now(j)));
     TRY(find_owner(j, err));
     rc = load_chain(j, j->place.live);
     if (rc == RC_NOMEM)

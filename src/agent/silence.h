@@ -8,7 +8,7 @@
 #include "base/when.h"
 
 enum {
-    AGENT_SILENT_SERVERS = 8, /* the oldest makes room */
+    AGENT_SILENT_SERVERS = 8,   /* the oldest makes room */
     AGENT_SILENT_URL_MAX = 512, /* bytes; a longer one is not remembered */
 };
 

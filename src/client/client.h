@@ -103,11 +103,8 @@ struct str client_account(const struct client *c);
 bool client_looks(const struct client *c);
 /* Runs under way. */
 size_t client_count(const struct client *c);
-
-/* How long after its first attempt a request that met no answer is still tried again, microseconds;
- * 0, as at first: CLIENT_TRIES_MAX alone counts. It is for a caller that has somebody else to ask, or
- * knows that nobody answers; as soon as the server has given one answer it is as without, until the
- * directory is read anew. */
+/* How long a request that meets no answer is tried again, microseconds; 0, as at first: as often as
+ * always. With the server's first answer since the directory was read it is as without. */
 void client_set_patience(struct client *c, int64_t patience);
 
 /* ---- what it does */

@@ -54,7 +54,7 @@ struct client_request {
     struct client_exchange *exchange;
     struct ev_timer again;
     unsigned tries, bad_nonces;
-    int64_t began; /* monotonic, of the first attempt */
+    int64_t began;   /* monotonic, of the first attempt */
     bool unanswered; /* nobody answered; `again` will try once more */
 };
 

@@ -13,7 +13,7 @@ struct net;
 struct net_race;
 
 enum {
-    NET_RACE_MAX = 8,         /* addresses */
+    NET_RACE_MAX = 8,        /* addresses */
     NET_RACE_DELAY_MS = 250, /* before the next one is tried beside (section 8) */
 };
 
@@ -25,8 +25,9 @@ struct net_race_conf {
     int64_t timeout; /* microseconds, for each address */
 };
 
-/* Called once: RC_OK with a connected descriptor, which the callee owns, to the address conf->to[at];
- * otherwise fd is -1 and `err` what became of the address that failed last, as net_dial_cb. */
+/* Called once: RC_OK with a connected descriptor, which the callee owns, to the address
+ * conf->to[at]; otherwise fd is -1 and `err` what became of the address that failed last, as
+ * net_dial_cb. */
 typedef void (*net_race_fn)(void *arg, enum rc rc, int fd, size_t at, const struct err *err);
 
 /* The callback never comes from inside; *out is valid until then. RC_NOMEM, RC_INVAL (none, or too

@@ -64,8 +64,8 @@ struct provider_kind {
     const char *name;
     const struct msg *no_zone; /* of the kinds that ask for one name after the other: none holds it;
                                   file, URL, name */
-    bool follows; /* the record belongs where the aliases of its name end: the caller finds out,
-                     and says it by provider_call_move. The others are told the name as it is */
+    bool follows;    /* the record belongs where the aliases of its name end: the caller finds out,
+                        and says it by provider_call_move. The others are told the name as it is */
     const char *url; /* of the API, where it is the same for everybody; NULL: has to be given */
     struct provider_setting own[PROVIDER_SETTINGS_MAX - PROVIDER_OWN];
     /* Says what to ask in call->step, or nothing. */

@@ -28,7 +28,7 @@ MSG(msg_not_enrolled, "cmd.agent-not-enrolled",
 struct tally {
     size_t done, failed, later, unproven;
     struct agent_silence silence; /* a dead server is waited for once */
-    struct json_out *json; /* NULL: words */
+    struct json_out *json;        /* NULL: words */
 };
 
 static void put_json(struct json_out *j, const char *dir, const struct agent_outcome *out,

@@ -36,8 +36,8 @@ static enum rc read_account(struct takeover_finder *f, struct str dir, struct ac
 
     *out = (struct account){};
     TRY(read_server(f, dir, &out->server));
-    out->key = arena_printf(&f->t->arena, "%.*s/%.*s.key", STR_ARG(dir),
-                            STR_ARG(takeover_base(dir, "")));
+    out->key =
+        arena_printf(&f->t->arena, "%.*s/%.*s.key", STR_ARG(dir), STR_ARG(takeover_base(dir, "")));
     if (!out->key.p)
         return RC_NOMEM;
     if (takeover_is_file(out->key))
@@ -177,9 +177,10 @@ static enum rc take_crt(struct takeover_finder *f, struct str crt, const struct 
     c->plan.server = account->server;
     if (!takeover_wished(f, c))
         takeover_no_way(f, c, "lego does not write down how control was proven");
-    takeover_note(f, c,
-                  "what lego was told on its command line, or from version 5 on in .lego.yml (hooks, "
-                  "a key that is used again, must-staple), was not carried over");
+    takeover_note(
+        f, c,
+        "what lego was told on its command line, or from version 5 on in .lego.yml (hooks, "
+        "a key that is used again, must-staple), was not carried over");
     TRY(takeover_account(f, c, account->key));
     return take_files(f, c, crt);
 }

@@ -494,8 +494,8 @@ def numbered(lab, api, server, kind, name, settings, secret, faults, refusal):
 
 def powerdns():
     zone = {(DOMAIN, "A"): ["127.0.0.1"], (f"*.{DOMAIN}", "A"): ["127.0.0.1"], (f"_acme-challenge.www.{DOMAIN}", "TXT"): ['"theirs"'],
-            (f"_acme-challenge.alias-powerdns.{DOMAIN}", "CNAME"): [f"proof.apps.{DOMAIN}"],
-            (f"_acme-challenge.lost-powerdns.{DOMAIN}", "CNAME"): ["lost.elsewhere.test"]}
+            (f"_acme-challenge.alias-powerdns.{DOMAIN}", "CNAME"): [f"proof.apps.{DOMAIN}."],
+            (f"_acme-challenge.lost-powerdns.{DOMAIN}", "CNAME"): ["lost.elsewhere.test."]}
     with Lab() as lab, PowerDnsServer(lab.directory / "pdns", "changeme", {DOMAIN: zone, f"apps.{DOMAIN}": {
             (f"wiki.apps.{DOMAIN}", "A"): ["127.0.0.1"]}, "other.example": {}}) as server:
         lab.configure(policy=POLICY)

@@ -237,5 +237,5 @@ static void told_other_things(void)
     CHECK_INT(t.said, 0);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(comes_when_it_may), CHECK_TEST_ONCE(the_server_takes_it), CHECK_TEST_ONCE(asked_to_renew),
-           CHECK_TEST_ONCE(told_other_things))
+CHECK_MAIN(CHECK_TEST_ONCE(comes_when_it_may), CHECK_TEST_ONCE(the_server_takes_it),
+           CHECK_TEST_ONCE(asked_to_renew), CHECK_TEST_ONCE(told_other_things))

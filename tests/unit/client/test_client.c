@@ -927,6 +927,6 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(replaces), CHECK_TEST(renewal_information), CHECK_TEST(certids),
            CHECK_TEST(challenges), CHECK_TEST_ONCE(looks_before_it_answers),
            CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(says_who_ails),
-           CHECK_TEST_ONCE(patience_has_an_end), CHECK_TEST_ONCE(our_own_fault), CHECK_TEST(signs_up),
-           CHECK_TEST_ONCE(strangers_get_no_proof), CHECK_TEST_ONCE(cancelled_everywhere),
-           CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
+           CHECK_TEST_ONCE(patience_has_an_end), CHECK_TEST_ONCE(our_own_fault),
+           CHECK_TEST(signs_up), CHECK_TEST_ONCE(strangers_get_no_proof),
+           CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

@@ -74,7 +74,8 @@ static void test_done(struct test *t)
 
 static enum rc start(struct test *t, const char *text)
 {
-    struct client_reach_conf conf = {.ev = t->ev, .net = t->net, .chain = &t->chain, .names = names};
+    struct client_reach_conf conf = {
+        .ev = t->ev, .net = t->net, .chain = &t->chain, .names = names};
     struct http_url url;
 
     TRY(http_url_parse(str_of(text), &url, NULL));

@@ -54,7 +54,7 @@ static struct addr_port port(const char *text)
     clock_fake_init(&clock, 0);                                                                    \
     CHECK_OK(ev_new(&clock.clock, &ev));                                                           \
     CHECK_OK(net_fake_new(ev, &net));                                                              \
-    conf.ev = ev;                                                                         \
+    conf.ev = ev;                                                                                  \
     conf.net = net
 
 /* Until the callback; the clock moves only when nothing else does. */

@@ -400,7 +400,7 @@ static void route53_strange(void)
 }
 
 CHECK_MAIN(CHECK_TEST(cloudflare_adds), CHECK_TEST(cloudflare_moved),
-           CHECK_TEST(cloudflare_removes),
-           CHECK_TEST(cloudflare_lasts), CHECK_TEST(cloudflare_strange), CHECK_TEST(xml),
-           CHECK_TEST(sigv4), CHECK_TEST(route53_adds), CHECK_TEST(route53_removes),
-           CHECK_TEST(route53_busy), CHECK_TEST(route53_strange))
+           CHECK_TEST(cloudflare_removes), CHECK_TEST(cloudflare_lasts),
+           CHECK_TEST(cloudflare_strange), CHECK_TEST(xml), CHECK_TEST(sigv4),
+           CHECK_TEST(route53_adds), CHECK_TEST(route53_removes), CHECK_TEST(route53_busy),
+           CHECK_TEST(route53_strange))

@@ -544,4 +544,5 @@ static void takes(void)
 
 CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TEST(certbot),
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
-           CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
+           CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST_ONCE(killed_everywhere),
+           CHECK_TEST(takes))
