@@ -430,6 +430,8 @@ static void on_window(void *arg, const struct client_result *result)
     j->run = NULL;
     j->ended = true;
     agent_job_heard(j, !result->silent);
+    if (result->silent && !j->at->ca.fallback)
+        j->cause = *result->err;
     if (result->rc == RC_OK)
         client_renewal_window(&j->state.renewal, &result->window, result->retry_at,
                               agent_job_now(j));

@@ -31,8 +31,9 @@ struct job {
     struct agent_state state;
     struct arena arena;
     bool ended, stopped;
-    bool silent;     /* the first server is, as far as is known */
-    bool remembered; /* the failure is */
+    bool silent;      /* the first server is, as far as is known */
+    struct err cause; /* found here, when it was asked when to renew; no message: it was not */
+    bool remembered;  /* the failure is */
     /* of the chain in force */
     char certid[CERTID_MAX];
     when_t not_before, not_after;

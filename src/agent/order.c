@@ -142,7 +142,9 @@ static enum rc order_somewhere(struct job *j, struct str replaces)
     enum rc rc;
 
     if (j->silent && j->state.plan.fallback_server.n) {
-        j->err->rc = ERR(j->err, RC_NET, msg_silent, j->state.plan.server);
+        IGNORE_RC(ERR(j->err, RC_NET, msg_silent, j->state.plan.server));
+        if (j->cause.msg)
+            *j->err = j->cause;
         return order_at_second(j, second ? replaces : STR(""));
     }
     rc = order_at(j, false, second ? STR("") : replaces);

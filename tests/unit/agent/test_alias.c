@@ -142,11 +142,12 @@ static void is_not_asked(void)
     CHECK_INT(t.server->queries, 0);
 }
 
+/* One more than are asked. */
+#define NINE "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8 1.1.1.9"
+
 static void resolvers_are_addresses(void)
 {
-    static const char *const bad[] = {"ns.example", "10.0.0.53:x", "10.0.0.53 none",
-                                      "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 "
-                                      "1.1.1.8 1.1.1.9"};
+    static const char *const bad[] = {"ns.example", "10.0.0.53:x", "10.0.0.53 none", NINE};
     static const char *const good[] = {"10.0.0.53", "[2001:db8::53]:53,2001:db8::54",
                                        "  10.0.0.1 "};
 
