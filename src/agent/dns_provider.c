@@ -3,7 +3,9 @@
  * asked, this sends it. Records come one after the other, in the order of the proofs. */
 #include <sys/stat.h>
 
+#include "agent/dns_alias.h"
 #include "agent/place.h"
+#include "agent/plan.h"
 #include "agent/solver.h"
 #include "agent/trust.h"
 #include "base/list.h"
@@ -14,6 +16,8 @@
 #include "provider/provider.h"
 
 MSG(msg_kind, "agent.dns-provider", "there is no way \"{0}\" to prove by dns-01; there are {1}");
+
+MSG(msg_alias, "agent.dns-alias", "{0} is an alias of {1}, so the record belongs there: {2}");
 
 #define ASK_TIMEOUT (30 * WHEN_SECOND)
 
@@ -29,6 +33,7 @@ struct by_provider {
     struct agent_solver s; /* first */
     const struct agent_world *w;
     struct provider *p;
+    struct agent_alias *aliases; /* NULL: they are not followed */
     struct agent_trust trust;
     struct client_transport *transport;
     struct list queue;
@@ -53,7 +58,12 @@ static void finish(struct by_provider *d, enum rc rc, const struct err *err)
 {
     CLEANUP(work_freep) struct work *w = MOVE(d->at);
     struct err mine = err && err->msg ? *err : (struct err){.rc = rc};
+    char why[AGENT_WHY_MAX];
 
+    if (rc != RC_OK && w->call.alias.n) {
+        err_textz(&mine, why, sizeof(why));
+        IGNORE_RC(ERR(&mine, rc, msg_alias, w->call.alias, w->call.name, str_of(why)));
+    }
     mine.rc = rc;
     ev_timer_stop(&d->pause);
     ev_defer(d->w->ev, &d->go);
@@ -148,15 +158,34 @@ static void ask(struct by_provider *d)
         finish(d, rc, &err);
 }
 
+static void on_found(void *arg, enum rc rc, struct str target, const struct err *err)
+{
+    struct by_provider *d = arg;
+
+    if (rc == RC_OK)
+        rc = provider_call_move(&d->at->call, target);
+    if (rc == RC_OK)
+        ask(d);
+    else
+        finish(d, rc, err);
+}
+
 static void on_go(void *arg)
 {
     struct by_provider *d = arg;
     struct list *link = d->at ? NULL : list_pop(&d->queue);
+    enum rc rc;
 
     if (!link)
         return;
     d->at = LIST_ENTRY(link, struct work, link);
-    ask(d);
+    if (!d->aliases) {
+        ask(d);
+        return;
+    }
+    rc = agent_alias_find(d->aliases, d->at->call.name, on_found, d);
+    if (rc != RC_OK)
+        finish(d, rc, NULL);
 }
 
 static enum rc enqueue(struct by_provider *d, const struct client_proof *proof, bool remove,
@@ -224,6 +253,7 @@ static void by_provider_free(struct agent_solver *s)
     work_free(d->at);
     LIST_FOREACH (it, &d->queue)
         work_free(LIST_ENTRY(it, struct work, link));
+    agent_alias_free(d->aliases);
     client_transport_free(d->transport);
     agent_trust_done(&d->trust);
     provider_free(d->p);
@@ -260,6 +290,8 @@ static enum rc start(struct by_provider *d, struct err *err)
 
     TRY(agent_trust_load(&d->trust, d->p->values[PROVIDER_CA_FILE], STR(""), err));
     reach.trust = d->trust.tls;
+    if (d->p->kind->follows)
+        TRY(agent_alias_new(d->w, d->p->values[PROVIDER_RESOLVER], &d->aliases, err));
     return client_http_net(&reach, &d->transport);
 }
 

@@ -92,6 +92,20 @@ enum rc agent_job_server(struct job *j, bool fallback, struct err *err)
     return agent_server_open(j->at, &conf, fallback, err);
 }
 
+void agent_job_heard(struct job *j, bool answered)
+{
+    struct agent_silence *s = j->o->silence;
+
+    if (j->at->ca.fallback)
+        return;
+    j->silent = !answered;
+    j->state.silent = answered ? 0 : agent_job_now(j);
+    if (s && answered)
+        agent_silence_drop(s, j->state.plan.server);
+    else if (s)
+        agent_silence_put(s, j->state.plan.server, agent_job_now(j));
+}
+
 static enum rc job_open(struct job *j, struct err *err)
 {
     struct ev *ev = j->world.ev;
@@ -365,6 +379,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     TRY(agent_deploy_check(plan, err));
     TRY(job_init(&j, o));
     j.state.plan = *plan;
+    j.silent = o->first_silent;
     j.out = out;
     j.err = err;
     j.binding = binding;
@@ -414,6 +429,9 @@ static void on_window(void *arg, const struct client_result *result)
 
     j->run = NULL;
     j->ended = true;
+    agent_job_heard(j, !result->silent);
+    if (result->silent && !j->at->ca.fallback)
+        j->cause = *result->err;
     if (result->rc == RC_OK)
         client_renewal_window(&j->state.renewal, &result->window, result->retry_at,
                               agent_job_now(j));
@@ -424,9 +442,12 @@ static void on_window(void *arg, const struct client_result *result)
 /* Of who issued it. What cannot be asked stays as it was planned. */
 static enum rc look(struct job *j)
 {
+    if (j->silent && !agent_from_fallback(&j->state))
+        return RC_OK;
     if (!j->certid[0] || !j->state.renewal.look_at || agent_job_now(j) < j->state.renewal.look_at)
         return RC_OK;
     TRY(agent_job_server(j, agent_from_fallback(&j->state), j->err));
+    client_set_patience(j->at->client, AGENT_PATIENCE);
     j->ended = false;
     TRY(client_look(j->at->client, str_of(j->certid), on_window, j, &j->run));
     agent_job_wait(j);
@@ -439,6 +460,9 @@ static enum rc prepare_old(struct job *j, struct err *err)
 
     TRY(agent_place_open(j->o->dir, false, &j->place, err));
     TRY(load_state(j, err));
+    j->silent =
+        j->o->first_silent ||
+        (j->o->silence && agent_silence_has(j->o->silence, j->state.plan.server, agent_job_now(j)));
     TRY(find_owner(j, err));
     rc = load_chain(j, j->place.live);
     if (rc == RC_NOMEM)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/server.h"
+#include "agent/silence.h"
 
 struct agent_options {
     const char *dir; /* where the certificate is, or is to be */
@@ -13,6 +14,10 @@ struct agent_options {
     void *arg;
     bool dry_run;
     bool force; /* renew although it is not due */
+    /* The first server is known to give no answer just now: it is not asked where there is a second
+     * one, and once, briefly, where there is none. */
+    bool first_silent;
+    struct agent_silence *silence; /* the same of all servers, learnt and used; NULL: nobody's */
 };
 
 struct agent_outcome {

@@ -9,6 +9,11 @@
 
 enum { CERTID_MAX = 128, SERVERS = 2 };
 
+/* Of a server that does not answer, while there is another one to ask, or nothing urgent: what one
+ * takes to start anew; and of one that is known not to answer, which is asked once. */
+#define AGENT_PATIENCE (5 * WHEN_SECOND)
+#define AGENT_NO_PATIENCE INT64_C(1)
+
 struct job {
     const struct agent_options *o;
     struct agent_world world;
@@ -26,7 +31,9 @@ struct job {
     struct agent_state state;
     struct arena arena;
     bool ended, stopped;
-    bool remembered; /* the failure is */
+    bool silent;      /* the first server is, as far as is known */
+    struct err cause; /* found here, when it was asked when to renew; no message: it was not */
+    bool remembered;  /* the failure is */
     /* of the chain in force */
     char certid[CERTID_MAX];
     when_t not_before, not_after;
@@ -42,6 +49,8 @@ void agent_job_wait(struct job *j);
 enum rc agent_job_stopped(struct err *err);
 /* The first or the second server, opened, becomes j->at. */
 enum rc agent_job_server(struct job *j, bool fallback, struct err *err);
+/* Whether whoever was asked has answered; it is the first server that counts. */
+void agent_job_heard(struct job *j, bool answered);
 /* Takes what is remembered of a certificate while it is looked at. */
 enum rc agent_job_times(struct job *j, const struct x509_cert *leaf);
 

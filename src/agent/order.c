@@ -8,6 +8,9 @@
 MSG(msg_key_type, "agent.key-type", "there is no kind of key \"{0}\"");
 MSG(msg_both, "agent.both-failed", "{0}; and the fallback server {1} failed, too: {2}");
 
+MSG(msg_silent, "agent.first-silent",
+    "the server {0} gave no answer a short while ago, and is left alone for some minutes");
+
 static void take_failure(struct job *j, const struct client_result *result)
 {
     j->rc = result->rc;
@@ -16,6 +19,7 @@ static void take_failure(struct job *j, const struct client_result *result)
     j->out->retry_at = result->retry_at;
     j->status = result->status;
     j->trouble = (struct client_trouble){result->rc, result->ill, result->retry_at};
+    agent_job_heard(j, !result->silent);
 }
 
 static void say_untrusted(struct job *j, const struct client_result *result)
@@ -40,6 +44,7 @@ static void on_certificate(void *arg, const struct client_result *result)
         take_failure(j, result);
         return;
     }
+    agent_job_heard(j, true);
     if (!result->chain_found)
         agent_say(&j->world, true,
                   "the server offers no chain \"%.*s\"; its first one is taken instead",
@@ -77,15 +82,27 @@ static enum rc order(struct job *j, struct str replaces)
     return j->rc;
 }
 
+/* Of one that gives no answer; 0: as long as the client has. */
+static int64_t patience(const struct job *j, bool fallback)
+{
+    if (fallback)
+        return 0;
+    return j->silent ? AGENT_NO_PATIENCE : j->state.plan.fallback_server.n ? AGENT_PATIENCE : 0;
+}
+
 /* Looking for its root, nobody may have answered. */
 static enum rc order_at(struct job *j, bool fallback, struct str replaces)
 {
     enum rc rc = agent_job_server(j, fallback, j->err);
 
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        client_set_patience(j->at->client, patience(j, fallback));
         return order(j, replaces);
+    }
     j->trouble = (struct client_trouble){
         .rc = rc, .ill = rc == RC_NET || rc == RC_CLOSED || rc == RC_TIMEOUT};
+    if (j->trouble.ill)
+        agent_job_heard(j, false);
     return rc;
 }
 
@@ -122,8 +139,15 @@ static enum rc order_somewhere(struct job *j, struct str replaces)
 {
     bool second = agent_from_fallback(&j->state);
     when_t latest = agent_latest(j->not_before, j->not_after);
-    enum rc rc = order_at(j, false, second ? STR("") : replaces);
+    enum rc rc;
 
+    if (j->silent && j->state.plan.fallback_server.n) {
+        IGNORE_RC(ERR(j->err, RC_NET, msg_silent, j->state.plan.server));
+        if (j->cause.msg)
+            *j->err = j->cause;
+        return order_at_second(j, second ? replaces : STR(""));
+    }
+    rc = order_at(j, false, second ? STR("") : replaces);
     if (rc == RC_OK || rc == RC_CANCELLED || j->state.plan.fallback_server.n == 0 ||
         !client_falls_back(&j->trouble, latest, agent_job_now(j)))
         return rc;

@@ -32,6 +32,9 @@ MSG(msg_hands, "agent.directory-of-others",
     "have it changed by `chown` and `chmod go-w`, or name another directory");
 MSG(msg_locked, "agent.directory-locked",
     "another autarky is at work in {0}; wait until it has ended and try again");
+MSG(msg_write, "agent.place-not-written",
+    "nothing can be written in {0}: {1}; what is in place stays there: make room, or mend what is "
+    "wrong with that disk, and try again");
 MSG(msg_switch, "agent.not-switched", "{0}/{1} cannot be put in place: {2}");
 MSG(msg_in_way, "agent.file-in-the-way",
     "{0}/{1} is there and is not of autarky's making, and {0} holds no certificate with its key "
@@ -344,14 +347,32 @@ enum rc agent_place_check(const struct agent_place *p, struct err *err)
     return read_foreign(p, &chain, &key, err);
 }
 
+/* With the directory and the cure: what failed is told by its name in it. */
+static enum rc not_written(const struct agent_place *p, enum rc rc, const struct err *why,
+                           struct err *err)
+{
+    char line[512];
+
+    if (rc != RC_IO || !why->msg) {
+        if (err)
+            *err = *why;
+        return rc;
+    }
+    return ERR(err, rc, msg_write, str_of(p->path), str_of(err_textz(why, line, sizeof(line))));
+}
+
 enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
                           unsigned long *out_generation, struct err *err)
 {
+    struct err why = ERR_INIT;
     unsigned long n;
+    enum rc rc;
 
     TRY(adopt(p, err));
     n = newest(p) + 1;
-    TRY(write_generation(p, n, chain, key, err));
+    rc = write_generation(p, n, chain, key, &why);
+    if (rc != RC_OK)
+        return not_written(p, rc, &why, err);
     *out_generation = n;
     return RC_OK;
 }
@@ -454,5 +475,8 @@ enum rc agent_place_state(const struct agent_place *p, struct buf *out, struct e
 
 enum rc agent_place_put_state(const struct agent_place *p, struct str text, struct err *err)
 {
-    return file_write(p->dir, STATE, text, 0600, FILE_OWNER_SELF, err);
+    struct err why = ERR_INIT;
+    enum rc rc = file_write(p->dir, STATE, text, 0600, FILE_OWNER_SELF, &why);
+
+    return rc == RC_OK ? rc : not_written(p, rc, &why, err);
 }

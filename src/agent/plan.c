@@ -159,6 +159,7 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
     put_when(&o, "not_before", s->renewal.least);
     json_kv_u64(&o, "failures", s->failures);
     put_when(&o, "next_at", s->next);
+    put_when(&o, "silent_at", s->silent);
     put_text(&o, "why", s->why);
     put_text(&o, "fallback_account", s->fallback_account);
     put_text(&o, "issuer", s->issuer);
@@ -313,6 +314,7 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     s->renewal.window_end = get_when(o, "window_end");
     s->renewal.least = get_when(o, "not_before");
     s->next = get_when(o, "next_at");
+    s->silent = get_when(o, "silent_at");
     s->pending = get_generation(o, "pending");
     s->before = get_generation(o, "before");
     if (json_u64(json_get(o, "failures"), &n) == RC_OK)

@@ -78,6 +78,7 @@ struct agent_state {
     when_t attempt;    /* the last one; 0: none */
     unsigned failures; /* in a row */
     when_t next;       /* not before, after failures */
+    when_t silent;     /* the first server was asked then, and nobody answered; 0: somebody has */
     struct str why;    /* of the last failure */
     /* A generation that is not known to be in use yet, and the one before it; 0: none. */
     unsigned long pending, before;

@@ -11,6 +11,7 @@
 
 #include "agent/child.h"
 #include "agent/place.h"
+#include "agent/silence.h"
 #include "agentd/places.h"
 #include "agentd/view.h"
 #include "base/fd.h"
@@ -203,11 +204,30 @@ static void on_renewed(void *arg, const struct agent_child_end *end)
     ev_defer(a->conf->ev, &a->pump);
 }
 
+/* The first server of this one, as one of the others found it a short while ago. */
+static bool first_silent(const struct cert *c)
+{
+    struct str server = c->view.state.plan.server;
+    when_t silent = 0, heard = 0;
+
+    LIST_FOREACH (it, &c->a->certs) {
+        const struct agent_state *s = &cert_at(it)->view.state;
+
+        if (server.n == 0 || !str_eq(s->plan.server, server))
+            continue;
+        if (s->silent > silent)
+            silent = s->silent;
+        if (s->issued > heard && !agent_from_fallback(s))
+            heard = s->issued;
+    }
+    return silent > heard && agent_silent_still(silent, now(c->a));
+}
+
 static void begin(struct cert *c)
 {
     struct agentd *a = c->a;
-    const char *const argv[] = {a->conf->program, "renew", c->dir, c->forced ? "--force" : NULL,
-                                NULL};
+    const char *argv[6] = {a->conf->program, "renew", c->dir};
+    size_t n = 3;
     const struct agent_child_conf conf = {.w = &a->world,
                                           .argv = argv,
                                           .env = a->conf->env,
@@ -216,6 +236,10 @@ static void begin(struct cert *c)
                                           .arg = c};
     struct err err = ERR_INIT;
 
+    if (first_silent(c))
+        argv[n++] = "--first-silent";
+    if (c->forced)
+        argv[n++] = "--force";
     c->forced = false;
     err.rc = agent_child_start(&conf, &c->child, &err);
     if (err.rc == RC_OK) {

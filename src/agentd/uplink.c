@@ -20,6 +20,7 @@ struct agentd_uplink {
     when_t started;
     struct crypto_key *next; /* being certified; NULL: none */
     bool said;               /* that it does not work */
+    when_t retry_at;         /* the server asks not to come before; 0: it does not */
     int64_t obeys_from;      /* by the monotonic clock: when the next wish may be heard */
 };
 
@@ -28,13 +29,28 @@ static when_t now(const struct agentd_uplink *u)
     return clock_now(ev_clock(u->w->ev));
 }
 
-/* Between half and one and a half of it: those who were started together do not stay so. */
-static void rest(struct agentd_uplink *u, int64_t span)
+/* Between half and one and a half of it: those who were started together do not stay so. Nor do
+ * those whom a server that was busy sends away at the same moment. */
+static int64_t pause_of(const struct agentd_uplink *u, int64_t span)
 {
     uint64_t dice = 0;
+    int64_t pause, asked = u->retry_at - now(u);
 
     IGNORE_RC(crypto_random(&dice, sizeof(dice))); /* then all the same */
-    ev_timer_start(&u->timer, span / 2 + (int64_t)(dice % (uint64_t)span), 0);
+    pause = span / 2 + (int64_t)(dice % (uint64_t)span);
+    if (asked > AGENTD_REPORT_MOST)
+        asked = AGENTD_REPORT_MOST;
+    return asked > span / 2 ? asked + (int64_t)(dice % (uint64_t)span) : pause;
+}
+
+static void rest(struct agentd_uplink *u, int64_t span)
+{
+    ev_timer_start(&u->timer, pause_of(u, span), 0);
+}
+
+static void heed(struct agentd_uplink *u, const struct client_answer *answer)
+{
+    u->retry_at = answer->rc == RC_OK ? client_retry_after(answer->retry_after, now(u)) : 0;
 }
 
 static void end(struct agentd_uplink *u, const struct err *err)
@@ -103,6 +119,7 @@ static void on_reported(void *arg, const struct client_answer *answer)
     struct agentd_uplink *u = arg;
     struct err err = ERR_INIT;
 
+    heed(u, answer);
     err.rc = agentd_answer(answer, &doc, &err);
     if (err.rc == RC_OK)
         err.rc = obey(u, doc, &err);

@@ -13,6 +13,8 @@
 
 #define AGENTD_REPORT_EVERY (5 * WHEN_MINUTE)
 #define AGENTD_REPORT_FIRST (3 * WHEN_SECOND)
+/* What a server may ask for (Retry-After), where that is more. */
+#define AGENTD_REPORT_MOST WHEN_HOUR
 #define AGENTD_WISH_PAUSE WHEN_HOUR
 
 struct agentd_uplink;

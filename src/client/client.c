@@ -97,6 +97,11 @@ bool client_looks(const struct client *c)
     return c->directory.renewal_info.n != 0;
 }
 
+void client_set_patience(struct client *c, int64_t patience)
+{
+    c->patience = patience;
+}
+
 size_t client_count(const struct client *c)
 {
     return c->n_runs;

@@ -30,6 +30,7 @@ enum {
     CLIENT_TRY_SECONDS_MAX = 30,  /* ... up to this; a Retry-After up to PATIENCE is honoured */
     CLIENT_PATIENCE_SECONDS = 60, /* what asks for more ends the run, with `retry_at` */
     CLIENT_REQUEST_SECONDS = 60,  /* for one answer */
+    CLIENT_FIRST_SECONDS = 15,    /* for the first one of a server with client_set_patience */
     CLIENT_POLL_SECONDS = 1, /* between looks at an order, where the server names no time ... */
     CLIENT_POLL_SECONDS_MAX = 30, /* ... doubling up to this */
     CLIENT_PREFLIGHTS_MAX = 5,    /* for one challenge, where the server says what it would see */
@@ -102,6 +103,9 @@ struct str client_account(const struct client *c);
 bool client_looks(const struct client *c);
 /* Runs under way. */
 size_t client_count(const struct client *c);
+/* How long a request that meets no answer is tried again, microseconds; 0, as at first: as often as
+ * always. With the server's first answer since the directory was read it is as without. */
+void client_set_patience(struct client *c, int64_t patience);
 
 /* ---- what it does */
 
@@ -120,6 +124,7 @@ struct client_result {
      * with a status of 5xx, with what is no ACME or not the certificate, or not in the time of the
      * run. */
     bool ill;
+    bool silent; /* which is because nobody answered at all */
     /* of client_obtain */
     struct str chain; /* PEM, leaf first, without the root, as it was checked */
     const struct x509_cert *certs;

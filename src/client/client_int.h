@@ -54,6 +54,7 @@ struct client_request {
     struct client_exchange *exchange;
     struct ev_timer again;
     unsigned tries, bad_nonces;
+    int64_t began;   /* monotonic, of the first attempt */
     bool unanswered; /* nobody answered; `again` will try once more */
 };
 
@@ -96,6 +97,8 @@ struct client {
     struct client_request setup;
     struct buf payload; /* of `setup` */
     bool setting_up;
+    int64_t patience; /* 0: there is no limit but that of tries */
+    bool heard;       /* it has answered since the directory was asked for */
 };
 
 void client_setup_init(struct client *c);

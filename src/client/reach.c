@@ -8,7 +8,7 @@
 #include "client/tunnel.h"
 #include "ev/ev.h"
 #include "net/lookup.h"
-#include "net/net.h"
+#include "net/race.h"
 #include "net/stream.h"
 #include "tls/client.h"
 
@@ -34,11 +34,11 @@ struct client_reach {
     struct addr literal; /* n == 0: it is a name */
     uint16_t port;
     struct addr_port addrs[CLIENT_REACH_ADDRESSES_MAX];
-    size_t n, next;
+    size_t n; /* those that are left */
     struct ev_defer begin;
     struct ev_timer patience;
     bool proxied; /* the addresses are those of the proxy */
-    struct net_dial *dial;
+    struct net_race *race;
     struct client_tunnel *tunnel;
     struct tls_client *client;
     client_reach_fn fn;
@@ -51,8 +51,7 @@ void client_reach_cancel(struct client_reach *r)
         return;
     ev_defer_cancel(&r->begin);
     ev_timer_stop(&r->patience);
-    if (r->dial)
-        net_cancel(r->conf.net, r->dial);
+    net_race_cancel(r->race);
     client_tunnel_free(r->tunnel);
     tls_client_free(r->client);
     mem_free(r);
@@ -106,6 +105,7 @@ static enum rc choose(struct client_reach *r, struct err *err)
         rc = look_up(r, p->host, found, &n, err);
     }
     TRY(rc);
+    net_race_order(found, n);
     r->n = n;
     for (size_t i = 0; i < n; i++)
         r->addrs[i] = (struct addr_port){found[i], port};
@@ -114,12 +114,27 @@ static enum rc choose(struct client_reach *r, struct err *err)
 
 /* ---- TLS */
 
+static void race(struct client_reach *r);
+
+/* Whoever is at this address is no help; at another one of the server there may be somebody. */
+static bool go_on(struct client_reach *r, enum rc rc)
+{
+    if (r->proxied || r->n == 0 || (rc != RC_NET && rc != RC_CLOSED && rc != RC_TIMEOUT))
+        return false;
+    ev_timer_stop(&r->patience);
+    tls_client_free(MOVE(r->client));
+    race(r);
+    return true;
+}
+
 static void on_late(void *arg)
 {
     struct client_reach *r = arg;
     struct err err = ERR_INIT;
     char digits[16];
 
+    if (go_on(r, RC_TIMEOUT))
+        return;
     snprintf(digits, sizeof(digits), "%d", CLIENT_REACH_TLS_SECONDS);
     err.rc = ERR(&err, RC_TIMEOUT, msg_slow, str_of(r->where), str_of(digits));
     finish(r, NULL, &err);
@@ -138,6 +153,8 @@ static void on_open(void *arg, enum rc rc, const struct err *why)
         finish(r, tls_client_stream(MOVE(r->client)), &err);
         return;
     }
+    if (go_on(r, rc))
+        return;
     err_textz(why ? why : &err, line, sizeof(line));
     IGNORE_RC(rc == RC_CRYPTO ? ERR(&err, rc, msg_untrusted, str_of(r->where), str_of(line))
                               : ERR(&err, rc, msg_tls, str_of(r->where), str_of(line)));
@@ -171,8 +188,6 @@ static enum rc not_reached(const struct client_reach *r, const struct err *why, 
                : ERR(err, why->rc, msg_connect, str_of(r->where), text);
 }
 
-static void dial_next(struct client_reach *r, struct err *why);
-
 /* To the server, whatever is in between. */
 static void connected(struct client_reach *r, int fd)
 {
@@ -198,7 +213,14 @@ static void on_tunnel(void *arg, enum rc rc, int fd, const struct err *why)
     finish(r, NULL, &err);
 }
 
-static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
+/* It is tried no more, whatever becomes of this connection. */
+static void leave_out(struct client_reach *r, size_t at)
+{
+    r->n--;
+    memmove(&r->addrs[at], &r->addrs[at + 1], (r->n - at) * sizeof(r->addrs[0]));
+}
+
+static void on_raced(void *arg, enum rc rc, int fd, size_t at, const struct err *why)
 {
     struct client_reach *r = arg;
     const struct client_tunnel_conf conf = {.ev = r->conf.ev,
@@ -206,14 +228,15 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
                                             .where = str_of(r->where),
                                             .fn = on_tunnel,
                                             .arg = r};
-    struct err err = why ? *why : ERR_INIT;
+    struct err err = ERR_INIT;
 
-    r->dial = NULL;
-    err.rc = rc;
+    r->race = NULL;
     if (rc != RC_OK) {
-        dial_next(r, &err);
+        err.rc = not_reached(r, why, &err);
+        finish(r, NULL, &err);
         return;
     }
+    leave_out(r, at);
     if (!r->proxied) {
         connected(r, fd);
         return;
@@ -223,22 +246,18 @@ static void on_dialled(void *arg, enum rc rc, int fd, const struct err *why)
         finish(r, NULL, &err);
 }
 
-/* `why` is what became of the last one; what is said of it in the end is that. */
-static void dial_next(struct client_reach *r, struct err *why)
+static void race(struct client_reach *r)
 {
+    const struct net_race_conf conf = {.ev = r->conf.ev,
+                                       .net = r->conf.net,
+                                       .to = r->addrs,
+                                       .n = r->n,
+                                       .timeout = CLIENT_REACH_DIAL_SECONDS * WHEN_SECOND};
     struct err err = ERR_INIT;
 
-    if (r->next < r->n) {
-        const struct net_target target = {.to = r->addrs[r->next++],
-                                          .timeout = CLIENT_REACH_DIAL_SECONDS * WHEN_SECOND};
-
-        err.rc = net_dial(r->conf.net, &target, on_dialled, r, &r->dial);
-        if (err.rc != RC_OK)
-            finish(r, NULL, &err);
-        return;
-    }
-    err.rc = not_reached(r, why, &err);
-    finish(r, NULL, &err);
+    err.rc = net_race_start(&conf, on_raced, r, &r->race);
+    if (err.rc != RC_OK)
+        finish(r, NULL, &err);
 }
 
 static void on_begin(void *arg)
@@ -248,7 +267,7 @@ static void on_begin(void *arg)
 
     err.rc = choose(r, &err);
     if (err.rc == RC_OK)
-        dial_next(r, &err);
+        race(r);
     else
         finish(r, NULL, &err);
 }

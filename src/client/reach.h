@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to an ACME server anywhere: its name is looked up as this machine looks names up (the
- * hosts file included), or by who uses this; its addresses are tried one after the other, and over
- * https the server has to show a certificate for that very name or address, through a proxy as
- * well. The lookup is libc's, and the loop waits for it: whoever uses this has nothing more urgent
- * to do than to reach that server. */
+ * hosts file included), or by who uses this; of its addresses the first that answers is taken
+ * (net/race.h), and over https the server has to show a certificate for that very name or address,
+ * through a proxy as well. An address where the handshake comes to nothing, for whoever is there is
+ * silent or goes away, is left for another one. The lookup is libc's, and the loop waits for it:
+ * whoever uses this has nothing more urgent to do than to reach that server. */
 #pragma once
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "http/url.h"
+#include "net/race.h"
 
 struct client_proxy;
 struct client_reach;
@@ -23,7 +25,7 @@ typedef enum rc (*client_names_fn)(void *arg, struct str host, struct addr *out,
                                    size_t *out_n, struct err *err);
 
 enum {
-    CLIENT_REACH_ADDRESSES_MAX = 8,
+    CLIENT_REACH_ADDRESSES_MAX = NET_RACE_MAX,
     CLIENT_REACH_DIAL_SECONDS = 10, /* for one address */
     CLIENT_REACH_TLS_SECONDS = 15,
 };

@@ -18,6 +18,11 @@ MSG(msg_no_nonce, "client.no-nonce", "the server gave no Replay-Nonce for {0}");
 
 static void attempt(struct client_request *r);
 
+static bool impatient(const struct client_request *r)
+{
+    return r->c->patience && !r->c->heard;
+}
+
 static void answer_with(struct client_request *r, struct client_reply *reply)
 {
     reply->err->rc = reply->rc;
@@ -55,6 +60,14 @@ static bool unreached(enum rc rc)
            rc == RC_AGAIN || rc == RC_QUOTA;
 }
 
+/* Another attempt would come too late for a caller that has somebody else to ask. */
+static bool out_of_patience(const struct client_request *r)
+{
+    int64_t spent = clock_mono(ev_clock(r->c->ev)) - r->began;
+
+    return impatient(r) && spent + (CLIENT_TRY_SECONDS * WHEN_SECOND << r->tries) > r->c->patience;
+}
+
 /* There was no answer. */
 static void failed(struct client_request *r, enum rc rc, const struct err *why)
 {
@@ -62,7 +75,7 @@ static void failed(struct client_request *r, enum rc rc, const struct err *why)
     struct client_reply reply = {.rc = rc, .err = &err};
     char line[512];
 
-    if (unreached(rc) && try_again(r, 0)) {
+    if (unreached(rc) && !out_of_patience(r) && try_again(r, 0)) {
         r->unanswered = true;
         return;
     }
@@ -127,6 +140,7 @@ static void on_answer(void *arg, const struct client_answer *answer)
         failed(r, answer->rc, answer->err);
         return;
     }
+    r->c->heard = true;
     client_nonce_put(&r->c->nonces, answer->nonce);
     if (answer->status < 200 || answer->status > 299) {
         refused(r, answer);
@@ -147,6 +161,7 @@ static void on_nonce(void *arg, const struct client_answer *answer)
         failed(r, answer->rc, answer->err);
         return;
     }
+    r->c->heard = true;
     client_nonce_put(pool, answer->nonce);
     if (answer->status < 200 || answer->status > 299)
         refused(r, answer);
@@ -179,11 +194,12 @@ static enum rc send_signed(struct client_request *r, const char *nonce)
 static enum rc send_plain(struct client_request *r, const char *method, struct str url,
                           client_answer_fn fn)
 {
+    int seconds = impatient(r) ? CLIENT_FIRST_SECONDS : CLIENT_REQUEST_SECONDS;
     struct client_ask ask = {.method = method,
                              .url = url,
                              .accept = r->accept,
                              .max_body = r->max_body,
-                             .timeout = CLIENT_REQUEST_SECONDS * WHEN_SECOND};
+                             .timeout = seconds * WHEN_SECOND};
 
     return client_transport_send(r->c->transport, &ask, fn, r, &r->exchange);
 }
@@ -214,6 +230,7 @@ void client_request_start(struct client_request *r)
     r->tries = 0;
     r->bad_nonces = 0;
     r->unanswered = false;
+    r->began = clock_mono(ev_clock(r->c->ev));
     ev_timer_start(&r->again, 0, 0);
 }
 

@@ -71,7 +71,10 @@ static bool is_ill(const struct client_run *run, enum rc rc, const struct client
 void client_run_fail(struct client_run *run, enum rc rc, struct err *err,
                      const struct client_reply *reply)
 {
-    struct client_result result = {.rc = rc, .err = err, .ill = is_ill(run, rc, reply)};
+    struct client_result result = {.rc = rc,
+                                   .err = err,
+                                   .ill = is_ill(run, rc, reply),
+                                   .silent = reply && !reply->answer && rc != RC_NOMEM};
 
     /* Whatever it was, the next run starts from what the server says then. */
     run->c->stale = true;

@@ -30,6 +30,7 @@ static void begin(struct client *c)
     struct client_request *r = &c->setup;
 
     c->setting_up = true;
+    c->heard = false;
     r->what = "the directory";
     r->url = c->directory_url;
     r->accept = STR("application/json");

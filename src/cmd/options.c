@@ -199,6 +199,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_ACCOUNT_KEY] = {"--account-key", "FILE",
                              "the account's key, made if it is not there; otherwise one in DIR"},
     [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
+    [CMD_OPT_FIRST_SILENT] = {"--first-silent", NULL,
+                              "the first server is known not to answer: ask the fallback alone"},
     [CMD_OPT_JITTER] = {"--jitter", "TIME",
                         "wait a random time up to this first, as in 10m; for timers"},
     [CMD_OPT_FILE_OWNER] = {"--owner", "USER", "whose the files are; otherwise who runs this"},

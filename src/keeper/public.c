@@ -33,6 +33,8 @@ METRIC_COUNTER_BY(orders, "site_public_orders_total",
                   outcomes);
 
 #define ACCOUNTS "keeper/accounts"
+/* Of one that does not answer, while there is a second one: what a server takes to start anew. */
+#define FIRST_PATIENCE (5 * WHEN_SECOND)
 
 enum { PATH_BYTES = 128, KEY_FILE_MAX = 4096, TEXT_BYTES = 256 };
 
@@ -402,6 +404,8 @@ enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *
     pause_until(slot, slot->public.next_at,
                 now_of(slot->keeper) + pause_after(slot->public.failures + 1));
     keeper_slot_save(slot); /* as a failure, until it is none */
+    client_set_patience(slot->at->client,
+                        slot->at == slot->first && slot->second ? FIRST_PATIENCE : 0);
     rc = client_obtain(slot->at->client, &at, fn, slot, &slot->run);
     if (rc == RC_OK)
         keeper_record(slot, IPC_PUBLIC_ORDERED, NULL);

@@ -50,7 +50,8 @@
             "the server's to say (RFC 9773), else two thirds of the lifetime. Meant to be\n"       \
             "run by a timer, often: what is not due costs no connection, and after a\n"            \
             "failure pauses grow from a minute to six hours.",                                     \
-            "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(JITTER), OPT(DRY_RUN)), cmd_renew                 \
+            "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(FIRST_SILENT), OPT(JITTER), OPT(DRY_RUN)),        \
+            cmd_renew                                                                              \
     }
 
 #define CMD_ROW_AGENT_RUN                                                                          \
@@ -112,8 +113,9 @@
     {                                                                                              \
         "import", "lego", "take over what lego keeps",                                             \
             IMPORT_DETAILS                                                                         \
-            "DIR is what lego has as --path; otherwise .lego. The server and the way of\n"         \
-            "proof are not written down there: --server and one of the ways say them.",            \
+            "DIR is what lego has as --path; otherwise .lego. The way of proof is not\n"           \
+            "written down there, up to version 4 nor is the server: --server and one of\n"         \
+            "the ways say them.",                                                                  \
             "[DIR]", IMPORT, cmd_import                                                            \
     }
 

@@ -75,7 +75,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     struct str zone = provider_own(call->p, ZONE);
 
     if (call->at.n == 0)
-        call->at = zone.n ? provider_undot(zone) : call->identifier;
+        call->at = zone.n ? provider_undot(zone) : call->from;
     out->method = "POST";
     provider_put_url(call, out, "");
     put_query(call, &out->url);
@@ -161,6 +161,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_alibaba = {
     .name = "alibaba",
     .no_zone = &msg_no_zone,
+    .follows = true,
     .url = "https://alidns.aliyuncs.com",
     .own = {[KEY_ID] = {"access_key_id", .required = true},
             [SECRET] = {"access_key_secret", .required = true},

@@ -381,6 +381,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 
 const struct provider_kind provider_azure = {
     .name = "azure",
+    .follows = true,
     .url = "https://management.azure.com",
     .own = {[TENANT] = {"tenant", .required = true},
             [CLIENT] = {"client_id", .required = true},

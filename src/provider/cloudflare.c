@@ -67,7 +67,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     struct str zone = provider_own(call->p, ZONE);
 
     if (call->at.n == 0)
-        call->at = zone.n ? zone : call->identifier;
+        call->at = zone.n ? zone : call->from;
     TRY(put_token(call, out, err));
     out->method = "GET";
     if (call->zone.n == 0) {
@@ -185,6 +185,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_cloudflare = {
     .name = "cloudflare",
     .no_zone = &msg_no_zone,
+    .follows = true,
     .url = "https://api.cloudflare.com/client/v4",
     .own = {[TOKEN] = {"token", .required = true},
             [ZONE] = {"zone"},

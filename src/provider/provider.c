@@ -46,6 +46,7 @@ static const struct provider_setting common[PROVIDER_OWN] = {
     [PROVIDER_URL] = {"url", .required = true},
     [PROVIDER_CA_FILE] = {"ca_file"},
     [PROVIDER_WAIT] = {"wait", .initial = STR("0s")},
+    [PROVIDER_RESOLVER] = {"resolver"},
 };
 
 const struct provider_kind *provider_kind_find(struct str name)
@@ -200,6 +201,7 @@ static enum rc describe(struct provider_call *call, const struct client_proof *p
     call->name = arena_printf(&call->arena, "_acme-challenge.%.*s", STR_ARG(proof->identifier));
     if (!call->name.p)
         return RC_NOMEM;
+    call->from = call->identifier;
     TRY(crypto_sha256(proof->key_authorization, digest));
     text_b64url(&value, str_bytes(digest, sizeof(digest)));
     TRY(buf_rc(&value));
@@ -219,6 +221,20 @@ enum rc provider_call_init(struct provider_call *call, struct provider *p,
     if (rc != RC_OK)
         provider_call_done(call);
     return rc;
+}
+
+enum rc provider_call_move(struct provider_call *call, struct str name)
+{
+    struct str moved;
+
+    if (str_ieq(name, call->name))
+        return RC_OK;
+    if (name.n > PROVIDER_NAME_MAX)
+        return RC_TOOBIG;
+    TRY(arena_str(&call->arena, name, &moved));
+    call->alias = call->name;
+    call->name = call->from = moved;
+    return RC_OK;
 }
 
 void provider_call_done(struct provider_call *call)

@@ -10,6 +10,7 @@
  *     url: https://dns.hospital.example     where its API is (all kinds)
  *     ca_file: /etc/ssl/hospital.pem        roots of that server, beside the system's
  *     wait: 5s                              after a record was taken, until servers show it
+ *     resolver: 10.0.0.53                   who is asked for aliases, as agent/dns_alias.h
  *
  * and what the kind has besides. */
 #pragma once
@@ -31,14 +32,14 @@ enum {
     PROVIDER_URL_MAX = 2048,
     PROVIDER_HEADERS_MAX = 32 * 1024,
     PROVIDER_TOKEN_MAX = 16 * 1024, /* of a login: it may name all groups of a client */
-    PROVIDER_SETTINGS_MAX = 12,
+    PROVIDER_SETTINGS_MAX = 13,
     PROVIDER_NAME_MAX = 253,  /* of a record, without the final dot */
     PROVIDER_STEPS_MAX = 130, /* requests for one record; a name has no more labels */
     PROVIDER_PATH_MAX = 4096,
 };
 
 /* The settings that all kinds have; those of a kind follow, in its order. */
-enum { PROVIDER_URL, PROVIDER_CA_FILE, PROVIDER_WAIT, PROVIDER_OWN };
+enum { PROVIDER_URL, PROVIDER_CA_FILE, PROVIDER_WAIT, PROVIDER_RESOLVER, PROVIDER_OWN };
 
 struct provider_setting {
     const char *name;
@@ -63,6 +64,8 @@ struct provider_kind {
     const char *name;
     const struct msg *no_zone; /* of the kinds that ask for one name after the other: none holds it;
                                   file, URL, name */
+    bool follows;    /* the record belongs where the aliases of its name end: the caller finds out,
+                        and says it by provider_call_move. The others are told the name as it is */
     const char *url; /* of the API, where it is the same for everybody; NULL: has to be given */
     struct provider_setting own[PROVIDER_SETTINGS_MAX - PROVIDER_OWN];
     /* Says what to ask in call->step, or nothing. */
@@ -93,7 +96,9 @@ struct provider_call {
     unsigned step;
     struct arena arena; /* of all texts here */
     struct str identifier, token, key_authorization;
-    struct str name;  /* "_acme-challenge." and the identifier */
+    struct str name;  /* "_acme-challenge." and the identifier, or where its aliases end */
+    struct str alias; /* the former, where it is not the same; else empty */
+    struct str from;  /* the longest name that its zone may have */
     struct str value; /* what the TXT record says */
     bool done;
 
@@ -137,6 +142,9 @@ DEFINE_FREEP(provider_free, struct provider)
 enum rc provider_call_init(struct provider_call *call, struct provider *p,
                            const struct client_proof *proof, bool remove);
 void provider_call_done(struct provider_call *call);
+/* Before anything was asked: the record belongs to `name`, where the aliases end. Errors are of
+ * that name, and of `alias` it is the caller who speaks. RC_NOMEM, RC_TOOBIG. */
+enum rc provider_call_move(struct provider_call *call, struct str name);
 /* The next request. RC_INVAL, RC_NOTFOUND: settings do not serve for this name. */
 enum rc provider_ask(struct provider_call *call, struct provider_ask *out, struct err *err);
 /* The answer to it. RC_DENIED: refused, and what was said; RC_PARSE: no answer of such a server. */

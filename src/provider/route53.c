@@ -86,7 +86,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
     struct str zone = provider_own(call->p, ZONE);
 
     if (call->at.n == 0)
-        call->at = zone.n ? zone : call->identifier;
+        call->at = zone.n ? zone : call->from;
     if (call->change.n && !call->waited) {
         call->waited = true;
         out->after = POLL;
@@ -249,6 +249,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_route53 = {
     .name = "route53",
     .no_zone = &msg_no_zone,
+    .follows = true,
     .url = "https://route53.amazonaws.com",
     .own = {[KEY_ID] = {"access_key_id", .required = true},
             [SECRET] = {"secret_access_key", .required = true},

@@ -67,7 +67,7 @@ static enum rc ask(struct provider_call *call, struct provider_ask *out, struct 
                                .now = call->now};
 
     if (call->at.n == 0)
-        call->at = zone.n ? provider_undot(zone) : call->identifier;
+        call->at = zone.n ? provider_undot(zone) : call->from;
     TRY(provider_check_header(call, "secret_id", key.id, err));
     TRY(provider_check_header(call, "token", key.token, err));
     out->method = "POST";
@@ -190,6 +190,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_tencent = {
     .name = "tencent",
     .no_zone = &msg_no_zone,
+    .follows = true,
     .url = "https://dnspod.tencentcloudapi.com",
     .own = {[ID] = {"secret_id", .required = true},
             [KEY] = {"secret_key", .required = true},

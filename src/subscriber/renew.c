@@ -27,7 +27,8 @@ MSG(msg_not_enrolled, "cmd.agent-not-enrolled",
 /* What came of all of them. */
 struct tally {
     size_t done, failed, later, unproven;
-    struct json_out *json; /* NULL: words */
+    struct agent_silence silence; /* a dead server is waited for once */
+    struct json_out *json;        /* NULL: words */
 };
 
 static void put_json(struct json_out *j, const char *dir, const struct agent_outcome *out,
@@ -70,7 +71,10 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
     const struct agent_options options = {.dir = dir,
                                           .say = cmd_agent_say,
                                           .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
-                                          .force = args->values[CMD_OPT_RENEW_FORCE] != NULL};
+                                          .force = args->values[CMD_OPT_RENEW_FORCE] != NULL,
+                                          .first_silent =
+                                              args->values[CMD_OPT_FIRST_SILENT] != NULL,
+                                          .silence = &t->silence};
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
 

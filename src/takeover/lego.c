@@ -1,40 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lego: certificates/NAME.crt, NAME.issuer.crt, NAME.key and NAME.json in one directory, and
- * accounts/HOST/MAIL/keys/MAIL.key. Neither the server nor the way is written down. */
+/* lego: certificates/NAME.crt, NAME.issuer.crt, NAME.key and NAME.json in one directory, and the
+ * keys of accounts: accounts/HOST/MAIL/keys/MAIL.key up to version 4, accounts/HOST/ID/ID.key from
+ * version 5 on, whose account.json has the server as well. The way is not written down there. */
 #include "json/json.h"
 #include "takeover/takeover_int.h"
 #include "x509/cert.h"
 
-/* Of several accounts at the server nobody knows which. */
-static enum rc find_account(struct takeover_finder *f, struct str *out)
+struct account {
+    struct str server, key; /* empty: not known */
+};
+
+/* Of its JSON; empty in that of version 4. */
+static enum rc read_server(struct takeover_finder *f, struct str dir, struct str *out)
 {
-    struct str scheme, host, accounts, *list, base, keys, *files;
-    CLEANUP(buf_done) struct buf b = BUF_INIT(8192);
-    size_t n, n_files;
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+    struct str path, text, server;
+    enum rc rc;
 
     *out = STR("");
+    TRY(takeover_join(f, dir, STR("account.json"), &path));
+    rc = takeover_file(f, path, &text);
+    if (rc == RC_OK)
+        rc = json_parse(text, TAKEOVER_FILE_MAX, &doc, NULL);
+    if (rc == RC_NOMEM)
+        return rc;
+    if (rc != RC_OK || json_str(json_get(json_root(doc), "server"), &server) != RC_OK)
+        return RC_OK;
+    return arena_str(&f->t->arena, server, out);
+}
+
+static enum rc read_account(struct takeover_finder *f, struct str dir, struct account *out)
+{
+    struct str keys, *files;
+    size_t n;
+
+    *out = (struct account){};
+    TRY(read_server(f, dir, &out->server));
+    out->key =
+        arena_printf(&f->t->arena, "%.*s/%.*s.key", STR_ARG(dir), STR_ARG(takeover_base(dir, "")));
+    if (!out->key.p)
+        return RC_NOMEM;
+    if (takeover_is_file(out->key))
+        return RC_OK;
+    TRY(takeover_join(f, dir, STR("keys"), &keys));
+    TRY(takeover_list(f, keys, ".key", &files, &n));
+    out->key = n == 1 ? files[0] : STR("");
+    return RC_OK;
+}
+
+/* The name of a server's directory; the port's colon is none in it. */
+static enum rc host_dir(struct takeover_finder *f, struct str accounts, struct str *out)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(8192);
+    struct str scheme, host;
+
     str_cut(f->wish->server, ':', &scheme, &host);
     while (str_starts(host, STR("/")))
         host = str_skip(host, 1);
     host = str_head(host, str_find(host, '/'));
-    buf_printf(&b, "%.*s/accounts/", STR_ARG(f->t->home));
-    for (size_t i = 0; i < host.n; i++) /* the port's colon is none in the name */
+    buf_printf(&b, "%.*s/", STR_ARG(accounts));
+    for (size_t i = 0; i < host.n; i++)
         buf_u8(&b, host.p[i] == ':' ? '_' : (uint8_t)host.p[i]);
     TRY(buf_rc(&b));
-    TRY(arena_str(&f->t->arena, buf_str(&b), &accounts));
-    TRY(takeover_list(f, accounts, "", &list, &n));
+    return arena_str(&f->t->arena, buf_str(&b), out);
+}
+
+/* Those in one directory that may be the server's: with another one written down they are not. */
+static enum rc look_in(struct takeover_finder *f, struct str host, struct account *out, size_t *n)
+{
+    struct account a;
+    struct str *list;
+    size_t found;
+
+    TRY(takeover_list(f, host, "", &list, &found));
+    for (size_t i = 0; i < found; i++) {
+        if (!takeover_is_dir(list[i]))
+            continue;
+        TRY(read_account(f, list[i], &a));
+        if (f->wish->server.n ? a.server.n && !str_eq(a.server, f->wish->server) : !a.server.n)
+            continue;
+        *out = a;
+        (*n)++;
+    }
+    return RC_OK;
+}
+
+/* Of several accounts nobody knows which. Without a server on the command line it is that of the
+ * only account that has one written down. */
+static enum rc find_account(struct takeover_finder *f, struct account *out)
+{
+    struct account last = {};
+    struct str accounts, *hosts;
+    size_t n = 0, n_hosts = 1;
+
+    *out = (struct account){.server = f->wish->server};
+    TRY(takeover_join(f, f->t->home, STR("accounts"), &accounts));
+    if (f->wish->server.n) {
+        hosts = ARENA_ARRAY(&f->t->arena, struct str, 1);
+        if (!hosts)
+            return RC_NOMEM;
+        TRY(host_dir(f, accounts, &hosts[0]));
+    } else {
+        TRY(takeover_list(f, accounts, "", &hosts, &n_hosts));
+    }
+    for (size_t i = 0; i < n_hosts; i++)
+        TRY(look_in(f, hosts[i], &last, &n));
     if (n > 1)
         takeover_note(f, NULL,
-                      "there are %zu accounts at that server, and which one it was is not "
-                      "written down: --account-key says it",
-                      n);
+                      "there are %zu accounts%s, and which one it was is not written down: %s"
+                      "--account-key says it",
+                      n, f->wish->server.n ? " at that server" : "",
+                      f->wish->server.n ? "" : "--server and ");
     if (n != 1)
         return RC_OK;
-    base = list[0];
-    TRY(takeover_join(f, base, STR("keys"), &keys));
-    TRY(takeover_list(f, keys, ".key", &files, &n_files));
-    if (n_files == 1)
-        *out = files[0];
+    out->key = last.key;
+    if (!f->wish->server.n)
+        out->server = last.server;
     return RC_OK;
 }
 
@@ -84,7 +165,7 @@ static enum rc take_files(struct takeover_finder *f, struct takeover_cert *c, st
     return takeover_pair(f, c, crt, bundle || alone ? STR("") : issuer, key);
 }
 
-static enum rc take_crt(struct takeover_finder *f, struct str crt, struct str account)
+static enum rc take_crt(struct takeover_finder *f, struct str crt, const struct account *account)
 {
     struct str name = takeover_base(crt, ".crt"), dir;
     struct takeover_cert *c;
@@ -93,19 +174,21 @@ static enum rc take_crt(struct takeover_finder *f, struct str crt, struct str ac
     TRY(takeover_cert_add(f, name, dir, &c));
     if (!c)
         return RC_OK;
-    c->plan.server = f->wish->server;
+    c->plan.server = account->server;
     if (!takeover_wished(f, c))
         takeover_no_way(f, c, "lego does not write down how control was proven");
-    takeover_note(f, c,
-                  "what lego was told on its command line (hooks, --reuse-key, --must-staple) "
-                  "is written down nowhere and was not carried over");
-    TRY(takeover_account(f, c, account));
+    takeover_note(
+        f, c,
+        "what lego was told on its command line, or from version 5 on in .lego.yml (hooks, "
+        "a key that is used again, must-staple), was not carried over");
+    TRY(takeover_account(f, c, account->key));
     return take_files(f, c, crt);
 }
 
 enum rc takeover_lego(struct takeover_finder *f)
 {
-    struct str dir, account, *list;
+    struct account account;
+    struct str dir, *list;
     size_t n;
 
     TRY(find_account(f, &account));
@@ -113,6 +196,6 @@ enum rc takeover_lego(struct takeover_finder *f)
     TRY(takeover_list(f, dir, ".crt", &list, &n));
     for (size_t i = 0; i < n; i++)
         if (!str_ends(list[i], STR(".issuer.crt")))
-            TRY(take_crt(f, list[i], account));
+            TRY(take_crt(f, list[i], &account));
     return RC_OK;
 }

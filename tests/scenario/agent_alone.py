@@ -47,6 +47,11 @@ def is_small():
         sys.exit(f"nothing in autarky is called {missing}_...: this looks for the wrong names")
     if needed(AGENT) - MAY_NEED:
         sys.exit(f"autarky-agent needs {needed(AGENT) - MAY_NEED}")
+    # What there was an archive of when it was built is in it.
+    archives = {library for library, name in (("libuv", "libuv_a.a"), ("libldns", "libldns.a"))
+                if any(pathlib.Path("/usr/lib").glob(f"*/{name}"))}
+    if needed(AGENT) & archives:
+        sys.exit(f"autarky-agent needs {needed(AGENT) & archives}, of which there are archives")
     if "libsqlite3" not in needed(AUTARKY):
         sys.exit(f"autarky needs {needed(AUTARKY)}, and no database?")
 

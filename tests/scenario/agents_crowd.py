@@ -48,7 +48,7 @@ class Agent:
         file = directory / f"{n}.pem"
         file.write_text(chain + key)
         self.name, self.file, self.tries = f"agent{n}", file, 0
-        self.statuses = []
+        self.statuses, self.took = [], 0.0  # of the report that was taken
 
     def context(self, roots):
         context = ssl.create_default_context(cadata=roots)
@@ -74,7 +74,9 @@ class Agent:
     async def report(self, at, roots, body, until):
         context = self.context(roots)
         while time.monotonic() < until:
+            begin = time.monotonic()
             self.statuses.append(await self.once(at, context, body))
+            self.took = time.monotonic() - begin
             if self.statuses[-1] == 200:
                 return
             if self.statuses[-1] not in (0, 503):
@@ -114,6 +116,17 @@ async def all_at_once(agents, at, roots):
     return took, await beside
 
 
+def used(lab):
+    """Seconds of CPU, and KiB in memory of their own, of the server's processes."""
+    top, cpu, memory = lab.server.popen.pid, 0.0, 0
+    for pid in [top, *(int(p) for p in pathlib.Path(f"/proc/{top}/task/{top}/children").read_text().split())]:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        cpu += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        memory += sum(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                      if line.startswith("Private_"))
+    return cpu, memory
+
+
 def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -128,9 +141,14 @@ def main():
         begin = time.monotonic()
         agents = [Agent(officer, lab.directory, n, key.read_text(), csr) for n in range(AGENTS)]
         enrolled = time.monotonic() - begin
+        cpu, memory = used(lab)
         took, (longest, answered) = asyncio.run(all_at_once(agents, officer.at, lab.roots.read_text()))
+        after, grown = used(lab)
+        late = sorted(a.took for a in agents)
         heard = [status for a in agents for status in a.statuses]
         print(f"{AGENTS} agents: enrolled in {enrolled:.1f} s, all reported after {took:.1f} s; "
+              f"a report costs the server {(after - cpu) / AGENTS * 1e3:.2f} ms of CPU and takes {late[len(late) // 2]:.2f} s, "
+              f"{late[len(late) * 99 // 100]:.2f} s at the 99th percentile; memory {memory / 1024:.0f} MiB before, {grown / 1024:.0f} after; "
               f"{heard.count(503)} heard 503, {heard.count(0)} no connection; others waited {longest:.1f} s at most")
         if heard.count(200) != AGENTS or not answered:
             sys.exit(f"{heard.count(200)} of {AGENTS} could report, others had {answered} answers")

@@ -4,10 +4,14 @@
 """A second CA on failure: `autarky obtain` and `renew` with a running Autarky as the first server and pebble, with its bad
 nonces, as the second. The first is killed, and comes back; it refuses, which is no failure; both are away."""
 
+import contextlib
 import json
 import os
 import pathlib
+import socket
+import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parent.parent / "lib"))
@@ -147,6 +151,48 @@ def back(lab, second, out):
         sys.exit("it is not the second one's")
 
 
+def many(lab, second):
+    """A first server that is not there, behind a port that takes no more connections: of several certificates one waits
+    for it, and the others do not."""
+    tree = lab.directory / "many"
+    tree.mkdir()
+    port = free_port()
+    with socket.socket() as silent, contextlib.ExitStack() as held:
+        silent.bind(("127.0.0.1", port))
+        silent.listen(0)
+        for name in "abc":
+            obtain(lab, second, tree / name, "--name", f"{name}.{DOMAIN}")
+            change(tree / name, plan={**state(tree / name)["plan"], "server": f"https://127.0.0.1:{port}/dir"})
+        for _ in range(2):  # its queue is full
+            one = held.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        def renew(*options):
+            began = time.monotonic()
+            said = run(AUTARKY, "renew", tree, "--force", *options)
+            if said.count("renewed from the fallback server") != 3 or said.count("gave no answer a short while ago") != (
+                    3 if options else 2) or said.count("within 10s") != (0 if options else 1):
+                sys.exit(said)
+            return time.monotonic() - began
+
+        # Its being dead is found by the first of them, which asks for ARI.
+        took, without = renew(), renew("--first-silent")
+        print(f"three renewals with a silent first server: {took:.1f} s, and {without:.1f} s where that is known")
+        if took - without > 45:  # it was three times a minute and a half
+            sys.exit("each of them waits for the first server")
+        if "silent_at" not in state(tree / "a") or "silent_at" in state(tree / "b"):
+            sys.exit(f"who has found it: {state(tree / 'a')} {state(tree / 'b')}")
+        # The daemon has its renewals told: this one does not find it out once more.
+        change(tree / "b", renew_at=1, window_start=1, window_end=2)
+        daemon = subprocess.Popen([AUTARKY, "agent", "run", tree], stderr=subprocess.PIPE, text=True)
+        try:
+            if not any("renewed from the fallback server" in line for line in daemon.stderr) or "silent_at" in state(tree / "b"):
+                sys.exit(f"the agent's renewal was not told: {state(tree / 'b')}")
+        finally:
+            daemon.terminate()
+            daemon.communicate(timeout=90)
+
+
 def main():
     os.environ["AUTARKY_DATA"] = "/nowhere"
     with Lab(policy=POLICY) as lab:
@@ -159,6 +205,7 @@ def main():
             check_usage(lab, second)
             first_there(lab, second, out)
             refused(lab, second)
+            many(lab, second)
             asked_when(lab)
             killed(lab, second, out)
             both_away(lab, second, out)

@@ -28,7 +28,9 @@ POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges:
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 KEYS = f'key "k" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
-RECORDS = "* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.wiki CNAME s-wiki.acme\n_acme-challenge.shop CNAME s-shop.acme\n"
+RECORDS = "* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.wiki CNAME s-wiki.acme\n_acme-challenge.shop CNAME s-shop.acme\n" + "".join(
+    f"_acme-challenge.alias-{k} CNAME one-{k}.proofs\none-{k}.proofs CNAME two-{k}.proofs\n_acme-challenge.lost-{k} CNAME lost.elsewhere.test.\n"
+    for k in ("cloudflare", "route53", "azure", "alibaba", "tencent"))
 ACCOUNTS = {f"{n}.{DOMAIN}": {"username": f"u-{n}", "password": f"p-{n}", "subdomain": f"s-{n}",
                               "fulldomain": f"s-{n}.acme.{DOMAIN}", "allowfrom": []} for n in ("wiki", "shop")}
 
@@ -348,6 +350,15 @@ def values(port, name):
     return sorted(run("dig", "+short", "+tcp", "@127.0.0.1", "-p", port, name, "TXT").split())
 
 
+def aliases(lab, kind, text, refusal):
+    """The record goes where the aliases end, and is taken away there; a zone that the provider does not have is refused."""
+    conf = config(lab.directory, f"{kind}-alias", text)
+    obtain(lab, kind, conf, f"alias-{kind}.{DOMAIN}")
+    lost = obtain(lab, kind, conf, f"lost-{kind}.{DOMAIN}", ok=(2,))
+    expect(lost, f"_acme-challenge.lost-{kind}.{DOMAIN} is an alias of lost.elsewhere.test, so the record belongs there: ", "an alias")
+    expect(lost, refusal, "an alias into a zone of somebody else")
+
+
 def acme_dns(lab, api):
     url = f"http://127.0.0.1:{api.server_port}"
     accounts = config(lab.directory, "accounts", json.dumps(ACCOUNTS))
@@ -385,7 +396,7 @@ def cloudflare(lab, api, server):
     name = f"_acme-challenge.cf.{DOMAIN}"
     theirs = [{"type": "TXT", "name": name, "content": f'"theirs-{i}"', "id": f"f{i:031}"} for i in range(150)]
     api.records, api.seen, api.faults = list(theirs), [], [429, 502]
-    text = f"url: http://127.0.0.1:{api.server_port}/client/v4/\ntoken: cf-token\n"
+    text = f"url: http://127.0.0.1:{api.server_port}/client/v4/\ntoken: cf-token\nresolver: {server.address}\n"
     obtain(lab, "cloudflare", config(lab.directory, "cloudflare", text), f"cf.{DOMAIN}", f"*.cf.{DOMAIN}")
     added = [asked for verb, asked in api.seen if verb.startswith("POST")]
     if api.records != theirs or api.faults or len(added) != 2 or {r["ttl"] for r in added} != {60} or values(server.port, name):
@@ -394,12 +405,15 @@ def cloudflare(lab, api, server):
     expect(obtain(lab, "cloudflare", wrong, f"cf.{DOMAIN}", ok=(2,)), "status 403, Invalid access token", "another token")
     away = config(lab.directory, "cf-zone", text + "zone: away.example\n")
     expect(obtain(lab, "cloudflare", away, f"cf.{DOMAIN}", ok=(2,)), "reaches no zone", "a zone that is not there")
+    aliases(lab, "cloudflare", text, "reaches no zone")
+    if api.records != theirs or values(server.port, f"two-cloudflare.proofs.{DOMAIN}"):
+        sys.exit(f"Cloudflare has {api.records}")
 
 
 def route53(lab, api, server):
     name = f"_acme-challenge.aws.{DOMAIN}"
     api.sets, api.seen, api.race = {f"{name}.": ['"theirs"']}, [], True
-    text = f"url: http://127.0.0.1:{api.server_port}\naccess_key_id: AKIDHERE\nsecret_access_key: aws-secret\n"
+    text = f"url: http://127.0.0.1:{api.server_port}\naccess_key_id: AKIDHERE\nsecret_access_key: aws-secret\nresolver: {server.address}\n"
     obtain(lab, "route53", config(lab.directory, "route53", text), f"aws.{DOMAIN}", f"*.aws.{DOMAIN}")
     verbs = [verb for verb, _ in api.seen]
     # Two are added, two removed, and one change came too late.
@@ -408,6 +422,9 @@ def route53(lab, api, server):
         sys.exit(f"Route 53 was asked {api.seen}, and has {api.sets}")
     wrong = config(lab.directory, "aws-secret", text.replace("aws-secret", "other"))
     expect(obtain(lab, "route53", wrong, f"aws.{DOMAIN}", ok=(2,)), "status 403, The signature is wrong", "another secret")
+    aliases(lab, "route53", text, "shows no public hosted zone")
+    if api.sets != {f"{name}.": ['"theirs"']}:
+        sys.exit(f"Route 53 has {api.sets}")
 
 
 def azure(lab, api, server):
@@ -419,7 +436,8 @@ def azure(lab, api, server):
     dns.rival = lambda: dns.change(name, {"properties": theirs})
     dns.faults = [("DELETE", dns.error(429, "TooManyRequests", "Slowly.", {"Retry-After": "3"})), ("PUT", dns.error(401, "ExpiredAuthenticationToken", "It has expired."))]
     text = f"url: http://127.0.0.1:{api.server_port}/arm/\nlogin: http://127.0.0.1:{api.server_port}/login\ntenant: {azure_dns.TENANT}\n" \
-           f"client_id: {azure_dns.CLIENT}\nclient_secret: {azure_dns.SECRET}\nsubscription: {azure_dns.SUBSCRIPTION}\nresource_group: {azure_dns.GROUP}\n"
+           f"client_id: {azure_dns.CLIENT}\nclient_secret: {azure_dns.SECRET}\nsubscription: {azure_dns.SUBSCRIPTION}\nresource_group: {azure_dns.GROUP}\n" \
+           f"resolver: {server.address}\n"
     said = [obtain(lab, "azure", config(lab.directory, "azure", text), f"az.{DOMAIN}", f"*.az.{DOMAIN}")]
     left = dns.sets[name]["properties"]
     # Each of two is added and removed, after one log-in and one more for the token that was refused; the set of others is as it was.
@@ -434,6 +452,9 @@ def azure(lab, api, server):
     if list(dns.sets) != [name] or dns.faults or [s.split()[0] for s in dns.seen] != ["POST", "GET", "PUT", "GET", "DELETE", "GET", "DELETE"] or \
             dns.times[5] - dns.times[4] < 3:
         sys.exit(f"Azure was asked {dns.seen}, and has {dns.sets}, {dns.faults}")
+    aliases(lab, "azure", text, "shows no public zone that holds")
+    if list(dns.sets) != [name]:
+        sys.exit(f"Azure has {dns.sets}")
     said.append(obtain(lab, "azure", config(lab.directory, "azure-secret", text.replace(azure_dns.SECRET, "other")), f"az.{DOMAIN}", ok=(2,)))
     expect(said[-1], f"{api.server_port}/login refuses the record {name}: status 401, invalid_client: AADSTS7000215: Invalid client secret", "another secret")
     away = config(lab.directory, "azure-group", text.replace("resource_group: ", "resource_group: no-"))
@@ -451,7 +472,7 @@ def numbered(lab, api, server, kind, name, settings, secret, faults, refusal):
     theirs = [{"RecordId": i if label == "Name" else str(i), label: f"_acme-challenge.{name}", "Type": "TXT", "Value": f"theirs-{i}"}
               for i in range(1, 151)]
     api.records, api.seen, api.nonces, api.faults = list(theirs), [], set(), list(faults)
-    text = f"url: http://127.0.0.1:{api.server_port}\n{settings}{secret}\n"
+    text = f"url: http://127.0.0.1:{api.server_port}\nresolver: {server.address}\n{settings}{secret}\n"
     said = obtain(lab, kind, config(lab.directory, kind, text), f"{name}.{DOMAIN}", f"*.{name}.{DOMAIN}")
     actions = [action for action, _ in api.seen]
     changes = sorted(a for a in actions if not a.startswith("Describe"))
@@ -464,12 +485,17 @@ def numbered(lab, api, server, kind, name, settings, secret, faults, refusal):
     expect(wrong, refusal, "another secret")
     away = obtain(lab, kind, config(lab.directory, f"{kind}-zone", text + "zone: away.example\n"), f"{name}.{DOMAIN}", ok=(2,))
     expect(away, "shows no domain that holds", "a zone that is not there")
+    aliases(lab, kind, text, "shows no domain that holds")
+    if api.records != theirs:
+        sys.exit(f"{kind} has {api.records[150:]}")
     if any(word in told for word in (secret, "no-secret") for told in (said, wrong, away)):
         sys.exit(f"{kind}: a secret was told: {said} {wrong} {away}")
 
 
 def powerdns():
-    zone = {(DOMAIN, "A"): ["127.0.0.1"], (f"*.{DOMAIN}", "A"): ["127.0.0.1"], (f"_acme-challenge.www.{DOMAIN}", "TXT"): ['"theirs"']}
+    zone = {(DOMAIN, "A"): ["127.0.0.1"], (f"*.{DOMAIN}", "A"): ["127.0.0.1"], (f"_acme-challenge.www.{DOMAIN}", "TXT"): ['"theirs"'],
+            (f"_acme-challenge.alias-powerdns.{DOMAIN}", "CNAME"): [f"proof.apps.{DOMAIN}."],
+            (f"_acme-challenge.lost-powerdns.{DOMAIN}", "CNAME"): ["lost.elsewhere.test."]}
     with Lab() as lab, PowerDnsServer(lab.directory / "pdns", "changeme", {DOMAIN: zone, f"apps.{DOMAIN}": {
             (f"wiki.apps.{DOMAIN}", "A"): ["127.0.0.1"]}, "other.example": {}}) as server:
         lab.configure(policy=POLICY)
@@ -478,17 +504,20 @@ def powerdns():
             f"  - {{zone: \".\", servers: [\"127.0.0.1:{lab.dns.port}\"]}}\n",
             f"  - {{zone: {DOMAIN}, servers: [\"{server.address}\"], mode: authoritative}}\n"))
         lab.start()
-        conf = config(lab.directory, "powerdns", f"url: {server.url}\nkey: changeme\n")
+        conf = config(lab.directory, "powerdns", f"url: {server.url}\nkey: changeme\nresolver: {server.address}\n")
         obtain(lab, "powerdns", conf, f"www.{DOMAIN}", f"*.www.{DOMAIN}", f"wiki.apps.{DOMAIN}")
         if values(server.port, f"_acme-challenge.www.{DOMAIN}") != ['"theirs"'] or \
                 values(server.port, f"_acme-challenge.wiki.apps.{DOMAIN}"):
             sys.exit("PowerDNS has not what it had before")
-        named = config(lab.directory, "named", f"url: {server.url}\nkey: changeme\nzone: {DOMAIN}\nttl: 5\nwait: 1s\n")
+        named = config(lab.directory, "named", f"url: {server.url}\nkey: changeme\nzone: {DOMAIN}\nttl: 5\nwait: 1s\nresolver: none\n")
         obtain(lab, "powerdns", named, f"www.{DOMAIN}")
-        wrong = config(lab.directory, "key", f"url: {server.url}\nkey: other\n")
+        wrong = config(lab.directory, "key", f"url: {server.url}\nkey: other\nresolver: none\n")
         expect(obtain(lab, "powerdns", wrong, f"www.{DOMAIN}", ok=(2,)), "status 401", "another key")
-        away = config(lab.directory, "away", f"url: {server.url}\nkey: changeme\nzone: away.example\n")
+        away = config(lab.directory, "away", f"url: {server.url}\nkey: changeme\nzone: away.example\nresolver: none\n")
         expect(obtain(lab, "powerdns", away, f"www.{DOMAIN}", ok=(2,)), "status 404", "a zone that is not there")
+        aliases(lab, "powerdns", conf.read_text(), "no zone")
+        if values(server.port, f"proof.apps.{DOMAIN}"):
+            sys.exit("PowerDNS has a record behind an alias that was to be removed")
 
 
 def main():

@@ -153,6 +153,53 @@ static void renewed_when_it_is_time(void)
     CHECK_INT(t.warnings, 0);
 }
 
+/* What one renewal found of the first server, those of the others are told; until another one has
+ * had an answer, or it is long ago. */
+static void a_silent_server_is_asked_once(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_state s;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
+    CHECK_OK(CHECK_SPARED(next_due(&t, t.begin + 5 * WHEN_DAY)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_DAY);
+    s.silent = t.begin;
+    CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_MINUTE);
+    CHECK_OK(CHECK_SPARED(place(&t, "b", &s)));
+    s.plan.server = STR("https://other.example/directory");
+    CHECK_OK(CHECK_SPARED(place(&t, "c", &s)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_HOUR);
+    CHECK_OK(CHECK_SPARED(place(&t, "d", &s)));
+    CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
+    CHECK(settle(&t));
+    CHECK(go_on(&t, 2 * WHEN_MINUTE));
+    CHECK(strstr(log_of(&t), "b--first-silent\n"));
+    CHECK(go_on(&t, WHEN_HOUR));
+    CHECK_STR(str_of(log_of(&t)), "d\n");
+}
+
+static void an_answer_ends_the_silence(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_state s;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t, RENEWS)));
+    CHECK_OK(CHECK_SPARED(next_due(&t, t.begin + 5 * WHEN_DAY)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_DAY);
+    s.silent = t.begin - WHEN_MINUTE;
+    CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
+    s.silent = 0;
+    s.issued = t.begin;
+    CHECK_OK(CHECK_SPARED(place(&t, "b", &s)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin + WHEN_MINUTE);
+    CHECK_OK(CHECK_SPARED(place(&t, "c", &s)));
+    CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
+    CHECK(settle(&t));
+    CHECK(go_on(&t, 2 * WHEN_MINUTE));
+    CHECK_STR(str_of(log_of(&t)), "c\n");
+}
+
 static void tried_again_with_pauses(void)
 {
     CLEANUP(test_done) struct test t = {};
@@ -407,7 +454,8 @@ static void what_cannot_be_read(void)
     CHECK_INT(t.warnings, 1);
 }
 
-CHECK_MAIN(CHECK_TEST(renewed_when_it_is_time), CHECK_TEST(tried_again_with_pauses),
+CHECK_MAIN(CHECK_TEST(renewed_when_it_is_time), CHECK_TEST(a_silent_server_is_asked_once),
+           CHECK_TEST(an_answer_ends_the_silence), CHECK_TEST(tried_again_with_pauses),
            CHECK_TEST(never_a_storm), CHECK_TEST(what_is_added_and_removed),
            CHECK_TEST(all_of_them_now), CHECK_TEST_ONCE(how_many_at_once),
            CHECK_TEST(one_for_a_directory), CHECK_TEST_ONCE(ends_when_it_is_asked),

@@ -173,6 +173,42 @@ static void asked_to_renew(void)
     CHECK_INT(t.said, 3);
 }
 
+/* A thousand that are sent away at once do not come back at once, and not before the time. */
+static void comes_when_it_may(void)
+{
+    CLEANUP(test_done) struct test t = {.u.home = AGENTD_HOME_INIT};
+    struct client_answer answer = {.status = 503};
+    static const struct {
+        const char *retry_after;
+        int64_t least, most;
+    } cases[] = {
+        {"", AGENTD_REPORT_EVERY / 2, AGENTD_REPORT_EVERY / 2 * 3},
+        {"nonsense", AGENTD_REPORT_EVERY / 2, AGENTD_REPORT_EVERY / 2 * 3},
+        {"5", AGENTD_REPORT_EVERY / 2, AGENTD_REPORT_EVERY / 2 * 3},
+        {"900", 15 * WHEN_MINUTE, 15 * WHEN_MINUTE + AGENTD_REPORT_EVERY},
+        {"9000", AGENTD_REPORT_MOST, AGENTD_REPORT_MOST + AGENTD_REPORT_EVERY},
+    };
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t first = INT64_MAX, last = 0;
+
+        answer.retry_after = str_of(cases[i].retry_after);
+        heed(&t.u, &answer);
+        for (int k = 0; k < 1000; k++) {
+            int64_t pause = pause_of(&t.u, AGENTD_REPORT_EVERY);
+
+            first = pause < first ? pause : first;
+            last = pause > last ? pause : last;
+        }
+        CHECK(first >= cases[i].least && last <= cases[i].most);
+        CHECK(last - first > AGENTD_REPORT_EVERY / 2);
+    }
+    answer.rc = RC_NET;
+    heed(&t.u, &answer);
+    CHECK_INT(t.u.retry_at, 0);
+}
+
 /* Nothing else that a server may say has any meaning. */
 static void told_other_things(void)
 {
@@ -201,5 +237,5 @@ static void told_other_things(void)
     CHECK_INT(t.said, 0);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(the_server_takes_it), CHECK_TEST_ONCE(asked_to_renew),
-           CHECK_TEST_ONCE(told_other_things))
+CHECK_MAIN(CHECK_TEST_ONCE(comes_when_it_may), CHECK_TEST_ONCE(the_server_takes_it),
+           CHECK_TEST_ONCE(asked_to_renew), CHECK_TEST_ONCE(told_other_things))

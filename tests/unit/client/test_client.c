@@ -28,7 +28,7 @@ struct test {
     enum rc rc;
     char text[TEXT], problem[64];
     when_t retry_at, not_after;
-    bool ill;
+    bool ill, silent;
     size_t n_certs;
     struct client_window window;
     struct buf chain;
@@ -88,6 +88,7 @@ static void on_result(void *arg, const struct client_result *r)
     t->n_certs = r->n_certs;
     t->retry_at = r->retry_at;
     t->ill = r->ill;
+    t->silent = r->silent;
     t->window = r->window;
     IGNORE_RC(str_copyz(r->problem, t->problem, sizeof(t->problem)));
     buf_reset(&t->chain);
@@ -781,6 +782,37 @@ static void says_who_ails(void)
     }
 }
 
+/* One who has somebody else to ask does not wait for a server that is not there, but does for one
+ * that has answered. */
+static void patience_has_an_end(void)
+{
+    static const struct {
+        struct acme_fake_answer wrong;
+        bool silent;
+        unsigned asked; /* at that place */
+        enum rc rc;
+    } cases[] = {
+        {{.at = FAKE_DIRECTORY, .times = 99, .rc = RC_NET}, true, 3, RC_NET},
+        {{.at = FAKE_DIRECTORY, .times = 2, .rc = RC_NET}, false, 3, RC_OK},
+        {{.at = FAKE_DIRECTORY, .times = 99, .status = 503}, false, CLIENT_TRIES_MAX, RC_NET},
+        {{.at = FAKE_NEW_ORDER, .times = 99, .rc = RC_NET}, true, CLIENT_TRIES_MAX, RC_NET},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+
+        CHECK_OK(test_init(&t));
+        client_set_patience(t.client, 5 * WHEN_SECOND);
+        acme_fake_wrong(&t.fake, cases[i].wrong);
+        IGNORE_RC(obtain(&t));
+        if (mem_fail_fired())
+            continue;
+        CHECK_RC(t.rc, cases[i].rc);
+        CHECK_INT(t.silent, cases[i].silent);
+        CHECK_INT(t.fake.count[cases[i].wrong.at], cases[i].asked);
+    }
+}
+
 /* A proof that cannot be made would not be made for another server, either. */
 static void our_own_fault(void)
 {
@@ -895,6 +927,6 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(replaces), CHECK_TEST(renewal_information), CHECK_TEST(certids),
            CHECK_TEST(challenges), CHECK_TEST_ONCE(looks_before_it_answers),
            CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(says_who_ails),
-           CHECK_TEST_ONCE(our_own_fault), CHECK_TEST(signs_up),
-           CHECK_TEST_ONCE(strangers_get_no_proof), CHECK_TEST_ONCE(cancelled_everywhere),
-           CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
+           CHECK_TEST_ONCE(patience_has_an_end), CHECK_TEST_ONCE(our_own_fault),
+           CHECK_TEST(signs_up), CHECK_TEST_ONCE(strangers_get_no_proof),
+           CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

@@ -60,6 +60,34 @@ static void cloudflare_adds(void)
     expect_end(&t);
 }
 
+/* Behind an alias the zone is looked for from there on, and the record has that name. */
+static void cloudflare_moved(void)
+{
+    CLEANUP(end) struct talk t = TALK_INIT;
+
+    CHECK_OK(begin(&t, "cloudflare", "token: t-1\n", false));
+    CHECK_OK(provider_call_move(&t.call, STR("_ACME-challenge.wiki.hospital.example")));
+    CHECK_INT(t.call.alias.n, 0);
+    CHECK_OK(provider_call_move(&t.call, STR("w.proofs.example")));
+    CHECK_STR(t.call.alias, "_acme-challenge.wiki.hospital.example");
+    expect(&t, "GET", CF_ZONES("w.proofs.example", "1"), TOKEN_HEADER, "");
+    answer(&t, 200, CF_ANSWER("[]"));
+    expect(&t, "GET", CF_ZONES("proofs.example", "1"), TOKEN_HEADER, "");
+    answer(&t, 200, CF_ANSWER("[{\"id\":\"0a1b\",\"name\":\"proofs.example\"}]"));
+    expect(&t, "GET", CF_RECORDS "?type=TXT&name=w.proofs.example&per_page=100&page=1",
+           TOKEN_HEADER, "");
+    answer(&t, 200, CF_ANSWER("[]"));
+    expect(&t, "POST", CF_RECORDS, TOKEN_HEADER,
+           "{\"type\":\"TXT\",\"name\":\"w.proofs.example\",\"content\":\"\\\"#\\\"\",\"ttl\":60}");
+    end(&t);
+    CHECK_OK(begin(&t, "cloudflare", "token: t-1\n", false));
+    CHECK_OK(provider_call_move(&t.call, STR("w.proofs.example")));
+    expect(&t, "GET", CF_ZONES("w.proofs.example", "1"), TOKEN_HEADER, "");
+    answer(&t, 200, CF_ANSWER("[]"));
+    expect(&t, "GET", CF_ZONES("proofs.example", "1"), TOKEN_HEADER, "");
+    refuses(&t, 200, CF_ANSWER("[]"), RC_NOTFOUND, "w.proofs.example");
+}
+
 static void cloudflare_removes(void)
 {
     CLEANUP(end) struct talk t = TALK_INIT;
@@ -371,7 +399,8 @@ static void route53_strange(void)
             RC_DENIED, "status 400, m;");
 }
 
-CHECK_MAIN(CHECK_TEST(cloudflare_adds), CHECK_TEST(cloudflare_removes),
-           CHECK_TEST(cloudflare_lasts), CHECK_TEST(cloudflare_strange), CHECK_TEST(xml),
-           CHECK_TEST(sigv4), CHECK_TEST(route53_adds), CHECK_TEST(route53_removes),
-           CHECK_TEST(route53_busy), CHECK_TEST(route53_strange))
+CHECK_MAIN(CHECK_TEST(cloudflare_adds), CHECK_TEST(cloudflare_moved),
+           CHECK_TEST(cloudflare_removes), CHECK_TEST(cloudflare_lasts),
+           CHECK_TEST(cloudflare_strange), CHECK_TEST(xml), CHECK_TEST(sigv4),
+           CHECK_TEST(route53_adds), CHECK_TEST(route53_removes), CHECK_TEST(route53_busy),
+           CHECK_TEST(route53_strange))

@@ -393,6 +393,56 @@ static void lego(void)
     CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "--server"));
 }
 
+/* As version 5 leaves it, `server` in its account. */
+static enum rc put_lego_5(struct test *t, const char *id, const char *server)
+{
+    static const char *const names[] = {NULL, "wiki.issuer.crt", "wiki.crt", "wiki.key"};
+    char path[256], text[512];
+
+    snprintf(path, sizeof(path), "accounts/ca.example_8555/%s/%s.key", id, id);
+    TRY(put_z(t, path, JWK));
+    snprintf(path, sizeof(path), "accounts/ca.example_8555/%s/account.json", id);
+    snprintf(text, sizeof(text),
+             "{\"server\": \"%s\", \"id\": \"%s\", \"email\": \"\", \"keyType\": \"EC256\", "
+             "\"registration\": {\"status\": \"valid\", \"location\": \"https://x/1\"}}",
+             server, id);
+    TRY(put_z(t, path, text));
+    TRY(put_z(t, "certificates/wiki.json",
+              "{\"id\": \"wiki\", \"domains\": [\"wiki.hospital.example\"], \"keyType\": "
+              "\"EC256\", \"certUrl\": \"https://x/c/1\", \"origin\": \"configuration\"}"));
+    return put_files(t, "certificates", names);
+}
+
+static void lego_5(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct takeover_wish wish = {
+        .way = AGENT_DNS, .style = STR("rfc2136"), .value = STR("/etc/dns")};
+    const struct takeover_cert *c;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_lego_5(&t, "noemail@example.com", SERVER)));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    CHECK_INT(t.found.n, 1);
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK_STR(c->plan.server, SERVER);
+    CHECK(c->account && c->plan.n_also == 3);
+    /* Another one at the same host: the server says which. */
+    CHECK_OK(CHECK_SPARED(put_lego_5(&t, "second", "https://ca.example:8555/acme/staging")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "--server"));
+    CHECK(t.found.n_notes && strstr(t.found.notes[0].p, "there are 2 accounts"));
+    wish.server = STR(SERVER);
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    CHECK_STR(t.found.certs[0].why, "");
+    CHECK(t.found.certs[0].account && t.found.n_notes == 0);
+    /* A file that says nothing is as none. */
+    CHECK_OK(CHECK_SPARED(put_z(&t, "accounts/ca.example_8555/second/account.json", "{")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, wish));
+    CHECK(t.found.n_notes && strstr(t.found.notes[0].p, "at that server"));
+}
+
 /* ---- taking over */
 
 /* What a service reads that knows these two files. */
@@ -494,4 +544,5 @@ static void takes(void)
 
 CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TEST(certbot),
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
-           CHECK_TEST(lego), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
+           CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST_ONCE(killed_everywhere),
+           CHECK_TEST(takes))
