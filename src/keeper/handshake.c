@@ -4,9 +4,9 @@
  * nothing else: no key leaves this process, and what is signed can be nothing but that. */
 #include "keeper/keeper_int.h"
 
+#include "crypto/handshake.h"
 #include "crypto/sign.h"
 #include "metrics/metrics.h"
-#include "tls/signer.h"
 
 MSG(msg_shape, "keeper.handshake-shape",
     "what is to be signed with the key of {0} is nothing that a TLS server signs");
@@ -38,7 +38,7 @@ static enum rc sign(struct keeper *k, const struct ipc_handshake *m, struct buf 
 
     if (k->env->conf->gateway.keys != CONF_KEYS_KEEPER)
         return ERR(err, RC_DENIED, msg_workers);
-    if (!tls_signer_shape(m->message))
+    if (!crypto_is_handshake(m->message))
         return ERR(err, RC_DENIED, msg_shape, m->site);
     if (m->algorithm < CONF_SITE_KEYS && m->algorithm != CONF_KEY_SM2)
         slot = keeper_slot_find(k, m->site, (enum conf_key_algorithm)m->algorithm);

@@ -107,7 +107,7 @@ struct keeper {
     size_t n_cas, n_proofs, n_events;
     struct ipc_call *telling; /* core, of an event */
     struct ev_timer tell_again;
-    uint64_t version; /* the newest of all slots */
+    uint64_t version;     /* the newest of all slots */
     struct list turns[2]; /* slots that are due, the most pressing first: at our CA, at others */
     bool requeue;         /* others may be due */
     struct ev_timer due;

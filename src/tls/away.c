@@ -293,9 +293,13 @@ static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t size,
     if (!current || current->state != TLS_SIGNING_IDLE || !ASYNC_get_current_job() ||
         !ask(s, str_bytes(message, n)))
         return 0;
-    while (current->state == TLS_SIGNING_ASKED)
-        if (!ASYNC_pause_job() || !current)
+    while (current->state == TLS_SIGNING_ASKED) {
+        int ok = ASYNC_pause_job();
+
+        tls_job_mark();
+        if (!ok || !current)
             return 0;
+    }
     made = &current->signature;
     if (current->state != TLS_SIGNING_DONE || made->n > size)
         return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Only in builds with AddressSanitizer, which looks at the stack whenever somebody leaves it by
  * longjmp, as OpenSSL leaves its jobs', and complains of one that it does not know. It is told here
- * that this thread is about to be on the job's stack; it then takes for the present one whichever of
- * the two the stack pointer is in. What it is told last holds until it is told of another. */
+ * that this thread is about to be on the job's stack; it then takes for the present one whichever
+ * of the two the stack pointer is in. What it is told last holds until it is told of another. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 /* Keys that are in another process. A handshake that has to sign asks whoever keeps the key, and
  * goes on when the signature is there; meanwhile the connection waits as it waits for its client,
  * and others are served. What is signed are those two things alone that a TLS server signs
- * (tls_signer_shape), so whoever may ask can use the key for nothing else. */
+ * (crypto/handshake.h), so whoever may ask can use the key for nothing else. */
 #pragma once
 
 #include "base/buf.h"
@@ -44,8 +44,3 @@ void **tls_signing_tag(struct tls_signing *s);
  * for others. */
 enum rc tls_identity_new_away(struct str chain_pem, const struct tls_signer *signer,
                               struct str about, struct tls_identity **out, struct err *err);
-
-/* What a TLS server signs: the content of its CertificateVerify (RFC 8446 section 4.4.3), or the
- * parameters of an ECDHE key exchange behind the two random values (RFC 8422 section 5.4), on a
- * named curve. Nothing else that is signed in the world looks like either. */
-bool tls_signer_shape(struct str message);

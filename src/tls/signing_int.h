@@ -23,8 +23,8 @@ void tls_signing_for(struct tls_signing *s);
 bool tls_signing_drop(struct tls_signing *s);
 void tls_signing_free(struct tls_signing *s);
 
-/* Called by what OpenSSL calls back, before it leaves a job's stack: AddressSanitizer wants to know of
- * it (job_asan.c); nothing in other builds. */
+/* Called by what OpenSSL calls back, before it leaves a job's stack: AddressSanitizer wants to know
+ * of it (job_asan.c); nothing in other builds. */
 void tls_job_mark(void);
 
 /* away.c: a key of OpenSSL's with that public half, whose signatures `signer` is asked for. NULL:
