@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of alert/: engine.c (when, and the one job), expiry.c (certificates), apply.c (what
+/* The inside of alert/: engine.c (when, and the one job), expiry.c
+ * (certificates), failure.c (their renewals that failed), apply.c (what
  * holds against what is written down), route.c (who is told), message.c (what they are sent). The
  * functions run inside of the writer's job. */
 #pragma once
@@ -19,6 +20,8 @@ enum {
 #define ALERT_LOOK_EACH (60 * WHEN_SECOND / 1000)
 #define ALERT_LOOK_FULL WHEN_HOUR
 
+struct store_certificate;
+
 struct alert_job {
     const struct conf *conf;
     when_t now;
@@ -32,6 +35,26 @@ struct alert_job {
 /* Takes up new certificates, and looks at those that are due. */
 enum rc alert_expiries_take(struct store_txn *txn, struct alert_job *j);
 enum rc alert_expiries_look(struct store_txn *txn, struct alert_job *j);
+/* Raises what failed orders mean for certificates that they were to replace (failure.c): one that
+ * is looked at again until something has taken its place. `due` says whether there is something
+ * behind what was taken, and behind *seen, which it moves on: only then is anything written. */
+enum rc alert_failures_due(struct store_txn *txn, uint64_t *seen, bool *out);
+enum rc alert_failures_take(struct store_txn *txn, struct alert_job *j);
+/* Of that certificate: `over` ends them, otherwise they become as bad as the time that is left.
+ * *firing: there are some. */
+enum rc alert_failures_look(struct store_txn *txn, struct alert_job *j,
+                            const struct store_certificate *c, bool over, bool *firing);
+
+/* ---- of a certificate */
+
+enum { ALERT_KEY_BYTES = 64 };
+/* Warning or critical, by the time that it has left. */
+enum store_severity alert_severity_of(const struct alert_job *j, const struct store_certificate *c);
+/* "a.example, b.example and 3 more". */
+void alert_names_put(const struct store_certificate *c, struct buf *out);
+/* "autarky cert show SERIAL"; empty without memory. */
+struct str alert_show(struct arena *a, const struct store_certificate *c);
+
 /* Begins, changes and ends alerts that are about no certificate. */
 enum rc alert_apply(struct store_txn *txn, struct alert_job *j);
 /* Tells of what is due. */

@@ -26,6 +26,7 @@ struct alert_engine {
     bool busy, closing;
     bool conf_changed; /* since the last job */
     when_t pruned;
+    uint64_t seen; /* the last record that was looked at for failed orders */
     struct alert_conditions *conditions;
     struct alert_job job;
     const struct conf *held; /* with a reference, of the job under way */
@@ -44,7 +45,7 @@ static bool due(when_t at, when_t now)
     return at && at <= now;
 }
 
-static enum rc anything_due(struct store_txn *txn, when_t now, bool *out)
+static enum rc anything_due(struct store_txn *txn, when_t now, uint64_t *seen, bool *out)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(4096);
     when_t alert, expiry;
@@ -57,6 +58,9 @@ static enum rc anything_due(struct store_txn *txn, when_t now, bool *out)
         rc = str_u64(text, INT64_MAX, &taken);
     if (rc != RC_OK && rc != RC_NOTFOUND)
         return rc;
+    TRY(alert_failures_due(txn, seen, out));
+    if (*out)
+        return RC_OK;
     TRY(store_expiry_last(txn, &last));
     TRY(store_expiry_next(txn, &expiry));
     TRY(store_alert_next(txn, &alert));
@@ -92,7 +96,7 @@ static bool anything(struct alert_engine *e)
 
     if (e->conf_changed || e->job.now - e->pruned >= PRUNE_EVERY)
         return true;
-    if (anything_due(txn, e->job.now, &yes) != RC_OK || yes)
+    if (anything_due(txn, e->job.now, &e->seen, &yes) != RC_OK || yes)
         return true;
     return e->job.conditions && (differs(txn, e->job.conditions, &yes) != RC_OK || yes);
 }
@@ -126,6 +130,7 @@ static enum rc work(struct store_txn *txn, void *arg)
     if (j->conf_changed)
         TRY(strand(txn, j));
     TRY(alert_expiries_take(txn, j));
+    TRY(alert_failures_take(txn, j));
     TRY(alert_expiries_look(txn, j));
     TRY(alert_apply(txn, j));
     TRY(alert_route_due(txn, j));

@@ -5,7 +5,7 @@
 #include "store/expiries.h"
 #include "store/meta.h"
 
-enum { KEY_BYTES = 64, NUMBER_BYTES = 24, NAMES_SHOWN = 3 };
+enum { KEY_BYTES = ALERT_KEY_BYTES, NUMBER_BYTES = 24, NAMES_SHOWN = 3 };
 
 when_t alert_overdue_left(when_t not_before, when_t not_after, uint64_t at)
 {
@@ -37,11 +37,14 @@ static enum rc read_position(struct store_txn *txn, struct arena *a, uint64_t *o
 static enum rc end_replaced(struct store_txn *txn, struct alert_job *j, struct arena *a,
                             const struct id *replaced)
 {
+    const struct store_certificate c = {.id = *replaced};
     struct store_alert alert;
     char key[KEY_BYTES];
+    bool firing;
     enum rc rc;
 
     TRY(store_expiry_end(txn, replaced));
+    TRY(alert_failures_look(txn, j, &c, true, &firing));
     key_of(replaced, key);
     rc = store_alert_firing(txn, a, str_of(key), &alert);
     if (rc == RC_NOTFOUND)
@@ -84,7 +87,7 @@ enum rc alert_expiries_take(struct store_txn *txn, struct alert_job *j)
 
 /* ---- looking at what is due */
 
-static void put_names(const struct store_certificate *c, struct buf *out)
+void alert_names_put(const struct store_certificate *c, struct buf *out)
 {
     for (size_t i = 0; i < c->n_names && i < NAMES_SHOWN; i++)
         buf_printf(out, "%s%.*s", i ? ", " : "", STR_ARG(str_head(c->names[i].value, 100)));
@@ -99,7 +102,7 @@ static void put_summary(const struct store_certificate *c, when_t now, struct bu
     char end[WHEN_TEXT];
 
     buf_putz(out, "the certificate for ");
-    put_names(c, out);
+    alert_names_put(c, out);
     if (c->not_after <= now)
         buf_printf(out, " ended %s, and nothing has replaced it", when_text(c->not_after, end));
     else
@@ -107,12 +110,29 @@ static void put_summary(const struct store_certificate *c, when_t now, struct bu
                    when_text(c->not_after, end));
 }
 
+enum store_severity alert_severity_of(const struct alert_job *j, const struct store_certificate *c)
+{
+    when_t overdue = alert_overdue_left(c->not_before, c->not_after, j->conf->acme.renewal.at);
+    when_t critical = overdue / 10 * 3;
+
+    if (critical > ALERT_CRITICAL_LEFT)
+        critical = ALERT_CRITICAL_LEFT;
+    return c->not_after - j->now <= critical ? STORE_CRITICAL : STORE_WARNING;
+}
+
+struct str alert_show(struct arena *a, const struct store_certificate *c)
+{
+    CLEANUP(buf_done) struct buf serial = BUF_INIT(2 * STORE_SERIAL_MAX);
+
+    for (size_t i = 0; i < c->serial.n; i++)
+        buf_printf(&serial, "%02x", (unsigned char)c->serial.p[i]);
+    return arena_printf(a, "autarky cert show %.*s", STR_ARG(buf_str(&serial)));
+}
+
 static enum rc raise(struct store_txn *txn, struct alert_job *j, struct arena *a,
                      const struct store_certificate *c)
 {
     CLEANUP(buf_done) struct buf summary = BUF_INIT(1024);
-    when_t overdue = alert_overdue_left(c->not_before, c->not_after, j->conf->acme.renewal.at);
-    when_t critical = overdue / 10 * 3;
     char key[KEY_BYTES];
     struct store_alert alert = {
         .kind = STR("certificate"),
@@ -121,19 +141,14 @@ static enum rc raise(struct store_txn *txn, struct alert_job *j, struct arena *a
         .team = c->team,
         .ends = c->not_after,
     };
-    CLEANUP(buf_done) struct buf serial = BUF_INIT(2 * STORE_SERIAL_MAX);
 
-    if (critical > ALERT_CRITICAL_LEFT)
-        critical = ALERT_CRITICAL_LEFT;
-    alert.severity = c->not_after - j->now <= critical ? STORE_CRITICAL : STORE_WARNING;
+    alert.severity = alert_severity_of(j, c);
     key_of(&c->id, key);
     alert.key = str_of(key);
     put_summary(c, j->now, &summary);
     TRY(buf_rc(&summary));
     alert.summary = buf_str(&summary);
-    for (size_t i = 0; i < c->serial.n; i++)
-        buf_printf(&serial, "%02x", (unsigned char)c->serial.p[i]);
-    alert.action = arena_printf(a, "autarky cert show %.*s", STR_ARG(buf_str(&serial)));
+    alert.action = alert_show(a, c);
     return alert.action.p ? alert_raise(txn, j, &alert) : RC_NOMEM;
 }
 
@@ -156,23 +171,29 @@ static enum rc look_at(struct store_txn *txn, struct alert_job *j, const struct 
                        uint64_t firing)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ALERT_ARENA);
-    struct store_certificate c;
-    when_t again;
+    struct store_certificate c = {.id = e->id};
+    when_t overdue =
+        e->not_after - alert_overdue_left(e->not_before, e->not_after, j->conf->acme.renewal.at);
+    when_t again = (when_t)firing * ALERT_LOOK_EACH;
     bool over = !e->counts || e->not_after + ALERT_ENDED_KEPT <= j->now;
+    bool failing = false;
 
     if (!over) {
         TRY(store_certificate_get(txn, &a, &e->id, &c));
         TRY(store_certificate_superseded(txn, &c, &over));
     }
+    TRY(alert_failures_look(txn, j, &c, over, &failing));
     if (over) {
         TRY(store_expiry_set(txn, e->n, 0));
         return end_if_firing(txn, j, &a, &e->id);
     }
-    j->full = false;
-    TRY(raise(txn, j, &a, &c));
-    again = (when_t)firing * ALERT_LOOK_EACH;
     if (again < ALERT_LOOK_AGAIN)
         again = ALERT_LOOK_AGAIN;
+    if (j->now < overdue)
+        return store_expiry_set(txn, e->n,
+                                failing && j->now + again < overdue ? j->now + again : overdue);
+    j->full = false;
+    TRY(raise(txn, j, &a, &c));
     return store_expiry_set(txn, e->n, j->now + (j->full ? ALERT_LOOK_FULL : again));
 }
 

@@ -202,6 +202,64 @@ static void judge_agents(const struct alert_facts *f, struct alert_conditions *o
     TELL(out, c, STR("autarky agent list"), "more than %d agents are silent", ALERT_AGENTS_MAX);
 }
 
+static void judge_trouble(const struct alert_facts *f, const struct alert_trouble *t,
+                          struct alert_conditions *out)
+{
+    const char *kind = t->unproven ? "proof" : "renewal";
+    struct alert_condition *c;
+    char at[WHEN_TEXT];
+    struct str key =
+        arena_printf(&out->arena, "%.*s/%.*s", STR_ARG(t->agent), STR_ARG(t->directory));
+
+    if (!key.p)
+        out->rc = RC_NOMEM; /* which `say` sees */
+    if (!(c = say(out, kind, key)))
+        return;
+    c->object = shown(t->name);
+    if (t->ends - f->now < ALERT_SITE_CRITICAL)
+        c->severity = STORE_CRITICAL;
+    if (t->unproven)
+        TELL(out, c, STR("autarky agent show; autarky probe"),
+             "the agent %.*s has a new certificate for %.*s, which is not seen to be served: %.*s",
+             STR_ARG(shown(t->agent)), STR_ARG(c->object), STR_ARG(shown(t->why)));
+    else if (t->failures)
+        TELL(out, c, STR("autarky agent show"),
+             "the agent %.*s gets no new certificate for %.*s: %.*s", STR_ARG(shown(t->agent)),
+             STR_ARG(c->object), STR_ARG(shown(t->why)));
+    else
+        TELL(out, c, STR("autarky agent show"),
+             "the agent %.*s is stuck: the certificate for %.*s was to be renewed at %s, and "
+             "nothing "
+             "was tried",
+             STR_ARG(shown(t->agent)), STR_ARG(c->object), when_text(t->due, at));
+}
+
+static void judge_troubles(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c;
+
+    for (size_t i = 0; i < f->n_troubles; i++)
+        judge_trouble(f, &f->troubles[i], out);
+    if (!f->more_troubles || !(c = say(out, "renewal", STR("agents"))))
+        return;
+    c->severity = STORE_CRITICAL;
+    TELL(out, c, STR("autarky agent list"),
+         "more than %d certificates on hosts of agents fail or are not seen to be served",
+         ALERT_TROUBLES_MAX);
+}
+
+static void judge_skew(const struct alert_clock *k, struct alert_conditions *out)
+{
+    struct alert_condition *c = say(out, "clock", k->agent);
+    unsigned long long minutes =
+        (unsigned long long)((k->skew < 0 ? -k->skew : k->skew) / WHEN_MINUTE);
+
+    if (c)
+        TELL(out, c, STR("timedatectl on that host; autarky agent show"),
+             "the clock of the agent %.*s is %llu minutes %s of this one", STR_ARG(shown(k->agent)),
+             minutes, k->skew < 0 ? "behind" : "ahead");
+}
+
 static void judge_site(const struct alert_facts *f, const struct alert_site *s,
                        struct alert_conditions *out)
 {
@@ -271,6 +329,9 @@ void alert_judge(const struct alert_facts *f, struct alert_conditions *out)
     for (size_t i = 0; i < f->n_away; i++)
         judge_away(f, &f->away[i], out);
     judge_agents(f, out);
+    judge_troubles(f, out);
+    for (size_t i = 0; i < f->n_clocks; i++)
+        judge_skew(&f->clocks[i], out);
     for (size_t i = 0; i < f->n_copies; i++)
         judge_copy(f, &f->copies[i], out);
     for (size_t i = 0; i < f->n_sites; i++)

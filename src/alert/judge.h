@@ -17,6 +17,7 @@ struct store_lock;
 #define ALERT_ROOT_WARNING (4 * 365 * WHEN_DAY) /* it has to outlive issuers */
 #define ALERT_ROOT_CRITICAL (365 * WHEN_DAY)
 #define ALERT_SITE_CRITICAL (2 * WHEN_DAY)
+#define ALERT_SKEW (5 * WHEN_MINUTE) /* that the clock of an agent's host may be off */
 enum {
     ALERT_DISK_WARNING = 10, /* percent free */
     ALERT_DISK_CRITICAL = 3,
@@ -24,6 +25,7 @@ enum {
     ALERT_HEAD_FAILURES = 3,
     ALERT_FACTS_MAX = 64, /* of each kind of the lists below but sites */
     ALERT_SITES_MAX = 200,
+    ALERT_TROUBLES_MAX = 64,
     ALERT_AGENTS_MAX = 20, /* silent ones that are told of one by one; more are one alert */
 };
 
@@ -50,6 +52,22 @@ struct alert_copy {
 struct alert_agent {
     struct str name;
     when_t heard; /* of it, the last time */
+};
+
+/* A certificate on an agent's host that fails, is not seen to be served, or was due long ago. */
+struct alert_trouble {
+    struct str agent, directory;
+    struct str name; /* the first one in it */
+    uint64_t failures;
+    bool unproven;
+    when_t ends; /* 0: there is none */
+    when_t due;  /* when nothing failed: since when it should have been renewed; 0: it is not */
+    struct str why;
+};
+
+struct alert_clock {
+    struct str agent;
+    int64_t skew; /* it is so far ahead, microseconds */
 };
 
 struct alert_site {
@@ -86,6 +104,11 @@ struct alert_facts {
     struct alert_agent agents[ALERT_AGENTS_MAX]; /* that are silent */
     size_t n_agents;
     uint64_t silent; /* how many there are, these included */
+    struct alert_trouble troubles[ALERT_TROUBLES_MAX];
+    size_t n_troubles;
+    bool more_troubles; /* than these */
+    struct alert_clock clocks[ALERT_AGENTS_MAX];
+    size_t n_clocks;
     struct alert_site sites[ALERT_SITES_MAX];
     size_t n_sites;
 };

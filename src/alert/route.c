@@ -85,6 +85,13 @@ static bool fits(struct str pattern, struct str text)
     return str_ends(text, str_skip(pattern, 1));
 }
 
+/* "renewal" has "renewal.dns": the cause stands behind the dot. */
+static bool is_of(struct str wanted, struct str kind)
+{
+    return wanted.n == 0 || str_eq(wanted, kind) ||
+           (str_starts(kind, wanted) && kind.p[wanted.n] == '.');
+}
+
 /* Until when it is silenced; 0: it is not. */
 static when_t silenced(const struct router *r, const struct store_alert *a)
 {
@@ -93,7 +100,7 @@ static when_t silenced(const struct router *r, const struct store_alert *a)
     for (size_t i = 0; i < r->n_silences; i++) {
         const struct store_silence *s = &r->silences[i];
 
-        if (fits(s->kind, a->kind) && fits(s->object, a->object) && fits(s->owner, a->owner) &&
+        if (is_of(s->kind, a->kind) && fits(s->object, a->object) && fits(s->owner, a->owner) &&
             s->until > until)
             until = s->until;
     }
@@ -118,7 +125,7 @@ static when_t quiet_until(const struct conf_route *route, when_t now)
 static bool is_kind(const struct conf_route *route, struct str kind)
 {
     for (size_t i = 0; i < route->kinds.n; i++)
-        if (str_eq(route->kinds.p[i], kind))
+        if (is_of(route->kinds.p[i], kind))
             return true;
     return route->kinds.n == 0;
 }

@@ -68,7 +68,9 @@
      .help = "With so much time left; what does not end counts as 30d, and as 7d when it is "
              "critical. None: at once, and once more when it is critical"},
     {KEY_IN("alerts[].kinds", CONF_MANY, struct conf_route, kinds, &conf_kind_ident),
-     .take = &live, .help = "Only of these kinds of alerts"},
+     .take = &live,
+     .help = "Only of these kinds of alerts; one has those with a cause behind it: renewal has "
+             "renewal.dns and renewal.proxy"},
     {KEY_IN("alerts[].to", CONF_MANY, struct conf_route, to, &conf_kind_ident),
      .required = true, .filled = true, .alone = true, .take = &live,
      .help = "Names of receivers; or one name"},

@@ -153,7 +153,10 @@ static enum rc fill_agents(struct core_alerts *s, const struct api_view *v)
     struct store_agent *list;
     size_t n;
 
-    if (!v->conf->agents.enabled || f->now - s->began < AGENTS_GRACE)
+    if (!v->conf->agents.enabled)
+        return RC_OK;
+    TRY(core_alert_agents(v, &s->arena, f));
+    if (f->now - s->began < AGENTS_GRACE)
         return RC_OK;
     TRY(store_agent_count(store_read(v->store), before, &counts));
     TRY(store_agent_silent(store_read(v->store), &s->arena, before, ALERT_AGENTS_MAX, &list, &n));

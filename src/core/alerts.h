@@ -20,6 +20,10 @@ enum { CORE_ALERTS_SECONDS = 5 };
 /* When the store is closed. */
 void core_alerts_free(struct core *core);
 
+/* alert_agents.c: what the last reports of agents tell, into the facts, with texts in the arena. */
+struct alert_facts;
+enum rc core_alert_agents(const struct api_view *v, struct arena *a, struct alert_facts *f);
+
 /* Admin commands. `alert ack` {"id"}: nobody is told of it again unless it becomes worse; the
  * alert. `alert silence` {"kind","object","owner","until"}, one of the first three at least: nobody
  * is told of what all of them fit. `alert unsilence` {"id"}. The silence. */

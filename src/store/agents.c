@@ -379,6 +379,32 @@ enum rc store_agent_silent(struct store_txn *txn, struct arena *a, when_t before
     return read_agents(&st, a, out, out_n);
 }
 
+enum rc store_agent_troubled(struct store_txn *txn, struct arena *a, int64_t skew, unsigned limit,
+                             struct store_agent **out, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct store_agent *list = ARENA_ARRAY(a, struct store_agent, page(limit));
+    enum rc rc = RC_OK;
+    size_t n = 0;
+
+    if (!list)
+        return RC_NOMEM;
+    TRY(stmt_open(&st, txn,
+                  "SELECT " AGENT ", report FROM agents WHERE removed IS NULL AND"
+                  " (failing > 0 OR unproven > 0 OR abs(skew) > ? OR next < reported - ?)"
+                  " ORDER BY n LIMIT ?"));
+    stmt_int(&st, skew);
+    stmt_int(&st, STORE_AGENT_STUCK);
+    stmt_int(&st, page(limit));
+    while (n < (size_t)page(limit) && (rc = stmt_next(&st)) == RC_OK)
+        TRY(read_agent(&st, a, true, &list[n++]));
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        return rc;
+    *out = list;
+    *out_n = n;
+    return RC_OK;
+}
+
 static enum rc count_where(struct store_txn *txn, const char *sql, when_t before, uint64_t *out)
 {
     CLEANUP(stmt_done) struct stmt st = {};

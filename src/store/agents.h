@@ -91,6 +91,12 @@ enum rc store_agent_list(struct store_txn *txn, struct arena *a, struct store_cu
 /* Those that have said nothing since `before` (from enrolment on), the longest silence first. */
 enum rc store_agent_silent(struct store_txn *txn, struct arena *a, when_t before, unsigned limit,
                            struct store_agent **out, size_t *out_n);
+#define STORE_AGENT_STUCK WHEN_DAY
+/* Those whose last report tells of certificates that fail, are not seen to be served, or were due
+ * STORE_AGENT_STUCK before it, or whose clock is off by more than `skew`; in the order of
+ * enrolment, with their reports. */
+enum rc store_agent_troubled(struct store_txn *txn, struct arena *a, int64_t skew, unsigned limit,
+                             struct store_agent **out, size_t *out_n);
 struct store_agent_counts {
     uint64_t agents, silent, failing; /* failing: of their certificates, some are */
 };

@@ -238,9 +238,9 @@ enum rc store_alert_list(struct store_txn *txn, struct arena *a,
     uint64_t last = 0;
 
     query_init(&q, filter->over ? "SELECT " COLUMNS " FROM alerts WHERE resolved IS NOT NULL"
-                   : filter->conditions ? OPEN " AND kind <> 'certificate'"
+                   : filter->conditions ? OPEN " AND kind <> 'certificate' AND ends IS NULL"
                                         : OPEN);
-    query_str(&q, " AND kind = ?", filter->kind);
+    query_str(&q, " AND instr(kind || '.', ? || '.') = 1", filter->kind);
     query_str(&q, " AND owner = ?", filter->owner);
     query_int(&q, filter->over ? " AND n < ?" : " AND n > ?", (int64_t)filter->after);
     query_int(&q, filter->over ? " ORDER BY n DESC LIMIT ?" : " ORDER BY n LIMIT ?",

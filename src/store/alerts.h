@@ -59,8 +59,8 @@ enum rc store_alert_next(struct store_txn *txn, when_t *out);
 enum rc store_alert_all_due(struct store_txn *txn, when_t now);
 
 struct store_alert_filter {
-    struct str kind;
-    bool conditions; /* those about no certificate; not with `over` */
+    struct str kind; /* and those with a cause behind it: "renewal" has "renewal.dns" */
+    bool conditions; /* those about no certificate, which have no end; not with `over` */
     struct str owner;
     bool over;      /* those that are over, the last first; otherwise those that are not */
     uint64_t after; /* the cursor of the last one; 0: from the beginning */

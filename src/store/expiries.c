@@ -80,6 +80,18 @@ enum rc store_expiry_set(struct store_txn *txn, int64_t n, when_t due)
     return stmt_run(&st);
 }
 
+enum rc store_expiry_sooner(struct store_txn *txn, const struct id *certificate, when_t due)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "UPDATE expiries SET due = min(due, ?) WHERE certificate ="
+                  " (SELECT n FROM certificates WHERE id = ?)"));
+    stmt_int(&st, due);
+    stmt_id(&st, certificate);
+    return stmt_run(&st);
+}
+
 enum rc store_expiry_end(struct store_txn *txn, const struct id *certificate)
 {
     CLEANUP(stmt_done) struct stmt st = {};

@@ -22,7 +22,9 @@ enum rc store_expiry_new(struct store_txn *txn, int64_t after, size_t max, struc
 enum rc store_expiry_last(struct store_txn *txn, int64_t *out);
 /* Sets when it is due; 0: never again. */
 enum rc store_expiry_set(struct store_txn *txn, int64_t n, when_t due);
-/* The same by its id. */
+/* The same by its id: at `due` if it were due later. */
+enum rc store_expiry_sooner(struct store_txn *txn, const struct id *certificate, when_t due);
+/* It is never due again. */
 enum rc store_expiry_end(struct store_txn *txn, const struct id *certificate);
 /* Those due at `now`, the first first, `max` at most. */
 enum rc store_expiry_due(struct store_txn *txn, when_t now, size_t max, struct store_expiry *out,

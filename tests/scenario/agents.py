@@ -121,6 +121,29 @@ def bad_reports(lab, identity):
     by.expects(400, "counts", "a broken report", me, '{"version":"1","at":"2026-01-01T00:00:00Z"}', identity=identity)
 
 
+def alerts(lab):
+    return {a["key"]: a for a in json.loads(lab.autarky("alert", "list", "--json"))["items"]}
+
+
+def told_of(lab, identity):
+    """What an agent reports of its host is an alert: a clock that is wrong, a certificate that fails, one that is not served."""
+    wait_for("the alert of its clock", lambda: "clock:web1" in alerts(lab), 60)
+    expect(alerts(lab)["clock:web1"]["summary"], "minutes ahead", "the clock")
+    time.sleep(PAUSE)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    rows = [{"directory": "/a", "names": [f"a.{DOMAIN}"], "not_after": now, "failures": 3, "why": "no proof"},
+            {"directory": "/b", "names": [f"b.{DOMAIN}"], "not_after": now, "unproven": True, "why": "serves another one"},
+            {"directory": "/c", "names": [f"c.{DOMAIN}"], "not_after": now, "failures": 1, "why": "once"}]
+    body = json.loads(report(counts={"certificates": 3, "failing": 2, "unproven": 1}, certificates=rows))
+    body["at"] = now
+    Stranger(lab).expects(200, "", "a report of troubles", "/api/v1/agents/self", json.dumps(body), identity=identity)
+    wait_for("alerts of them", lambda: {"renewal:web1//a", "proof:web1//b"} <= set(alerts(lab)), 60)
+    found = alerts(lab)
+    expect(found["proof:web1//b"]["summary"], "not seen to be served: serves another one", "a proof that failed")
+    if "renewal:web1//c" in found or "clock:web1" in found:
+        sys.exit(f"these hold: {sorted(found)}")
+
+
 def main():
     with Lab() as lab:
         lab.start()
@@ -162,6 +185,7 @@ def main():
         if not 500_000 < skew < 700_000:
             sys.exit(f"a clock that is ten minutes ahead: {skew}")
         agent.stop()
+        told_of(lab, home / "identity.pem")
 
         # Another one, whose administrator does not let it be told.
         deaf = lab.directory / "deaf"

@@ -195,6 +195,45 @@ static void backups(void)
     CHECK(!find(j, "backup:last"));
 }
 
-CHECK_MAIN(CHECK_TEST(all_is_well), CHECK_TEST(authorities), CHECK_TEST(the_host),
-           CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites),
-           CHECK_TEST(agents), CHECK_TEST(backups))
+static void what_agents_report(void)
+{
+    BEGIN(j);
+    j->f.troubles[0] = (struct alert_trouble){.agent = STR("web1"),
+                                              .directory = STR("/etc/ssl/a"),
+                                              .name = STR("a.hospital.example"),
+                                              .failures = 3,
+                                              .ends = NOW + 9 * WHEN_DAY,
+                                              .why = STR("no proof")};
+    j->f.troubles[1] = (struct alert_trouble){.agent = STR("web1"),
+                                              .directory = STR("/etc/ssl/b"),
+                                              .name = STR("b.hospital.example"),
+                                              .unproven = true,
+                                              .ends = NOW + WHEN_DAY,
+                                              .why = STR("10.0.0.7:443 serves another one")};
+    j->f.troubles[2] = (struct alert_trouble){.agent = STR("web2"),
+                                              .directory = STR("/etc/ssl/c"),
+                                              .name = STR("c.hospital.example"),
+                                              .due = NOW - 3 * WHEN_DAY,
+                                              .ends = NOW + 20 * WHEN_DAY};
+    j->f.n_troubles = 3;
+    j->f.clocks[0] = (struct alert_clock){STR("web3"), -7 * WHEN_MINUTE};
+    j->f.n_clocks = 1;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 4);
+    CHECK(find(j, "renewal:web1//etc/ssl/a"));
+    CHECK_INT(find(j, "renewal:web1//etc/ssl/a")->severity, STORE_WARNING);
+    CHECK(find(j, "proof:web1//etc/ssl/b"));
+    CHECK_INT(find(j, "proof:web1//etc/ssl/b")->severity, STORE_CRITICAL);
+    CHECK_STR(find(j, "proof:web1//etc/ssl/b")->object, "b.hospital.example");
+    CHECK(find(j, "renewal:web2//etc/ssl/c"));
+    CHECK(strstr(find(j, "renewal:web2//etc/ssl/c")->summary.p, "is stuck"));
+    CHECK(find(j, "clock:web3"));
+    CHECK(strstr(find(j, "clock:web3")->summary.p, "7 minutes behind"));
+    j->f.more_troubles = true;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "renewal:agents") && find(j, "renewal:agents")->severity == STORE_CRITICAL);
+}
+
+CHECK_MAIN(CHECK_TEST(what_agents_report), CHECK_TEST(all_is_well), CHECK_TEST(authorities),
+           CHECK_TEST(the_host), CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away),
+           CHECK_TEST(sites), CHECK_TEST(agents), CHECK_TEST(backups))

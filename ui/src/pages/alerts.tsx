@@ -21,6 +21,8 @@ import type {
 // As docs/internals/alerts.md has them.
 const kinds = [
   "certificate",
+  "renewal",
+  "proof",
   "issuer",
   "root",
   "crl",
@@ -35,6 +37,7 @@ const kinds = [
   "prober",
   "agent",
   "site",
+  "backup",
   "delivery",
 ];
 
