@@ -262,14 +262,13 @@ int main(int argc, char **argv)
         return 64;
     clock_gettime(CLOCK_REALTIME, &t);
     b.now = (when_t)t.tv_sec * WHEN_SECOND;
-    arena_init(&b.arena, 16 << 20);
-    b.certificates = calloc(strtoul(argv[2], NULL, 10) + 1, sizeof(struct id));
+    arena_init(&b.arena, 512 << 20);
+    b.certificates = ARENA_ARRAY(&b.arena, struct id, strtoul(argv[2], NULL, 10) + 1);
     if (!b.certificates)
         return 2;
     rc = run(&b, argv[1], strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
     store_close(b.s);
     arena_done(&b.arena);
-    free(b.certificates);
     if (rc != RC_OK)
         fprintf(stderr, "bench_register: %s\n", rc_text(rc));
     return rc == RC_OK ? 0 : 2;

@@ -126,7 +126,7 @@ struct conf {
             when_t within;   /* a revocation is on a list */
             enum conf_switch delta;
         } crl;
-        struct {
+        struct { /* of answers */
             when_t lifetime;
         } ocsp;
     } revocation;
@@ -150,8 +150,8 @@ struct conf {
     } limits;
     struct conf_locks locks;
     struct conf_txt txt;
-    struct {
-        struct conf_nets allow; /* who may read /metrics */
+    struct { /* who may read /metrics */
+        struct conf_nets allow;
     } metrics;
     struct {
         unsigned two_persons;    /* bit 1 << enum conf_two_persons */
@@ -178,9 +178,8 @@ static inline void conf_unrefp(const struct conf **conf)
     conf_unref(*conf);
 }
 
-/* "off", "warn", "on". */
+/* "off", "warn", "on"; the key below `limits`. */
 const char *conf_automatic_text(enum conf_automatic automatic);
-/* Its key below `limits`. */
 const char *conf_limit_text(enum conf_limit limit);
 /* NULL when there is no profile of that name. */
 const struct conf_profile *conf_profile_find(const struct conf *conf, struct str name);

@@ -49,8 +49,6 @@ enum conf_balance {
 enum conf_send_proxy { CONF_SEND_PROXY_OFF, CONF_SEND_PROXY_V1, CONF_SEND_PROXY_V2 };
 
 /* What the gateway writes down of each request, and how. */
-/* Who has the private keys of sites. */
-enum conf_keys { CONF_KEYS_WORKERS, CONF_KEYS_KEEPER };
 enum conf_access { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
 
 /* What begins with a path goes another way than the rest of its site. */

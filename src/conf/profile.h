@@ -27,6 +27,9 @@ const char *conf_key_algorithm_name(unsigned algorithm);
 /* The same of a site's: "mldsa65", where it is "mldsa" in profiles. */
 const char *conf_site_key_name(unsigned algorithm);
 
+/* Who has the private keys of sites. */
+enum conf_keys { CONF_KEYS_WORKERS, CONF_KEYS_KEEPER };
+
 enum conf_curve { CONF_CURVE_P256, CONF_CURVE_P384, CONF_CURVE_COUNT };
 enum conf_mldsa { CONF_MLDSA_44, CONF_MLDSA_65, CONF_MLDSA_87, CONF_MLDSA_COUNT };
 

@@ -11,9 +11,10 @@
 #define STORE_META_WATCH "watch"   /* number of the last record that was counted (core/watch.c) */
 #define STORE_META_POLICY "policy" /* JSON: the accepted one (core/accepted.c) */
 #define STORE_META_EXPIRIES "expiries" /* the last certificate that expiries (expiries.h) has */
-#define STORE_META_FAILURES "failures" /* number of the last record whose failed orders were seen  \
-                                        */
-#define STORE_META_BACKUP "backup"     /* when the last one was made, in microseconds */
+#define STORE_META_FAILURES                                                                        \
+    "failures"                     /* number of the last record whose failed orders were seen      \
+                                    */
+#define STORE_META_BACKUP "backup" /* when the last one was made, in microseconds */
 /* and "forward-NAME": number of the last record that a destination of audit.forward has */
 
 enum rc store_meta_get(struct store_txn *txn, struct arena *a, const char *key, struct str *out);

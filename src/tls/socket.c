@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tls/signing_int.h"
 #include "tls/tls_int.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
 #include <openssl/ssl.h>
+
+#include "tls/signing_int.h"
 
 /* Enough for most ClientHellos: what is longer costs one more system call. */
 enum { FIRST_MAX = 2048 };
