@@ -405,7 +405,6 @@ static void draining_stops_it(void)
 
 static void it_becomes_its_user(void)
 {
-    CLEANUP(buf_done) struct buf b = BUF_INIT(1024);
     struct told t;
 
     if (geteuid() != 0)
