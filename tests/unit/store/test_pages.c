@@ -269,9 +269,11 @@ static void take_page(struct walk *w, unsigned limit)
     CHECK_OK(w->s->list(store_read(w->f.s), &w->f.a, &w->at, limit, keys, &n));
     CHECK(n <= limit && (n == limit || w->at.end));
     for (size_t i = 0; i < n; i++) {
-        CHECK(keys[i] < KEYS);
-        w->seen[keys[i]]++;
-        w->last = keys[i];
+        unsigned key = keys[i] < KEYS ? keys[i] : 0;
+
+        CHECK_INT(keys[i], key);
+        w->seen[key]++;
+        w->last = key;
     }
     w->pages++;
 }
