@@ -102,6 +102,27 @@ static void judge_lists(const struct alert_facts *f, struct alert_conditions *ou
     }
 }
 
+static void judge_staples(const struct alert_facts *f, struct alert_conditions *out)
+{
+    struct alert_condition *c;
+    char end[WHEN_TEXT];
+    bool over = f->staples_end && f->staples_end <= f->now;
+
+    if (!f->staples_late || !(c = say(out, "ocsp", STR("sites"))))
+        return;
+    if (over)
+        c->severity = STORE_CRITICAL;
+    if (f->staples_end)
+        TELL(out, c, STR("autarky site list"),
+             "%llu OCSP answers that sites show were not replaced in time; the first %s %s",
+             (unsigned long long)f->staples_late, over ? "ended" : "ends",
+             when_text(f->staples_end, end));
+    else
+        TELL(out, c, STR("autarky site list"),
+             "for %llu certificates of sites there has been no OCSP answer for an hour",
+             (unsigned long long)f->staples_late);
+}
+
 static void judge_authority(const struct alert_facts *f, const struct alert_authority *a,
                             struct alert_conditions *out)
 {
@@ -318,6 +339,7 @@ void alert_judge(const struct alert_facts *f, struct alert_conditions *out)
     judge_disk(f, out);
     judge_audit(f, out);
     judge_lists(f, out);
+    judge_staples(f, out);
     judge_deliveries(f, out);
     judge_backup(f, out);
     for (size_t i = 0; i < f->n_authorities; i++)

@@ -17,7 +17,8 @@ struct store_lock;
 #define ALERT_ROOT_WARNING (4 * 365 * WHEN_DAY) /* it has to outlive issuers */
 #define ALERT_ROOT_CRITICAL (365 * WHEN_DAY)
 #define ALERT_SITE_CRITICAL (2 * WHEN_DAY)
-#define ALERT_SKEW (5 * WHEN_MINUTE) /* that the clock of an agent's host may be off */
+#define ALERT_STAPLES_AFTER WHEN_HOUR /* that OCSP answers for sites may be missing */
+#define ALERT_SKEW (5 * WHEN_MINUTE)  /* that the clock of an agent's host may be off */
 enum {
     ALERT_DISK_WARNING = 10, /* percent free */
     ALERT_DISK_CRITICAL = 3,
@@ -86,9 +87,12 @@ struct alert_facts {
     unsigned head_failures;        /* of the audit log, in a row */
     struct str head_why;
     uint64_t lists, lists_overdue;
-    when_t lists_end;  /* the first of them */
-    when_t backup;     /* the last one; 0: none was made */
-    when_t backup_age; /* that it may have; 0: any */
+    when_t lists_end; /* the first of them */
+    uint64_t
+        staples_late;   /* OCSP answers of sites that ended, or have a fifth of their life left */
+    when_t staples_end; /* of the first of them; 0: none of them was ever had */
+    when_t backup;      /* the last one; 0: none was made */
+    when_t backup_age;  /* that it may have; 0: any */
     bool backup_expected;
     uint64_t given_up; /* deliveries that nobody got */
     const struct store_lock *locks;

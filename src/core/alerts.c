@@ -40,8 +40,8 @@ struct core_alerts {
     struct arena arena;           /* of the facts */
     char clock[TEXT_BYTES], database[TEXT_BYTES], head[TEXT_BYTES];
     when_t signer_away, prober_away, keeper_away; /* since; 0: there */
-    when_t began;
-    struct ev_timer patience; /* with what is under way at the end */
+    when_t began, unstapled;                      /* since; 0: all sites have OCSP answers */
+    struct ev_timer patience;                     /* with what is under way at the end */
     bool impatient;
 };
 
@@ -176,11 +176,33 @@ static void finish(struct core_alerts *s, enum rc rc)
     alert_collected(s->engine);
 }
 
+/* Answers that were not replaced, and those that are missing for long: with each new certificate
+ * one is, for a moment. */
+static void fill_staples(struct core_alerts *s, const struct api_sites *sites)
+{
+    struct alert_facts *f = &s->facts;
+    uint64_t missing = 0;
+
+    for (size_t i = 0; i < sites->conf->gateway.n_sites * CONF_SITE_KEYS; i++) {
+        const struct api_site_state *st = &sites->of[i / CONF_SITE_KEYS][i % CONF_SITE_KEYS];
+        when_t life = st->staple_until - st->staple_at;
+
+        missing += st->staple == IPC_STAPLE_MISSING && !st->staple_until;
+        if (!st->staple_until || st->staple_until - f->now >= life / 5)
+            continue;
+        f->staples_late++;
+        if (!f->staples_end || st->staple_until < f->staples_end)
+            f->staples_end = st->staple_until;
+    }
+    s->unstapled = !missing ? 0 : s->unstapled ? s->unstapled : f->now;
+    if (missing && f->now - s->unstapled >= ALERT_STAPLES_AFTER)
+        f->staples_late += missing;
+}
+
 static void got_sites(void *arg, const struct api_sites *sites, const struct err *)
 {
     struct core_alerts *s = arg;
     struct alert_facts *f = &s->facts;
-    static const char *const kinds[] = {"ecdsa", "rsa", "sm2", "mldsa"};
 
     if (!sites || !sites->of) {
         finish(s, sites ? RC_OK : RC_CLOSED);
@@ -191,10 +213,11 @@ static void got_sites(void *arg, const struct api_sites *sites, const struct err
             const struct api_site_state *st = &sites->of[i][k];
 
             if (st->failures >= ALERT_SITE_FAILURES)
-                f->sites[f->n_sites++] =
-                    (struct alert_site){sites->conf->gateway.sites[i].name, kinds[k % 4],
-                                        st->not_after, st->failures, st->reason};
+                f->sites[f->n_sites++] = (struct alert_site){
+                    sites->conf->gateway.sites[i].name, conf_site_key_name((unsigned)k),
+                    st->not_after, st->failures, st->reason};
         }
+    fill_staples(s, sites);
     finish(s, RC_OK);
 }
 

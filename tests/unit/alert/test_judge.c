@@ -105,6 +105,25 @@ static void lists(void)
     CHECK(find(j, "crl:lists")->severity == STORE_CRITICAL);
 }
 
+static void staples(void)
+{
+    BEGIN(j);
+    j->f.staples_late = 2;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "ocsp:sites")->severity == STORE_WARNING);
+    CHECK(strstr(find(j, "ocsp:sites")->summary.p, "for an hour"));
+    j->f.staples_end = NOW + 1;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "ocsp:sites")->severity == STORE_WARNING);
+    CHECK(strstr(find(j, "ocsp:sites")->summary.p, "2 OCSP answers"));
+    j->f.staples_end = NOW;
+    CHECK_OK(judge(j));
+    CHECK(find(j, "ocsp:sites")->severity == STORE_CRITICAL);
+    j->f.staples_late = 0;
+    CHECK_OK(judge(j));
+    CHECK_INT(j->out.n, 0);
+}
+
 static void what_waits_and_what_is_away(void)
 {
     static const struct store_lock locks[] = {
@@ -235,5 +254,6 @@ static void what_agents_report(void)
 }
 
 CHECK_MAIN(CHECK_TEST(what_agents_report), CHECK_TEST(all_is_well), CHECK_TEST(authorities),
-           CHECK_TEST(the_host), CHECK_TEST(lists), CHECK_TEST(what_waits_and_what_is_away),
-           CHECK_TEST(sites), CHECK_TEST(agents), CHECK_TEST(backups))
+           CHECK_TEST(the_host), CHECK_TEST(lists), CHECK_TEST(staples),
+           CHECK_TEST(what_waits_and_what_is_away), CHECK_TEST(sites), CHECK_TEST(agents),
+           CHECK_TEST(backups))
