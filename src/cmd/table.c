@@ -291,8 +291,9 @@ static const struct cmd_row rows[] = {
      "[NAME]", OPTIONS(OPT(AS_CA), OPT(TLCP)), cmd_probe},
     {"scan", NULL, "look at what is served in networks, and judge it",
      "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
-     "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table. TLS, TLS behind\n"
-     "STARTTLS, and TLCP: certificates, versions and groups; each is ours or foreign, expired,\n"
+     "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table, @prometheus:FILE\n"
+     "for those of a blackbox exporter. TLS, TLS behind STARTTLS, and TLCP: certificates, versions "
+     "and groups; each is ours or foreign, expired,\n"
      "weak, for another name. What was interrupted is gone on with by the same command.",
      "TARGET...",
      OPTIONS(OPT(PORTS), OPT(AT_ONCE), OPT(PER_HOST), OPT(RATE), OPT(SCAN_TIMEOUT), OPT(DEADLINE),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets from files: our own lists, tables as CSV (RFC 4180). */
+/* Targets from files: our own lists, tables as CSV (RFC 4180), what a Prometheus has. */
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "base/file.h"
+#include "scan/prometheus.h"
 #include "survey/scan_int.h"
 
 enum { FIELDS_MAX = 64, FIELD_MAX = 4096, NUMBER = 24 };
@@ -167,13 +168,18 @@ enum rc scan_import(struct scan_targets *t, const char *what, scan_unknown_fn un
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(SCAN_FILE_MAX);
     bool csv = str_starts(str_of(what), STR("csv:"));
-    const char *path = csv ? what + 4 : what;
+    bool prometheus = str_starts(str_of(what), STR("prometheus:"));
+    const char *path = what + (csv          ? sizeof("csv:") - 1
+                               : prometheus ? sizeof("prometheus:") - 1
+                                            : 0);
     struct err why = ERR_INIT;
     char said[1024];
     enum rc rc;
 
     TRY(file_read(AT_FDCWD, path, &text, err));
-    if (csv)
+    if (prometheus)
+        rc = scan_prometheus_read(t, str_of(path), buf_str(&text), unknown, arg, &why);
+    else if (csv)
         rc = read_csv(t, buf_str(&text), unknown, arg, &why);
     else
         rc = scan_targets_read(t, buf_str(&text), unknown, arg, &why);

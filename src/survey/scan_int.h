@@ -44,7 +44,8 @@ enum rc scan_out_save(struct scan_out *o, const struct scan *s, struct err *err)
 enum rc scan_out_finish(struct scan_out *o, struct err *err);
 
 /* scan_import.c: targets from files. */
-/* "csv:FILE", whose first line names the columns, or "FILE" with a target a line. */
+/* "csv:FILE", whose first line names the columns, "prometheus:FILE" (scan/prometheus.h), or "FILE"
+ * with a target a line. */
 enum rc scan_import(struct scan_targets *t, const char *what, scan_unknown_fn unknown, void *arg,
                     struct err *err);
 
