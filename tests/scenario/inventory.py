@@ -85,6 +85,31 @@ def strangers_words(lab, at):
         sys.exit(f"a formula: {row}")
 
 
+def prometheus(lab, port, other):
+    """The same by what a Prometheus asks its blackbox exporter for, as its own tool takes it."""
+    conf, files, out = (lab.directory / name for name in ("prometheus.yml", "targets.json", "prometheus.jsonl"))
+    files.write_text(json.dumps([{"targets": [f"127.0.0.1:{other}"], "labels": {"team": "web"}}]))
+    conf.write_text(f"""scrape_configs:
+  - job_name: node
+    static_configs: [{{targets: ["127.0.0.1:9100"]}}]
+  - job_name: web
+    metrics_path: /probe
+    params: {{module: [http_2xx]}}
+    static_configs:
+      - targets: ["https://127.0.0.1:{port}/login", "http://127.0.0.1:{other}/"]
+    file_sd_configs: [{{files: ["{files}"]}}]
+    relabel_configs:
+      - {{source_labels: [__address__], target_label: __param_target}}
+      - {{target_label: __address__, replacement: "127.0.0.1:9115"}}
+""")
+    run("/usr/bin/promtool", "check", "config", conf)
+    said = lab.autarky("scan", f"@prometheus:{conf}", f"@prometheus:{files}", "--out", out)
+    for word in ("job node: it asks no blackbox exporter", "is asked without TLS", "job web: it has targets in files of their own"):
+        expect(said, word, "what is left out")
+    be("by a Prometheus", {json.loads(line)["endpoint"] for line in out.read_text().splitlines()},
+       {f"127.0.0.1:{port}", f"127.0.0.1:{other}"})
+
+
 def owners(lab, at, other):
     item = inventory(lab, "--owner", "web-team")
     be("by rule", {e: i["owner_from"] for e, i in item.items()}, {at: "rule"})
@@ -238,6 +263,7 @@ def main():
         for _ in range(2):
             lab.autarky("inventory", "import", out)
         be("what was imported", {e: i["changed"] for e, i in inventory(lab).items()}, {e: i["changed"] for e, i in before.items()})
+        prometheus(lab, port, strange)
         # Many at once: more than one delivery.
         record = json.loads(out.read_text().splitlines()[0])
         many = [{**record, "endpoint": f"10.77.{i // 250}.{i % 250}:443", "address": f"10.77.{i // 250}.{i % 250}"} for i in range(700)]
