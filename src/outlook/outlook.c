@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "outlook/outlook.h"
 
+#include <string.h>
+
 #include "outlook/happened_int.h"
 #include "outlook/schedule.h"
 #include "policy/limits.h"
@@ -125,6 +127,74 @@ static enum rc put_limit(const struct outlook_ask *ask, struct json_out *o)
     return RC_OK;
 }
 
+struct used {
+    const struct conf_rule *rule;
+    struct conf_rate rate;
+    uint64_t taken;
+};
+
+/* A larger part of it is taken. */
+static bool is_fuller(const struct used *a, const struct used *b)
+{
+    return (double)a->taken / (double)a->rate.count > (double)b->taken / (double)b->rate.count;
+}
+
+/* Into its place among the fullest, of which the last one may go. */
+static void insert(struct used *v, size_t *n, const struct used *one)
+{
+    size_t at = *n;
+
+    while (at > 0 && is_fuller(one, &v[at - 1]))
+        at--;
+    if (at == OUTLOOK_RULES)
+        return;
+    if (*n < OUTLOOK_RULES)
+        ++*n;
+    memmove(&v[at + 1], &v[at], (*n - 1 - at) * sizeof(*v));
+    v[at] = *one;
+}
+
+/* *out->rate.count 0: the rule has no limit. */
+static enum rc look_at_rule(const struct outlook_ask *ask, const struct conf_rule *rule,
+                            struct used *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LIMITS_ARENA);
+    const struct policy_verdict verdict = {.rule = rule->name, .terms = rule};
+    const struct policy_limit_ask one = {.verdicts = &verdict, .n_verdicts = 1, .now = ask->now};
+    struct policy_limits limits;
+
+    *out = (struct used){.rule = rule};
+    TRY(policy_limits_of(ask->conf, &one, 1u << CONF_LIMIT_CERTIFICATES_PER_RULE, &a, &limits));
+    if (limits.n == 0)
+        return RC_OK;
+    out->rate = limits.v[0].rate;
+    return store_bucket_taken(store_read(ask->store), &limits.buckets[0], ask->now, &out->taken);
+}
+
+static enum rc put_rule_limits(const struct outlook_ask *ask, struct json_out *o)
+{
+    struct used used[OUTLOOK_RULES + 1], one;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ask->conf->n_policy; i++) {
+        TRY(look_at_rule(ask, &ask->conf->policy[i], &one));
+        if (one.rate.count)
+            insert(used, &n, &one);
+    }
+    json_key(o, "rule_limits");
+    json_arr(o);
+    for (size_t i = 0; i < n; i++) {
+        json_obj(o);
+        json_kv_str(o, "rule", used[i].rule->name);
+        json_kv_u64(o, "count", used[i].rate.count);
+        json_kv_i64(o, "per", used[i].rate.per / WHEN_SECOND);
+        json_kv_u64(o, "taken", used[i].taken);
+        json_end(o);
+    }
+    json_end(o);
+    return RC_OK;
+}
+
 static enum rc put_agents(const struct outlook_ask *ask, struct json_out *o)
 {
     struct store_agent_counts counts;
@@ -141,5 +211,6 @@ enum rc outlook_put(const struct outlook_ask *ask, struct json_out *o)
     TRY(outlook_put_failures(ask, o));
     TRY(outlook_put_times(ask, o));
     TRY(put_agents(ask, o));
-    return put_limit(ask, o);
+    TRY(put_limit(ask, o));
+    return put_rule_limits(ask, o);
 }

@@ -16,6 +16,7 @@ struct outlook_ask {
 enum {
     OUTLOOK_REASONS = 12, /* by which orders failed, shown; what else there is, is "other" */
     OUTLOOK_REPORTS = 50, /* of agents, the newest */
+    OUTLOOK_RULES = 12,   /* whose limits are shown */
 };
 
 /* Members of an object that is begun:
@@ -32,5 +33,8 @@ enum {
  * newest of the last day; from then until it was seen to be served, as agents that were heard in
  * the last day say of certificates of the last 30.
  * "agents_failing": agents that fail to renew something.
- * "limit":{"count","per" (seconds),"taken"} or null: limits.certificates. */
+ * "limit":{"count","per" (seconds),"taken"} or null: limits.certificates.
+ * "rule_limits":[{"rule","count","per","taken"}...]: the same of rules of the policy that have one
+ * (certificates_per_rule, or their own), those of which most is taken first; OUTLOOK_RULES at most.
+ */
 enum rc outlook_put(const struct outlook_ask *ask, struct json_out *o);

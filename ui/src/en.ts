@@ -96,6 +96,7 @@ export const en = {
   limit_taken: "Limit on certificates",
   limit_of: "{0} of {1} in {2}",
   limit_none: "none",
+  limit_rule: "of the rule {0}",
   median: "Median",
   p95: "95 %",
   to_issue: "From order to certificate",

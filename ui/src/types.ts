@@ -129,6 +129,7 @@ export interface NumbersAnswer {
   proof_ms: Spans | null;
   agents_failing: number;
   limit: { count: number; per: number; taken: number } | null; // per: seconds
+  rule_limits: { rule: string; count: number; per: number; taken: number }[];
 }
 
 export interface Spans {

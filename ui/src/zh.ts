@@ -94,6 +94,7 @@ export const zh: Catalogue = {
   limit_taken: "证书数量限制",
   limit_of: "每 {2} {1} 张中已用 {0} 张",
   limit_none: "无",
+  limit_rule: "规则 {0}",
   median: "中位数",
   p95: "95 %",
   to_issue: "从下单到签发",

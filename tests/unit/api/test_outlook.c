@@ -196,8 +196,46 @@ static enum rc take(struct store_txn *txn)
     return RC_OK;
 }
 
+/* As many as its number are taken of the limit of each rule, of 40; of two there is none, and of
+ * one it is 4. */
+enum { RULES = 20 };
+static struct conf ruled;
+
+static enum rc take_rule(struct store_txn *txn, const struct conf_rule *rule, unsigned n)
+{
+    CLEANUP(arena_done) struct arena arena = ARENA_INIT(16 * 1024);
+    const struct policy_verdict verdict = {.rule = rule->name, .terms = rule};
+    const struct policy_limit_ask one = {.verdicts = &verdict, .n_verdicts = 1, .now = WORLD_NOW};
+    struct policy_limits limits;
+    when_t at;
+
+    TRY(policy_limits_of(&ruled, &one, 1u << CONF_LIMIT_CERTIFICATES_PER_RULE, &arena, &limits));
+    for (unsigned i = 0; i < n && limits.n; i++)
+        TRY(policy_limits_take(txn, &limits, WORLD_NOW, &at, NULL));
+    return RC_OK;
+}
+
+static enum rc take_rules(struct store_txn *txn)
+{
+    static struct conf_rule rules[RULES];
+    static char names[RULES][16];
+
+    ruled = *world.conf;
+    ruled.policy = rules;
+    ruled.n_policy = RULES;
+    for (unsigned i = 0; i < RULES; i++) {
+        snprintf(names[i], sizeof(names[i]), "rule-%u", i);
+        rules[i].name = str_of(names[i]);
+        if (i % 10)
+            rules[i].certificates = (struct conf_rate){i == 3 ? 4 : 40, WHEN_DAY};
+        TRY(take_rule(txn, &rules[i], i));
+    }
+    return RC_OK;
+}
+
 static enum rc everything(struct store_txn *txn, void *)
 {
+    TRY(take_rules(txn));
     TRY(add_account(txn, false, &account));
     TRY(add_account(txn, true, &staging));
     TRY(add_renewals(txn));
@@ -359,11 +397,46 @@ static void limits_fill_again(void)
     }
 }
 
+static struct str text_at(const struct json *list, size_t i, const char *name)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *one = NULL;
+
+    for (size_t k = 0; k <= i; k++)
+        if (!json_next(&it, NULL, &one))
+            return (struct str){};
+    return json_shown(one, name);
+}
+
+/* Those that have one, the fullest first. */
+static void limits_of_rules(void)
+{
+    CLEANUP(store_closep) struct store *look = NULL;
+    CLEANUP(answer_done) struct answer a = {.doc = NULL};
+    const struct json *list;
+    struct api_view v;
+
+    CHECK_OK(visit(&look));
+    v = view(look);
+    v.conf = &ruled;
+    answer_begin(&a);
+    CHECK_OK(answer_end(&a, api_cert_numbers(&v, NULL, &a.out, &a.err)));
+    list = json_get(a.root, "rule_limits");
+    CHECK_INT(json_len(list), OUTLOOK_RULES);
+    CHECK_STR(text_at(list, 0, "rule"), "rule-3");
+    CHECK_INT(nth(list, 0, "taken"), 3);
+    CHECK_INT(nth(list, 0, "count"), 4);
+    CHECK_STR(text_at(list, 1, "rule"), "rule-19");
+    CHECK_INT(nth(list, 1, "taken"), 19);
+    CHECK_INT(nth(list, 1, "per"), 86400);
+    CHECK_STR(text_at(list, OUTLOOK_RULES - 1, "rule"), "rule-8");
+}
+
 int main(void)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(all_that_is_known), CHECK_TEST_ONCE(clocks_move), CHECK_TEST_ONCE(many_reasons),
-        CHECK_TEST_ONCE(limits_fill_again)};
+        CHECK_TEST_ONCE(limits_fill_again), CHECK_TEST_ONCE(limits_of_rules)};
 
     return run_and(everything, NULL, 0, tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The overview's numbers: what ends when, how old it is, what is renewed and what fails, what is to come.
+import { Fragment } from "preact";
+
 import { may } from "../api";
 import { t } from "../i18n";
 import { Card } from "../parts/page";
@@ -221,6 +223,17 @@ export function Renewals({ numbers }: { numbers: NumbersAnswer | undefined }) {
             ? t("limit_of", limit.taken, limit.count, span(limit.per * 1000))
             : t("limit_none")}
         </dd>
+        {numbers.rule_limits.map(l => (
+          <Fragment key={l.rule}>
+            <dt>
+              <a href={link("policy")}>{t("limit_rule", l.rule)}</a>
+            </dt>
+            <dd />
+            <dd class={l.taken >= l.count ? "bad" : ""}>
+              {t("limit_of", l.taken, l.count, span(l.per * 1000))}
+            </dd>
+          </Fragment>
+        ))}
       </dl>
       <dl class="pairs">
         <dt />
