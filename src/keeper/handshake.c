@@ -6,6 +6,7 @@
 
 #include "crypto/handshake.h"
 #include "crypto/sign.h"
+#include "ev/clock.h"
 #include "metrics/metrics.h"
 
 MSG(msg_shape, "keeper.handshake-shape",
@@ -19,11 +20,14 @@ MSG(msg_workers, "keeper.handshake-workers",
 METRIC_COUNTER(signed_total, "keeper_handshakes_signed_total",
                "Handshakes of the gateway that the keeper signed");
 
-/* The one in force, or the one before it. Borrowed; NULL: neither. */
-static struct crypto_key *key_of(const struct keeper_slot *slot, struct str spki_sha256)
+/* The one in force, or for a while the one before it. Borrowed; NULL: neither. */
+static const struct crypto_key *key_of(struct keeper_slot *slot, struct str spki_sha256)
 {
-    struct crypto_key *keys[] = {slot->key, slot->before};
+    const struct crypto_key *keys[2] = {slot->key};
 
+    if (clock_now(slot->keeper->env->clock) >= slot->before_until)
+        crypto_key_unref(MOVE(slot->before));
+    keys[1] = slot->before;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (keys[i] && str_eq(crypto_key_spki_sha256(keys[i]), spki_sha256))
             return keys[i];
@@ -33,7 +37,7 @@ static struct crypto_key *key_of(const struct keeper_slot *slot, struct str spki
 static enum rc sign(struct keeper *k, const struct ipc_handshake *m, struct buf *out,
                     struct err *err)
 {
-    const struct keeper_slot *slot = NULL;
+    struct keeper_slot *slot = NULL;
     const struct crypto_key *key;
 
     if (k->env->conf->gateway.keys != CONF_KEYS_KEEPER)

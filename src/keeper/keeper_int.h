@@ -36,6 +36,7 @@ enum {
     KEEPER_VOUCH_SECONDS = 20,
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
+    KEEPER_BEFORE_SECONDS = 600,    /* that a replaced key signs handshakes under way */
     KEEPER_QUEUE_SECONDS = 10,      /* until what is due is queued anew behind what waits */
     KEEPER_SETTLE_SECONDS = 1,      /* after a change of the configuration */
     KEEPER_DRAIN_SECONDS = 3,       /* for what is under way */

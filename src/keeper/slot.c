@@ -264,6 +264,7 @@ static enum rc set_pair(struct keeper_slot *slot, const struct client_result *is
     TRY(issued_by(slot, directory));
     crypto_key_unref(slot->before);
     slot->before = slot->key ? crypto_key_ref(slot->key) : NULL;
+    slot->before_until = clock_now(slot->keeper->env->clock) + KEEPER_BEFORE_SECONDS * WHEN_SECOND;
     drop_pair(slot);
     IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
     slot->chain = kept;

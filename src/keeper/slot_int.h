@@ -29,8 +29,9 @@ struct keeper_slot {
 
     /* In force, NULL and 0: none. */
     struct crypto_key *key;
-    struct crypto_key *before; /* of the one before it: handshakes may still show that */
-    struct buf chain;          /* PEM, leaf first */
+    struct crypto_key *before; /* of the one before it: handshakes may still show that, until: */
+    when_t before_until;
+    struct buf chain; /* PEM, leaf first */
     when_t not_before, not_after;
     struct x509_serial serial;
     char certid[128]; /* ARI; "": none */

@@ -45,10 +45,9 @@ struct world {
     struct conf_site sites[8];
     struct check_dir dir;
     struct acme_fake fake;
-    bool running;
+    bool running, no_vouch;
     struct ipc_chan *here, *there; /* core */
     unsigned vouches;
-    bool no_vouch;
     char thumbprint[64];
     struct worker workers[WORKERS];
     enum rc rc; /* of what core asked */
@@ -254,7 +253,8 @@ static void on_worker_proof(void *arg, struct ipc_req *req, const void *msg, int
     static const struct ipc_handler handlers[] = {
         {IPC_IDENTITY, on_identity}, {IPC_TICKETS, on_tickets}, {IPC_PROOF, on_worker_proof}};
     struct worker *k = &w->workers[i];
-    struct ipc_chan_conf keeper = {ROLE_KEEPER, ROLE_GATEWAY, NULL, 0, on_close, w};
+    struct ipc_chan_conf keeper = {
+        ROLE_KEEPER, ROLE_GATEWAY, role_keeper.handlers, role_keeper.n_handlers, on_close, w->env};
     struct ipc_chan_conf gateway = {ROLE_GATEWAY, ROLE_KEEPER, handlers, 3, on_close, k};
     int fds[2];
 
