@@ -36,6 +36,7 @@ void tls_job_mark(void)
     static _Thread_local const void *bottom;
     static _Thread_local size_t size;
     static _Thread_local char *told;
+    static _Thread_local void *frames; /* its fake stack, which it would give up otherwise */
     char *here = __builtin_frame_address(0);
 
     if (!ASYNC_get_current_job() || (told && here >= told && here < told + 2 * JOB_STACK))
@@ -43,10 +44,10 @@ void tls_job_mark(void)
     if (!bottom && !own_stack(&bottom, &size))
         return;
     if (told) {
-        __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-        __sanitizer_start_switch_fiber(NULL, bottom, size);
-        __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+        __sanitizer_finish_switch_fiber(frames, NULL, NULL);
+        __sanitizer_start_switch_fiber(&frames, bottom, size);
+        __sanitizer_finish_switch_fiber(frames, NULL, NULL);
     }
     told = here - JOB_STACK;
-    __sanitizer_start_switch_fiber(NULL, told, (size_t)2 * JOB_STACK);
+    __sanitizer_start_switch_fiber(&frames, told, (size_t)2 * JOB_STACK);
 }

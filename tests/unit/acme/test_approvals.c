@@ -84,8 +84,8 @@ static bool do_it(struct lab *l, struct decision *d)
 
 static struct store_approval newest(struct lab *l)
 {
-    struct store_approval *list, none = {.state = STORE_APPROVAL_STATES};
-    size_t n;
+    struct store_approval *list = NULL, none = {.state = STORE_APPROVAL_STATES};
+    size_t n = 0;
 
     return store_approval_list(store_read(l->w.store), &l->arena, &(struct store_cursor){}, 0,
                                &list, &n) == RC_OK &&

@@ -166,8 +166,8 @@ static enum rc grant_fn(struct store_txn *txn, void *arg)
 static bool grant(struct lab *l, const char *reason)
 {
     struct grant g = {.vote = {.by = 1, .grant = true, .reason = str_of(reason)}};
-    struct store_approval *list;
-    size_t n;
+    struct store_approval *list = NULL;
+    size_t n = 0;
 
     g.vote.at = clock_now(ev_clock(l->w.ev));
     if (store_approval_list(store_read(l->w.store), &l->arena, &(struct store_cursor){}, 0, &list,

@@ -135,7 +135,7 @@ static inline enum rc play_init(struct play *p, const char *routes)
 /* How many messages that receiver got, and the last one's body and recipients in the arena. */
 static inline size_t told(struct play *p, const char *receiver, struct store_delivery *last)
 {
-    struct store_delivery *list;
+    struct store_delivery *list = NULL;
     size_t n = 0, found = 0;
 
     if (store_delivery_list(READ(&p->f), &p->f.a, &(struct store_cursor){}, 0, &list, &n) != RC_OK)

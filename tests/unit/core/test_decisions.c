@@ -136,8 +136,8 @@ static bool waits(struct play *p, const char *name, char order[static 256],
                   struct store_approval *out)
 {
     CLEANUP(reply_done) struct reply r = {.x = NULL};
-    struct store_approval *list;
-    size_t n;
+    struct store_approval *list = NULL;
+    size_t n = 0;
 
     clock_fake_advance(&p->w.clock, WHEN_SECOND);
     if (!client_order(&p->c, name, order) || !client_validate(&p->c, order))
