@@ -28,6 +28,7 @@ static enum rc get(void *arg, char *p, size_t cap, size_t *out_n, struct err *er
         TRY(backup_interrupted(err));
         n = read(*fd, p, cap);
     } while (n < 0 && errno == EINTR);
+    TRY(backup_interrupted(err)); /* it came before the read, which then waited for the end */
     if (n < 0)
         return ERR(err, RC_IO, msg_file, STR("the backup"), str_of(strerrordesc_np(errno)));
     *out_n = (size_t)n;
