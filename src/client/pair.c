@@ -176,10 +176,9 @@ enum rc client_pair_write(int dir, const char *path, struct str chain, const str
     return rc;
 }
 
-enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct crypto_key **key,
-                         struct err *err)
+static enum rc read_files(int dir, const char *path, struct buf *chain, struct buf *pem,
+                          struct err *err)
 {
-    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX + 1);
     char file[CLIENT_PAIR_PATH_MAX];
     int n = snprintf(file, sizeof(file), "%s/%s", path, names[FULLCHAIN]);
 
@@ -188,8 +187,25 @@ enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct cr
     TRY(file_read(dir, file, chain, err));
     snprintf(file, sizeof(file), "%s/%s", path, names[PRIVKEY]);
     /* At once: a buffer that grows leaves copies of the key behind. */
-    if (!buf_reserve(&pem, CRYPTO_PEM_MAX))
+    if (!buf_reserve(pem, CRYPTO_PEM_MAX))
         return RC_NOMEM;
-    TRY(file_read(dir, file, &pem, err));
+    return file_read(dir, file, pem, err);
+}
+
+enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct crypto_key **key,
+                         struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX + 1);
+
+    TRY(read_files(dir, path, chain, &pem, err));
     return crypto_pem_read(buf_str(&pem), NULL, key, err);
+}
+
+enum rc client_pair_read_der(int dir, const char *path, struct buf *chain, struct buf *key,
+                             struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX + 1);
+
+    TRY(read_files(dir, path, chain, &pem, err));
+    return crypto_pem_der(buf_str(&pem), key, err);
 }

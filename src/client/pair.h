@@ -19,3 +19,6 @@ enum rc client_pair_write(int dir, const char *path, struct str chain, const str
  * belong together is for client_chain_check to say. */
 enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct crypto_key **key,
                          struct err *err);
+/* The same, but the key is appended as it is, PKCS#8 in DER, in one write. */
+enum rc client_pair_read_der(int dir, const char *path, struct buf *chain, struct buf *key,
+                             struct err *err);

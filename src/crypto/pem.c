@@ -90,11 +90,11 @@ enum rc crypto_pem_put(const struct crypto_key *k, struct secret *passphrase, st
     return p8 ? put_locked(p8, passphrase, out) : failed(RC_CRYPTO);
 }
 
-enum rc crypto_pem_put_clear(const struct crypto_key *k, struct buf *out)
+static enum rc put_clear(const struct crypto_key *k, bool armoured, struct buf *out)
 {
     CLEANUP(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
     unsigned char *der = NULL;
-    enum rc rc;
+    enum rc rc = RC_OK;
     int n;
 
     if (!crypto_key_has_private(k) || crypto_key_in_token(k))
@@ -103,9 +103,22 @@ enum rc crypto_pem_put_clear(const struct crypto_key *k, struct buf *out)
     n = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : 0;
     if (n <= 0)
         return failed(RC_CRYPTO);
-    rc = put_armour(label_clear, str_bytes(der, (size_t)n), out);
+    if (armoured)
+        rc = put_armour(label_clear, str_bytes(der, (size_t)n), out);
+    else
+        buf_puts(out, str_bytes(der, (size_t)n));
     OPENSSL_clear_free(der, (size_t)n);
-    return rc;
+    return rc == RC_OK ? buf_rc(out) : rc;
+}
+
+enum rc crypto_pem_put_clear(const struct crypto_key *k, struct buf *out)
+{
+    return put_clear(k, true, out);
+}
+
+enum rc crypto_key_put_der(const struct crypto_key *k, struct buf *out)
+{
+    return put_clear(k, false, out);
 }
 
 /* The first block that is a private key in PKCS#8, decoded into `der`. */
@@ -173,40 +186,64 @@ static enum rc check_pair(EVP_PKEY *pkey, struct err *err)
 static enum rc take_key(const PKCS8_PRIV_KEY_INFO *p8, struct crypto_key **out, struct err *err)
 {
     CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = EVP_PKCS82PKEY_ex(p8, crypto_ossl_ctx(), NULL);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
     enum rc rc;
 
     if (!pkey)
         return ERR(err, failed(RC_UNSUPPORTED), msg_type);
-    rc = crypto_ossl_key_take(pkey, true, out);
+    rc = crypto_ossl_key_take(pkey, true, &k);
     if (rc == RC_UNSUPPORTED || rc == RC_INVAL)
         return ERR(err, rc, msg_type);
     TRY(rc);
     pkey = NULL;
+    TRY(check_pair(crypto_ossl_pkey(k), err));
+    *out = MOVE(k);
     return RC_OK;
+}
+
+static enum rc read_clear(struct str der, PKCS8_PRIV_KEY_INFO **out, struct err *err)
+{
+    const unsigned char *at = (const unsigned char *)der.p;
+
+    *out = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)der.n);
+    if (!*out || at != (const unsigned char *)der.p + der.n)
+        return ERR(err, failed(RC_PARSE), msg_broken);
+    return RC_OK;
+}
+
+enum rc crypto_pem_der(struct str pem, struct buf *out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf der = BUF_INIT(CRYPTO_PEM_MAX);
+    bool locked = false;
+
+    if (pem.n > CRYPTO_PEM_MAX)
+        return ERR(err, RC_TOOBIG, msg_size);
+    TRY(find_key(pem, &der, &locked, err));
+    if (locked)
+        return ERR(err, RC_DENIED, msg_locked);
+    buf_puts(out, buf_str(&der));
+    return buf_rc(out);
 }
 
 enum rc crypto_pem_read(struct str pem, struct secret *passphrase, struct crypto_key **out,
                         struct err *err)
 {
     CLEANUP(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
-    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
     CLEANUP(buf_wipe) struct buf der = BUF_INIT(CRYPTO_PEM_MAX);
-    const unsigned char *at;
     bool locked = false;
 
     if (pem.n > CRYPTO_PEM_MAX)
         return ERR(err, RC_TOOBIG, msg_size);
     TRY(find_key(pem, &der, &locked, err));
-    if (locked) {
-        TRY(unlock(buf_str(&der), passphrase, &p8, err));
-    } else {
-        at = (const unsigned char *)der.p;
-        p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)der.n);
-        if (!p8 || at != (const unsigned char *)der.p + der.n)
-            return ERR(err, failed(RC_PARSE), msg_broken);
-    }
-    TRY(take_key(p8, &k, err));
-    TRY(check_pair(crypto_ossl_pkey(k), err));
-    *out = MOVE(k);
-    return RC_OK;
+    TRY(locked ? unlock(buf_str(&der), passphrase, &p8, err)
+               : read_clear(buf_str(&der), &p8, err));
+    return take_key(p8, out, err);
+}
+
+enum rc crypto_key_read_der(struct str der, struct crypto_key **out, struct err *err)
+{
+    CLEANUP(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
+
+    TRY(read_clear(der, &p8, err));
+    return take_key(p8, out, err);
 }

@@ -32,3 +32,13 @@ bool crypto_pem_encrypted(struct str pem);
  * list, RC_INVAL for a size it does not allow, RC_TOOBIG. */
 enum rc crypto_pem_read(struct str pem, struct secret *passphrase, struct crypto_key **out,
                         struct err *err);
+
+/* The same without armour, for keys that are many, and kept as bytes until one is needed. */
+
+/* Appends the PrivateKeyInfo (RFC 5958), DER, in one write as crypto_pem_put_clear. */
+enum rc crypto_key_put_der(const struct crypto_key *k, struct buf *out);
+/* Appends that of the first private key of `pem`, undecoded: what is wrong within is seen when it
+ * is read. As crypto_pem_read; RC_DENIED when it is encrypted. */
+enum rc crypto_pem_der(struct str pem, struct buf *out, struct err *err);
+/* Reads one. RC_PARSE, also when its halves do not belong together; otherwise as crypto_pem_read. */
+enum rc crypto_key_read_der(struct str der, struct crypto_key **out, struct err *err);

@@ -321,6 +321,7 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     void *site;
 
     g->sites = plan->sites;
+    g->certified_to = 0;
     map_init(&plan->sites, SITES_MAX);
     for (size_t i = 0; i < plan->n; i++)
         change_site(plan->of[i], MOVE(plan->routes[i]));
@@ -392,10 +393,11 @@ void gateway_prove_nothing(struct gateway *g)
         tls_site_set_challenge(&((struct gateway_site *)site)->tls, NULL);
 }
 
-bool gateway_certified(const struct gateway *g)
+/* Goes on where it stopped, for it is asked after each one that comes. */
+bool gateway_certified(struct gateway *g)
 {
+    size_t at = g->certified_to;
     struct str name;
-    size_t at = 0;
     void *site;
 
     while (map_next(&g->sites, &at, &name, &site)) {
@@ -403,6 +405,7 @@ bool gateway_certified(const struct gateway *g)
 
         if (!s->passes && !tls_site_has_identity(s))
             return false;
+        g->certified_to = at;
     }
     return true;
 }

@@ -94,7 +94,7 @@ enum rc gateway_prove_tls(struct gateway *g, struct str site, struct tls_identit
 /* Of all sites: none any more. */
 void gateway_prove_nothing(struct gateway *g);
 /* Every site has something to show. */
-bool gateway_certified(const struct gateway *g);
+bool gateway_certified(struct gateway *g);
 /* How it went with the lines that `write` was given last in that format (enum conf_access). */
 void gateway_access_told(struct gateway *g, unsigned format, enum rc rc, const struct err *err);
 /* Who writes them has come. */

@@ -17,8 +17,8 @@ enum { IPC_IDENTITY_CHAIN_MAX = 64 << 10 /* bytes of one chain */ };
 struct ipc_identity {
     struct str site;
     uint8_t algorithm;                     /* enum conf_key_algorithm */
-    struct str chain;                      /* PEM, leaf first, without the root */
-    struct str key;                        /* PEM, PKCS#8; empty: it stays with the keeper */
+    struct str chain;                      /* DER one behind the other, leaf first, no root */
+    struct str key;                        /* PKCS#8, DER; empty: it stays with the keeper */
     struct str encrypt_chain, encrypt_key; /* SM2: of the certificate to which is encrypted */
     struct str staple;                     /* OCSP answer about the leaf, DER; empty: none */
     int64_t staple_until;                  /* when_t */

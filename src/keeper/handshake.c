@@ -23,14 +23,19 @@ METRIC_COUNTER(signed_total, "keeper_handshakes_signed_total",
 /* The one in force, or for a while the one before it. Borrowed; NULL: neither. */
 static const struct crypto_key *key_of(struct keeper_slot *slot, struct str spki_sha256)
 {
-    const struct crypto_key *keys[2] = {slot->key};
+    struct keeper_pair *pairs[2] = {slot->pair};
+    struct keeper *k = slot->keeper;
 
-    if (clock_now(slot->keeper->env->clock) >= slot->before_until)
-        crypto_key_unref(MOVE(slot->before));
-    keys[1] = slot->before;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (keys[i] && str_eq(crypto_key_spki_sha256(keys[i]), spki_sha256))
-            return keys[i];
+    if (clock_now(k->env->clock) >= slot->before_until)
+        keeper_pair_free(&k->pairs, MOVE(slot->before));
+    pairs[1] = slot->before;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        const struct crypto_key *key = NULL;
+
+        if (pairs[i] && keeper_pair_key(&k->pairs, pairs[i], &key) == RC_OK &&
+            str_eq(crypto_key_spki_sha256(key), spki_sha256))
+            return key;
+    }
     return NULL;
 }
 

@@ -67,9 +67,9 @@ static when_t order_due(const struct keeper_slot *slot)
 
     if (!(slot->keeper->possible & 1u << slot->algorithm))
         return WHEN_MAX;
-    if (slot->key && slot->directory && slot->first)
+    if (slot->pair && slot->directory && slot->first)
         due = keeper_public_end(slot);
-    else if (slot->key && !slot->directory && !is_other(slot))
+    else if (slot->pair && !slot->directory && !is_other(slot))
         due = renewal_due(slot);
     return due < pause ? pause : due;
 }
@@ -93,7 +93,7 @@ static when_t look_due(const struct keeper_slot *slot)
 {
     when_t most = now_of(slot->keeper) + CLIENT_LOOK_MOST, look = slot->renewal.look_at;
 
-    if (!slot->key || !slot->certid[0] || !look || !issuer(slot) ||
+    if (!slot->pair || !slot->certid[0] || !look || !issuer(slot) ||
         keeper_public_busy(keeper_public_issuer(slot)))
         return WHEN_MAX;
     return look > most ? 0 : look; /* the clock, as above */
@@ -123,7 +123,7 @@ static size_t rank_of(const struct keeper_slot *slot, bool outside, when_t now)
 {
     if (order_due_at(slot, outside) > now)
         return RANK_LOOK;
-    if (slot->key)
+    if (slot->pair)
         return RANK_RENEWAL;
     return slot->algorithm == CONF_KEY_RSA ? RANK_BARE_RSA : RANK_BARE;
 }
@@ -222,8 +222,8 @@ static void ended(struct keeper_slot *slot)
 
 static int64_t backoff(const struct keeper_slot *slot)
 {
-    int64_t first = slot->key ? KEEPER_BACKOFF_SECONDS : KEEPER_BACKOFF_SECONDS_WITHOUT;
-    int64_t most = slot->key ? KEEPER_BACKOFF_SECONDS_MAX : KEEPER_BACKOFF_SECONDS_WITHOUT_MAX;
+    int64_t first = slot->pair ? KEEPER_BACKOFF_SECONDS : KEEPER_BACKOFF_SECONDS_WITHOUT;
+    int64_t most = slot->pair ? KEEPER_BACKOFF_SECONDS_MAX : KEEPER_BACKOFF_SECONDS_WITHOUT_MAX;
 
     return client_backoff(slot->failures, first * WHEN_SECOND, most * WHEN_SECOND);
 }
@@ -232,19 +232,20 @@ static void failed(struct keeper_slot *slot, enum rc rc, const struct err *err, 
 {
     when_t now = now_of(slot->keeper), most = now + KEEPER_PAUSE_HOURS_MAX * WHEN_HOUR, next;
     char at[WHEN_TEXT], until[WHEN_TEXT];
+    struct err why = *err;
 
     slot->failures++;
-    slot->why = *err;
-    slot->why.rc = rc;
+    why.rc = rc;
+    keeper_why_set(&slot->why, &why);
     slot->unreached = rc == RC_NET || rc == RC_NOTFOUND || rc == RC_CLOSED || rc == RC_TIMEOUT;
     next = now + backoff(slot);
     slot->next_at = next > retry_at ? next : retry_at;
     if (slot->next_at > most)
         slot->next_at = most;
     log_error("keeper.certificate-failed", LOG_Z("site", slot->name),
-              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&slot->why),
+              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&why),
               LOG_INT("failures", slot->failures), LOG_Z("again_at", when_text(slot->next_at, at)),
-              LOG_Z("old_until", slot->key ? when_text(slot->not_after, until) : "none"));
+              LOG_Z("old_until", slot->pair ? when_text(slot->not_after, until) : "none"));
     keeper_slot_save(slot);
 }
 
@@ -268,7 +269,7 @@ static enum rc judge(const struct keeper_slot *slot, const struct client_result 
 static void succeeded(struct keeper_slot *slot, const struct client_result *result)
 {
     char until[WHEN_TEXT], renew[WHEN_TEXT];
-    bool renewed = slot->key != NULL;
+    bool renewed = slot->pair != NULL;
     uint64_t before = slot->version;
     struct err err = ERR_INIT;
     enum rc rc = judge(slot, result, &err);
@@ -349,7 +350,7 @@ static enum rc order(struct keeper_slot *slot, bool outside, struct err *err)
 
     if (slot->algorithm == CONF_KEY_SM2)
         want.profile = str_of(slot->profile);
-    if (slot->key && (outside || !slot->directory))
+    if (slot->pair && (outside || !slot->directory))
         want.replaces = str_of(slot->certid);
     if (outside) /* first: whatever fails from here on has failed there */
         TRY(keeper_public_choose(slot, err));

@@ -117,6 +117,8 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     ev_timer_init(&k->tell_again, env->ev, tell_again, k);
     ev_timer_init(&k->vouch_again, env->ev, vouch_again, k);
     ev_timer_init(&k->patience, env->ev, out_of_patience, k);
+    keeper_pairs_init(&k->pairs);
+    keeper_load_init(k);
     keeper_issue_init(k);
     keeper_staple_init(k);
     TRY(crypto_init());
@@ -328,6 +330,7 @@ static void keeper_close(struct role_env *env)
     client_transport_free(k->transport);
     ev_timer_stop(&k->vouch_again);
     ev_timer_stop(&k->patience);
+    ev_timer_stop(&k->check);
     crypto_key_unref(k->account);
     arena_done(&k->arena);
     mem_free(k);

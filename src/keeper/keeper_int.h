@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site, on disk
- * and in memory), issue.c (what is obtained and renewed when), fresh.c
+/* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site,
+ * and on disk), load.c (at the start), pair_int.h (in memory), issue.c (what is obtained and renewed when), fresh.c
  * (which are newer than what somebody has), push.c (what the gateway's workers
  * get), handshake.c (what they have signed), staple.c (the OCSP answers with it), public_int.h
  * (other CAs), tell.c (what core may ask), measure.c (numbers). */
@@ -15,6 +15,7 @@
 #include "ev/ev.h"
 #include "ipc/site_messages.h"
 #include "keeper/fresh_int.h"
+#include "keeper/pair_int.h"
 #include "keeper/public_int.h"
 #include "keeper/slot_int.h"
 #include "keeper/staple_int.h"
@@ -37,6 +38,8 @@ enum {
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
     KEEPER_BEFORE_SECONDS = 600,    /* that a replaced key signs handshakes under way */
+    KEEPER_CHECK_AT_ONCE = 256, /* certificates that are looked at closely before they are used ... */
+    KEEPER_CHECK_EVERY = 10,    /* ... the others one by one, in so many milliseconds each */
     KEEPER_QUEUE_SECONDS = 10,      /* until what is due is queued anew behind what waits */
     KEEPER_SETTLE_SECONDS = 1,      /* after a change of the configuration */
     KEEPER_DRAIN_SECONDS = 3,       /* for what is under way */
@@ -94,6 +97,10 @@ struct keeper {
     struct ev_timer vouch_again;
     unsigned vouch_failures;
 
+    struct keeper_pairs pairs;
+    struct list unchecked; /* slots whose certificates are still to be looked at closely */
+    size_t loaded;         /* at once */
+    struct ev_timer check;
     struct list slots;
     struct list next;        /* new ones of the configuration that was prepared */
     struct map index;        /* both, by what they are for */
@@ -148,6 +155,21 @@ enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next);
 void keeper_slots_commit(struct keeper *k, const struct conf *conf);
 void keeper_slots_abort(struct keeper *k);
 void keeper_slots_free(struct keeper *k);
+/* Looks on disk for it; load.c. */
+void keeper_slot_load(struct keeper_slot *slot);
+void keeper_load_init(struct keeper *k);
+/* What was checked becomes the pair in force, issued by the CA with that directory, or by ours: the
+ * chain, leaf first, and the key, PKCS#8 in DER. On failure nothing has changed. */
+enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs, size_t n,
+                        struct str key, struct str directory);
+/* None is in force any more. */
+void keeper_slot_drop(struct keeper_slot *slot);
+/* It was issued by the CA with that directory; empty: by ours. RC_NOMEM, not for the empty one. */
+enum rc keeper_slot_issued_by(struct keeper_slot *slot, struct str url);
+enum { KEEPER_PATH_MAX = 1024 };
+/* "TOP/NAME/ALGORITHM" and `behind`; that NULL: of the directory above. */
+enum rc keeper_slot_path(const struct keeper_slot *slot, const char *top, const char *behind,
+                         char out[static KEEPER_PATH_MAX]);
 /* Takes chain and key of slot->fresh into use and on disk. */
 enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *result,
                          struct err *err);

@@ -28,7 +28,7 @@ METRIC_GAUGE_TIME(staple_oldest, "site_staple_oldest_timestamp_seconds",
 
 static unsigned state_of(const struct keeper_slot *slot)
 {
-    if (slot->key)
+    if (slot->pair)
         return slot->failures + slot->public.failures ? FAILING : VALID;
     return slot->run ? OBTAINING : MISSING;
 }
@@ -46,12 +46,12 @@ void keeper_measure(struct role_env *env)
         const struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
         const struct keeper_staple *s = &slot->staple;
 
-        if (slot->key)
+        if (slot->pair)
             answers[keeper_staple_state(slot)]++;
         if (s->der.n && (oldest == 0 || s->since < oldest))
             oldest = s->since;
         n[state_of(slot)]++;
-        if (slot->key && slot->algorithm < METRIC_LENGTH(first) &&
+        if (slot->pair && slot->algorithm < METRIC_LENGTH(first) &&
             (first[slot->algorithm] == 0 || slot->not_after < first[slot->algorithm]))
             first[slot->algorithm] = slot->not_after;
     }

@@ -269,8 +269,8 @@ enum rc keeper_public_prepare(struct keeper *k, const struct conf *next, struct 
 /* What became of attempts at a CA that is no longer asked is no trouble of the site's any more. */
 static void forget_tries(struct keeper_slot *slot)
 {
+    keeper_why_clear(&slot->public.why);
     slot->public = (struct keeper_try){};
-    slot->public.why = ERR_INIT;
     slot->try_second = false;
 }
 
@@ -357,7 +357,7 @@ when_t keeper_public_due(const struct keeper_slot *slot)
         return WHEN_MAX;
     if (slot->try_second)
         return 0;
-    if (slot->key && keeper_public_issuer(slot))
+    if (slot->pair && keeper_public_issuer(slot))
         due = keeper_issue_renewal(slot);
     if (due && slot->renewal.least <= most && due < slot->renewal.least)
         due = slot->renewal.least;
@@ -419,12 +419,13 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
     bool second =
         slot->at == slot->first && slot->second &&
         client_falls_back(
-            &trouble, slot->key && keeper_public_issuer(slot) ? keeper_public_end(slot) : 0, now);
+            &trouble, slot->pair && keeper_public_issuer(slot) ? keeper_public_end(slot) : 0, now);
+    struct err why = result->err ? *result->err : ERR_INIT;
     char at[WHEN_TEXT];
 
     slot->public.failures += !second;
-    slot->public.why = result->err ? *result->err : ERR_INIT;
-    slot->public.why.rc = result->rc;
+    why.rc = result->rc;
+    keeper_why_set(&slot->public.why, &why);
     /* Of two that failed one after the other, the one that asks for more. */
     pause_until(slot, slot->at == slot->second ? slot->public.next_at : 0,
                 now + pause_after(slot->public.failures));
@@ -432,11 +433,11 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
     slot->try_second = second;
     log_error("keeper.public-certificate-failed", LOG_Z("site", slot->name),
               LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url),
-              LOG_ERR(&slot->public.why), LOG_INT("failures", slot->public.failures),
+              LOG_ERR(&why), LOG_INT("failures", slot->public.failures),
               LOG_Z("again_at",
                     second ? "at once, at the fallback" : when_text(slot->public.next_at, at)));
     metric_add(&orders, 1, 1);
-    keeper_record(slot, IPC_PUBLIC_FAILED, &slot->public.why);
+    keeper_record(slot, IPC_PUBLIC_FAILED, &why);
     if (slot->at != slot->first && slot->at != slot->second)
         forget_tries(slot); /* another configuration since */
     slot->at = NULL;
@@ -448,9 +449,9 @@ bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *
  * orders. */
 void keeper_public_succeeded(struct keeper_slot *slot)
 {
+    keeper_why_clear(&slot->public.why);
     slot->public = (struct keeper_try){.next_at = now_of(slot->keeper) +
                                                   KEEPER_PUBLIC_SECONDS_MAX * WHEN_SECOND};
-    slot->public.why = ERR_INIT;
     log_info("keeper.public-certificate", LOG_Z("site", slot->name),
              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_Z("directory", slot->at->url));
     metric_add(&orders, 0, 1);

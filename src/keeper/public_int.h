@@ -48,7 +48,7 @@ struct keeper_ca {
 struct keeper_try {
     unsigned failures; /* in a row */
     when_t next_at;    /* not before; after a success, too */
-    struct err why;    /* of the last one */
+    struct err *why;   /* of the last one; keeper_why */
 };
 
 /* ---- public.c */

@@ -8,7 +8,6 @@
 
 #include "base/secret.h"
 #include "crypto/crypto.h"
-#include "crypto/pem.h"
 #include "log/log.h"
 
 static void push(struct keeper_worker *w);
@@ -67,8 +66,8 @@ static void on_identity(void *arg, const struct ipc_answer *answer)
 
 static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, struct push *p)
 {
-    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
-    CLEANUP(buf_wipe) struct buf encrypt_pem = BUF_INIT(CRYPTO_PEM_MAX);
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(IPC_IDENTITY_CHAIN_MAX);
+    CLEANUP(buf_done) struct buf encrypt_chain = BUF_INIT(IPC_IDENTITY_CHAIN_MAX);
     const struct keeper_slot *other = slot->other;
     struct ipc_identity msg = {.site = str_of(slot->name), .algorithm = (uint8_t)slot->algorithm};
     struct ipc_ask ask = {.type = IPC_IDENTITY,
@@ -78,15 +77,15 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
                           .arg = p};
 
     if (other || w->keeper->env->conf->gateway.keys == CONF_KEYS_WORKERS)
-        TRY(crypto_pem_put_clear(slot->key, &pem));
-    msg.chain = buf_str(&slot->chain);
-    msg.key = buf_str(&pem);
+        msg.key = keeper_pair_key_der(slot->pair);
+    TRY(keeper_pair_chain(slot->pair, &chain));
+    msg.chain = buf_str(&chain);
     msg.staple = buf_str(&slot->staple.der);
     msg.staple_until = slot->staple.until;
     if (other) {
-        TRY(crypto_pem_put_clear(other->key, &encrypt_pem));
-        msg.encrypt_chain = buf_str(&other->chain);
-        msg.encrypt_key = buf_str(&encrypt_pem);
+        TRY(keeper_pair_chain(other->pair, &encrypt_chain));
+        msg.encrypt_chain = buf_str(&encrypt_chain);
+        msg.encrypt_key = keeper_pair_key_der(other->pair);
     }
     return ipc_call(w->chan, &ask, NULL);
 }

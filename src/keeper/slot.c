@@ -9,15 +9,14 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "client/pair.h"
+#include "crypto/pem.h"
 #include "crypto/hash.h"
 #include "ev/clock.h"
 #include "json/json.h"
 #include "json/out.h"
 #include "log/log.h"
 
-MSG(msg_kept, "keeper.last-failure", "{0}");
-
-enum { PATH_MAX_BYTES = 1024, KEY_BYTES = NAME_MAX_BYTES + 3 };
+enum { KEY_BYTES = NAME_MAX_BYTES + 3 };
 
 const char *keeper_slot_text(const struct keeper_slot *slot)
 {
@@ -51,26 +50,48 @@ struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
     return slot && slot->listed ? slot : NULL;
 }
 
+/* ---- why */
+
+const struct err *keeper_why(const struct err *why)
+{
+    static const struct err none = ERR_INIT;
+
+    return why ? why : &none;
+}
+
+void keeper_why_set(struct err **at, const struct err *why)
+{
+    if (!*at)
+        *at = MEM_NEW(struct err);
+    if (*at)
+        **at = *why;
+}
+
+void keeper_why_clear(struct err **at)
+{
+    mem_free(MOVE(*at));
+}
+
 /* ---- paths */
 
-static enum rc path_of(const struct keeper_slot *slot, const char *top, const char *behind,
-                       char out[static PATH_MAX_BYTES])
+enum rc keeper_slot_path(const struct keeper_slot *slot, const char *top, const char *behind,
+                       char out[static KEEPER_PATH_MAX])
 {
-    CLEANUP(buf_done) struct buf b = BUF_INIT(PATH_MAX_BYTES - 1);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(KEEPER_PATH_MAX - 1);
 
     buf_printf(&b, "%s/", top);
     text_percent(&b, str_of(slot->name));
     if (behind)
         buf_printf(&b, "/%s%s", keeper_slot_text(slot), behind);
     TRY(buf_rc(&b));
-    return str_copyz(buf_str(&b), out, PATH_MAX_BYTES);
+    return str_copyz(buf_str(&b), out, KEEPER_PATH_MAX);
 }
 
 static enum rc make_parent(const struct keeper_slot *slot, const char *top, struct err *err)
 {
-    char path[PATH_MAX_BYTES];
+    char path[KEEPER_PATH_MAX];
 
-    TRY(path_of(slot, top, NULL, path));
+    TRY(keeper_slot_path(slot, top, NULL, path));
     return file_mkdir(slot->keeper->env->data, path, 0700, FILE_OWNER_SELF, err);
 }
 
@@ -93,7 +114,7 @@ static void put_public(struct json_out *o, const struct keeper_slot *slot)
     if (failures == 0)
         return;
     json_kv_u64(o, "public_failures", failures);
-    json_kv_z(o, "public_why", err_textz(&slot->public.why, why, sizeof(why)));
+    json_kv_z(o, "public_why", err_textz(keeper_why(slot->public.why), why, sizeof(why)));
 }
 
 static void put_state(const struct keeper_slot *slot, struct buf *out)
@@ -115,7 +136,7 @@ static void put_state(const struct keeper_slot *slot, struct buf *out)
     json_kv_u64(&o, "failures", slot->failures);
     if (slot->failures) {
         json_kv_when(&o, "next_at", slot->next_at);
-        json_kv_z(&o, "why", err_textz(&slot->why, why, sizeof(why)));
+        json_kv_z(&o, "why", err_textz(keeper_why(slot->why), why, sizeof(why)));
     }
     json_end(&o);
     buf_fail(out, json_out_done(&o));
@@ -124,12 +145,12 @@ static void put_state(const struct keeper_slot *slot, struct buf *out)
 static enum rc save(const struct keeper_slot *slot, struct err *err)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(KEEPER_STATE_MAX);
-    char path[PATH_MAX_BYTES];
+    char path[KEEPER_PATH_MAX];
 
     put_state(slot, &text);
     TRY(buf_rc(&text));
     TRY(make_parent(slot, "keeper", err));
-    TRY(path_of(slot, "keeper", ".json", path));
+    TRY(keeper_slot_path(slot, "keeper", ".json", path));
     return file_write(slot->keeper->env->data, path, buf_str(&text), 0600, FILE_OWNER_SELF, err);
 }
 
@@ -143,8 +164,7 @@ void keeper_slot_save(const struct keeper_slot *slot)
                   LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&err));
 }
 
-/* It was issued by the CA with that directory; empty: by ours. */
-static enum rc issued_by(struct keeper_slot *slot, struct str url)
+enum rc keeper_slot_issued_by(struct keeper_slot *slot, struct str url)
 {
     char *copy = url.n ? mem_alloc(url.n + 1) : NULL;
 
@@ -159,117 +179,45 @@ static enum rc issued_by(struct keeper_slot *slot, struct str url)
     return RC_OK;
 }
 
-static when_t get_when(const struct json *o, const char *name)
-{
-    struct str s;
-    when_t t;
-
-    return json_str(json_get(o, name), &s) == RC_OK && when_parse(s, &t) == RC_OK ? t : 0;
-}
-
-static unsigned get_failures(const struct json *o, const char *name)
-{
-    uint64_t n = 0;
-
-    if (json_u64(json_get(o, name), &n) != RC_OK)
-        return 0;
-    return n < 1000 ? (unsigned)n : 1000;
-}
-
-static void read_public(struct keeper_slot *slot, const struct json *o)
-{
-    struct str s;
-
-    if (json_str(json_get(o, "directory"), &s) == RC_OK && s.n <= CLIENT_URL_MAX)
-        IGNORE_RC(issued_by(slot, s)); /* then it counts as ours, and is checked as such */
-    if (!slot->first)
-        return; /* what became of attempts is that other CA's */
-    slot->public.next_at = get_when(o, "public_next_at");
-    slot->public.failures = get_failures(o, "public_failures");
-    if (slot->public.failures == 0)
-        return;
-    if (json_str(json_get(o, "public_why"), &s) == RC_OK)
-        IGNORE_RC(ERR(&slot->public.why, RC_AGAIN, msg_kept, s));
-}
-
-static void read_state(struct keeper_slot *slot, const struct json *o)
-{
-    struct str s;
-
-    read_public(slot, o);
-    slot->renewal.due = get_when(o, "renew_at");
-    slot->renewal.look_at = get_when(o, "look_at");
-    slot->renewal.window_start = get_when(o, "window_start");
-    slot->renewal.window_end = get_when(o, "window_end");
-    slot->renewal.least = get_when(o, "not_before");
-    if (json_str(json_get(o, "profile"), &s) != RC_OK ||
-        str_copyz(s, slot->issued_profile, sizeof(slot->issued_profile)) != RC_OK)
-        slot->issued_profile[0] = '\0';
-    slot->failures = get_failures(o, "failures");
-    if (slot->failures == 0)
-        return;
-    slot->next_at = get_when(o, "next_at");
-    if (json_str(json_get(o, "why"), &s) == RC_OK)
-        IGNORE_RC(ERR(&slot->why, RC_AGAIN, msg_kept, s));
-}
-
-/* Without a state that can be read the certificate's lifetime says when. */
-static void load_state(struct keeper_slot *slot)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(KEEPER_STATE_MAX);
-    CLEANUP(json_freep) struct json_doc *doc = NULL;
-    char path[PATH_MAX_BYTES];
-    struct err err = ERR_INIT;
-    enum rc rc = path_of(slot, "keeper", ".json", path);
-
-    if (rc == RC_OK)
-        rc = file_read(slot->keeper->env->data, path, &text, &err);
-    if (rc == RC_OK)
-        rc = json_parse(buf_str(&text), KEEPER_STATE_MAX, &doc, &err);
-    if (rc == RC_OK)
-        read_state(slot, json_root(doc));
-    else if (rc != RC_NOTFOUND)
-        log_warn("keeper.state-not-read", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", keeper_slot_text(slot)), LOG_RC(rc), LOG_ERR(&err));
-}
-
 /* ---- the certificate */
 
-static void drop_pair(struct keeper_slot *slot)
+void keeper_slot_drop(struct keeper_slot *slot)
 {
     keeper_staple_drop(slot);
-    crypto_key_unref(MOVE(slot->key));
-    buf_done(&slot->chain);
+    keeper_pair_free(&slot->keeper->pairs, MOVE(slot->pair));
+    list_remove(&slot->unchecked);
     slot->not_before = slot->not_after = 0;
     slot->serial.n = 0;
     slot->certid[0] = '\0';
     keeper_slot_forget(slot);
 }
 
-/* What was checked becomes the pair in force, issued by the CA with that directory, or by ours. On
- * failure nothing has changed. */
-static enum rc set_pair(struct keeper_slot *slot, const struct client_result *is,
-                        struct crypto_key *key, struct str directory)
+enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs, size_t n,
+                        struct str key, struct str directory)
 {
-    const struct x509_cert *leaf = &is->certs[0];
+    const struct x509_cert *leaf = &certs[0];
+    struct keeper *k = slot->keeper;
     CLEANUP(buf_done) struct buf certid = BUF_INIT(sizeof(slot->certid) - 1);
-    CLEANUP(buf_done) struct buf kept = BUF_INIT(CLIENT_CHAIN_MAX), hex = BUF_INIT(64);
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(64);
     unsigned char digest[CRYPTO_SHA256_BYTES];
+    struct keeper_pair *pair;
+    enum rc rc;
 
-    buf_puts(&kept, is->chain);
     TRY(crypto_sha256(leaf->der, digest));
     text_hex(&hex, str_bytes(digest, sizeof(digest)));
-    TRY(buf_rc(&kept));
     TRY(buf_rc(&hex));
-    TRY(issued_by(slot, directory));
-    crypto_key_unref(slot->before);
-    slot->before = slot->key ? crypto_key_ref(slot->key) : NULL;
-    slot->before_until = clock_now(slot->keeper->env->clock) + KEEPER_BEFORE_SECONDS * WHEN_SECOND;
-    drop_pair(slot);
+    TRY(keeper_pair_new(&k->pairs, certs, n, key, &pair));
+    rc = keeper_slot_issued_by(slot, directory);
+    if (rc != RC_OK) {
+        keeper_pair_free(&k->pairs, pair);
+        return rc;
+    }
+    keeper_pair_free(&k->pairs, slot->before);
+    slot->before = MOVE(slot->pair);
+    slot->before_until = clock_now(k->env->clock) + KEEPER_BEFORE_SECONDS * WHEN_SECOND;
+    keeper_slot_drop(slot);
     IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
-    slot->chain = kept;
-    buf_init(&kept, 0);
-    slot->key = crypto_key_ref(key);
+    slot->pair = pair;
     slot->not_before = leaf->not_before;
     slot->not_after = leaf->not_after;
     slot->serial = leaf->serial;
@@ -282,70 +230,12 @@ static enum rc set_pair(struct keeper_slot *slot, const struct client_result *is
     return RC_OK;
 }
 
-static enum rc load_pair(struct keeper_slot *slot, struct err *err)
-{
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(4 << 20);
-    CLEANUP(buf_done) struct buf chain = BUF_INIT(KEEPER_FILE_MAX);
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    struct keeper *k = slot->keeper;
-    struct str name = str_of(slot->name);
-    struct client_check in = {.dns = &name,
-                              .n_dns = 1,
-                              .roots = k->roots,
-                              .n_roots = k->n_roots,
-                              .now = clock_now(k->env->clock)};
-    struct str directory = STR("");
-    char path[PATH_MAX_BYTES];
-    struct x509_cert *certs;
-    bool ours = true;
-    size_t n;
-
-    /* Of another CA, its end in a root is nothing that is known here; nor is the state to be
-     * believed, for pair and state are two files. */
-    if (slot->directory || slot->first)
-        in.trusted = &ours;
-    TRY(path_of(slot, "sites", "", path));
-    TRY(client_pair_read(k->env->data, path, &chain, &key, err));
-    in.chain = buf_str(&chain);
-    in.key = key;
-    if (chain.n > KEEPER_CHAIN_MAX)
-        return RC_TOOBIG;
-    TRY(client_chain_check(&a, &in, &certs, &n, err));
-    if (!ours)
-        directory = str_of(slot->directory ? slot->directory : slot->first->url);
-    return set_pair(slot, &(struct client_result){.chain = in.chain, .certs = certs}, key,
-                    directory);
-}
-
-/* One that cannot be used is as good as none: a new one is obtained, and takes its place. */
-static void load(struct keeper_slot *slot)
-{
-    struct err err = ERR_INIT;
-    enum rc rc;
-
-    slot->loaded = true;
-    load_state(slot);
-    rc = load_pair(slot, &err);
-    if (rc == RC_OK) {
-        if (slot->renewal.due == 0)
-            client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, true,
-                                clock_now(slot->keeper->env->clock));
-        return;
-    }
-    err.rc = rc;
-    IGNORE_RC(issued_by(slot, STR(""))); /* to forget cannot fail */
-    slot->renewal = (struct client_renewal){};
-    if (rc != RC_NOTFOUND)
-        log_warn("keeper.certificate-not-usable", LOG_Z("site", slot->name),
-                 LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(&err));
-}
-
 static enum rc store_pair(const struct keeper_slot *slot, struct str chain, struct err *err)
 {
-    char path[PATH_MAX_BYTES];
+    char path[KEEPER_PATH_MAX];
 
     TRY(make_parent(slot, "sites", err));
-    TRY(path_of(slot, "sites", "", path));
+    TRY(keeper_slot_path(slot, "sites", "", path));
     return client_pair_write(slot->keeper->env->data, path, chain, slot->fresh, err);
 }
 
@@ -354,9 +244,12 @@ enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *r
 {
     struct keeper *k = slot->keeper;
     const struct client *client = slot->at ? slot->at->client : k->client;
+    CLEANUP(buf_wipe) struct buf key = BUF_INIT(CRYPTO_PEM_MAX);
     enum rc rc;
 
-    TRY(set_pair(slot, result, slot->fresh, slot->at ? str_of(slot->at->url) : STR("")));
+    TRY(crypto_key_put_der(slot->fresh, &key));
+    TRY(keeper_slot_set(slot, result->certs, result->n_certs, buf_str(&key),
+                        slot->at ? str_of(slot->at->url) : STR("")));
     client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, client_looks(client),
                         clock_now(k->env->clock));
     IGNORE_RC(str_copyz(slot->at ? STR("") : str_of(slot->profile), slot->issued_profile,
@@ -365,7 +258,7 @@ enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *r
         keeper_public_succeeded(slot);
     slot->failures = 0;
     slot->next_at = 0;
-    slot->why = ERR_INIT;
+    keeper_why_clear(&slot->why);
     /* One that cannot be written serves all the same, until this process ends. */
     rc = store_pair(slot, result->chain, err);
     keeper_slot_save(slot);
@@ -387,8 +280,10 @@ static void slot_free(struct keeper_slot *slot)
                key_of(str_of(slot->name), slot->algorithm, slot->encrypts, key));
     if (slot->other)
         slot->other->other = NULL;
-    drop_pair(slot);
-    crypto_key_unref(slot->before);
+    keeper_slot_drop(slot);
+    keeper_pair_free(&slot->keeper->pairs, slot->before);
+    keeper_why_clear(&slot->why);
+    keeper_why_clear(&slot->public.why);
     mem_free(slot->directory);
     mem_free(slot);
 }
@@ -403,17 +298,17 @@ static enum rc add_next(struct keeper *k, const struct conf_site *site,
 
     if (find(k, site->name, algorithm, encrypts))
         return RC_OK;
-    slot = MEM_NEW(struct keeper_slot);
+    slot = mem_calloc(1, sizeof(*slot) + site->name.n + 1);
     if (!slot)
         return RC_NOMEM;
     slot->keeper = k;
+    memcpy(slot->name, site->name.p, site->name.n);
     slot->algorithm = algorithm;
     slot->encrypts = encrypts;
-    buf_init(&slot->chain, CLIENT_CHAIN_MAX);
     buf_init(&slot->staple.der, KEEPER_STAPLE_MAX);
     list_init(&slot->link);
     list_init(&slot->turn);
-    TRY(str_copyz(site->name, slot->name, sizeof(slot->name)));
+    list_init(&slot->unchecked);
     TRY(map_add(&k->index, key_of(site->name, algorithm, encrypts, key), slot));
     list_push(&k->next, &slot->link);
     slot = NULL; /* the list's */
@@ -474,7 +369,7 @@ static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *sit
     keeper_public_set(slot, site);
     IGNORE_RC(str_copyz(profile_of(slot, site), slot->profile, sizeof(slot->profile)));
     if (!slot->loaded)
-        load(slot);
+        keeper_slot_load(slot);
     return slot;
 }
 

@@ -48,7 +48,7 @@ enum ipc_staple keeper_staple_state(const struct keeper_slot *slot)
 {
     const struct keeper_staple *s = &slot->staple;
 
-    if (!slot->key || !s->path[0])
+    if (!slot->pair || !s->path[0])
         return IPC_STAPLE_NONE;
     if (!holds(s, now_of(slot->keeper)))
         return IPC_STAPLE_MISSING;
@@ -117,12 +117,16 @@ static enum rc find_issuer(struct arena *a, const struct keeper_slot *slot, stru
                            struct err *err)
 {
     const struct keeper *k = slot->keeper;
+    CLEANUP(buf_done) struct buf ders = BUF_INIT(KEEPER_CHAIN_MAX);
     struct x509_cert *certs, *root = ARENA_NEW(a, struct x509_cert);
+    struct str chain;
     size_t n;
 
     if (!root)
         return RC_NOMEM;
-    TRY(x509_cert_read_pem(a, buf_str(&slot->chain), X509_CHAIN_MAX, &certs, &n, err));
+    TRY(keeper_pair_chain(slot->pair, &ders));
+    TRY(arena_str(a, buf_str(&ders), &chain));
+    TRY(x509_cert_read_der(a, chain, X509_CHAIN_MAX, &certs, &n, err));
     if (n > 1) {
         *out = &certs[1];
         return RC_OK;

@@ -12,11 +12,11 @@ enum { SITES_MAX = 256 /* certificates in one answer, as ipc/site_messages.c has
 
 static enum ipc_site_state state_of(const struct keeper_slot *slot)
 {
-    if (slot->run && slot->fresh && !(slot->key && slot->first && !slot->directory))
+    if (slot->run && slot->fresh && !(slot->pair && slot->first && !slot->directory))
         return IPC_SITE_OBTAINING;
-    if (slot->key && slot->first && !slot->directory)
+    if (slot->pair && slot->first && !slot->directory)
         return IPC_SITE_MEANWHILE;
-    return slot->key && slot->failures + slot->public.failures == 0 ? IPC_SITE_VALID
+    return slot->pair && slot->failures + slot->public.failures == 0 ? IPC_SITE_VALID
                                                                     : IPC_SITE_WAITING;
 }
 
@@ -43,7 +43,7 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
         .not_after = slot->not_after,
         .next_at = keeper_issue_due(slot),
         .failures = slot->public.failures ? slot->public.failures : slot->failures,
-        .why = slot->public.failures ? slot->public.why : slot->why,
+        .why = *keeper_why(slot->public.failures ? slot->public.why : slot->why),
         .staple = (uint8_t)keeper_staple_state(slot),
     };
     if (slot->directory)

@@ -29,8 +29,10 @@
 #include "role/resolv.h"
 #include "role/roles.h"
 #include "tlcp/identity.h"
-#include "tls/site.h"
+#include "tls/shelf.h"
+#include "x509/cert.h"
 #include "x509/challenge.h"
+#include "x509/der.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
 MSG(msg_key, "gateway.key-place",
@@ -60,6 +62,7 @@ struct worker {
     struct net *net;
     struct gateway *gateway;
     struct handshakes handshakes;
+    struct tls_shelf *shelf; /* of the identities that the keeper pushes */
     bool away; /* the keys are the keeper's; a change of that takes another process */
     struct gateway_plan *next; /* of the configuration that was prepared */
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
@@ -173,6 +176,7 @@ static enum rc gateway_role_start(struct role_env *env, struct err *err)
     size_t n = 0;
 
     TRY(net_system(env->ev, &w->net));
+    TRY(tls_shelf_new(TLS_SHELF_OPEN, &w->shelf));
     conf.net = w->net;
     TRY(gateway_new(&conf, &w->gateway));
     TRY(gateway_role_prepare(env, env->conf, err));
@@ -220,6 +224,7 @@ static void gateway_role_close(struct role_env *env)
     ev_timer_stop(&w->patience);
     gateway_free(w->gateway);
     handshakes_done(&w->handshakes);
+    tls_shelf_free(w->shelf);
     net_free(w->net);
     mem_free(w);
     env->state = NULL;
@@ -251,44 +256,59 @@ static void look_at_all(struct worker *w)
         ev_timer_start(&w->patience, left < pause ? left : pause, 0);
 }
 
+/* tlcp/ takes PEM. */
+static enum rc put_chain(struct str ders, struct buf *out)
+{
+    struct rd r = rd_of(ders);
+
+    while (r.left && !r.failed) {
+        uint8_t tag;
+
+        x509_cert_put_pem(x509_der_any(&r, &tag), out);
+    }
+    TRY(rd_done(&r));
+    return buf_rc(out);
+}
+
 static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *sign = NULL, *encrypt = NULL;
     CLEANUP(tlcp_identity_unrefp) struct tlcp_identity *id = NULL;
-    struct tlcp_identity_in in = {.sign_pem = m->chain, .encrypt_pem = m->encrypt_chain};
+    CLEANUP(buf_done) struct buf signs = BUF_INIT(2 * IPC_IDENTITY_CHAIN_MAX);
+    CLEANUP(buf_done) struct buf encrypts = BUF_INIT(2 * IPC_IDENTITY_CHAIN_MAX);
+    struct tlcp_identity_in in = {};
 
-    TRY(crypto_pem_read(m->key, NULL, &sign, err));
-    TRY(crypto_pem_read(m->encrypt_key, NULL, &encrypt, err));
+    TRY(put_chain(m->chain, &signs));
+    TRY(put_chain(m->encrypt_chain, &encrypts));
+    TRY(crypto_key_read_der(m->key, &sign, err));
+    TRY(crypto_key_read_der(m->encrypt_key, &encrypt, err));
+    in.sign_pem = buf_str(&signs);
+    in.encrypt_pem = buf_str(&encrypts);
     in.sign_key = sign;
     in.encrypt_key = encrypt;
     TRY(tlcp_identity_new(&in, &id, err));
     return gateway_set_tlcp(w->gateway, m->site, id);
 }
 
-/* Its key stays with the keeper. */
-static enum rc identity_away(struct worker *w, const struct ipc_identity *m,
-                             struct tls_identity **out, struct err *err)
-{
-    CLEANUP(buf_done) struct buf about = BUF_INIT(NAME_MAX_BYTES + 2);
-
-    buf_printf(&about, "%c%.*s", 'a' + m->algorithm, STR_ARG(m->site));
-    TRY(buf_rc(&about));
-    return tls_identity_new_away(m->chain, &w->handshakes.signer, buf_str(&about), out, err);
-}
-
 static enum rc take_tls(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    static const unsigned kinds[CONF_SITE_KEYS] = {[CONF_KEY_RSA] = TLS_KIND_RSA,
+                                                   [CONF_KEY_ECDSA] = TLS_KIND_EC,
+                                                   [CONF_KEY_MLDSA] = TLS_KIND_MLDSA};
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    CLEANUP(buf_done) struct buf about = BUF_INIT(TLS_ABOUT_MAX);
+    struct tls_shelved in = {.chain = m->chain, .key = m->key};
 
-    if (w->away != (m->key.n == 0) || m->algorithm >= CONF_SITE_KEYS)
+    if (w->away != (m->key.n == 0) || m->algorithm >= CONF_SITE_KEYS || !kinds[m->algorithm])
         return ERR(err, RC_DENIED, msg_key, m->site);
+    in.kind = kinds[m->algorithm];
     if (w->away) {
-        TRY(identity_away(w, m, &id, err));
-    } else {
-        TRY(crypto_pem_read(m->key, NULL, &key, err));
-        TRY(tls_identity_new(m->chain, key, &id, err));
+        buf_printf(&about, "%c%.*s", 'a' + m->algorithm, STR_ARG(m->site));
+        TRY(buf_rc(&about));
+        in.signer = &w->handshakes.signer;
+        in.about = buf_str(&about);
     }
+    TRY(tls_shelf_put(w->shelf, &in, &id, err));
     if (m->staple.n)
         TRY(tls_identity_staple(id, m->staple, m->staple_until));
     return gateway_set_identity(w->gateway, m->site, id);

@@ -267,7 +267,7 @@ int tls_choice_on_certificate(SSL *ssl, void *)
         return c->installed;
     }
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++) {
-        const struct tls_identity *id = c->site->identities[i];
+        struct tls_identity *id = c->site->identities[i];
 
         if (!id)
             continue;

@@ -13,7 +13,7 @@
 #include "crypto/ossl.h"
 #include "tlcp/identity.h"
 #include "tls/clients.h"
-#include "tls/signing_int.h"
+#include "tls/identity_int.h"
 #include "tls/tls_int.h"
 
 MSG(msg_chain, "tls.chain", "certificate {0} of the chain is damaged or not in PEM");
@@ -22,20 +22,7 @@ MSG(msg_many, "tls.chain-long",
     "the chain has more than {0} certificates or is longer than 64 KiB");
 MSG(msg_key, "tls.key", "the private key is missing or belongs to another certificate");
 
-MSG(msg_away, "tls.key-away",
-    "the certificate's key is of a kind that cannot be asked for signatures in another process");
-
 DEFINE_FREEP(X509_free, X509)
-
-struct tls_identity {
-    unsigned refs;
-    size_t kind; /* of its key: index into the identities of a site */
-    X509 *leaf;
-    EVP_PKEY *key;
-    STACK_OF(X509) * chain; /* without the leaf */
-    struct buf staple;      /* empty: none */
-    when_t staple_until;
-};
 
 static enum rc bad_certificate(size_t index, struct err *err)
 {
@@ -55,9 +42,9 @@ static enum rc add(struct tls_identity *id, struct str der, size_t index, struct
         return RC_NOMEM;
     if (!d2i_X509(&x, &at, (long)der.n) || at != (const unsigned char *)der.p + der.n)
         return bad_certificate(index, err);
-    if (!id->leaf)
-        id->leaf = MOVE(x);
-    else if (sk_X509_push(id->chain, x) > 0)
+    if (!id->parts.leaf)
+        id->parts.leaf = MOVE(x);
+    else if (sk_X509_push(id->parts.chain, x) > 0)
         x = NULL;
     else
         return RC_NOMEM;
@@ -111,8 +98,8 @@ static enum rc read_chain(struct str chain_pem, struct tls_identity **out, struc
     buf_init(&id->staple, TLS_STAPLE_MAX);
     if (chain_pem.n > TLS_CHAIN_PEM_MAX)
         return ERR(err, RC_TOOBIG, msg_many, STR("10"));
-    id->chain = sk_X509_new_null();
-    if (!id->chain)
+    id->parts.chain = sk_X509_new_null();
+    if (!id->parts.chain)
         return RC_NOMEM;
     TRY(add_all(id, chain_pem, err));
     *out = MOVE(id);
@@ -125,31 +112,14 @@ enum rc tls_identity_new(struct str chain_pem, const struct crypto_key *key,
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
 
     TRY(read_chain(chain_pem, &id, err));
-    id->key = crypto_ossl_pkey(key);
-    id->kind = kind_of(id->key);
-    EVP_PKEY_up_ref(id->key);
-    if (!crypto_key_has_private(key) || X509_check_private_key(id->leaf, id->key) != 1) {
+    id->parts.key = crypto_ossl_pkey(key);
+    id->kind = kind_of(id->parts.key);
+    EVP_PKEY_up_ref(id->parts.key);
+    if (!crypto_key_has_private(key) ||
+        X509_check_private_key(id->parts.leaf, id->parts.key) != 1) {
         crypto_ossl_clear();
         return ERR(err, RC_INVAL, msg_key);
     }
-    *out = MOVE(id);
-    return RC_OK;
-}
-
-enum rc tls_identity_new_away(struct str chain_pem, const struct tls_signer *signer,
-                              struct str about, struct tls_identity **out, struct err *err)
-{
-    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
-    EVP_PKEY *public;
-
-    TRY(read_chain(chain_pem, &id, err));
-    public = X509_get0_pubkey(id->leaf);
-    id->key = public ? tls_away_key(public, signer, about) : NULL;
-    if (!id->key) {
-        crypto_ossl_clear();
-        return ERR(err, RC_UNSUPPORTED, msg_away);
-    }
-    id->kind = kind_of(id->key);
     *out = MOVE(id);
     return RC_OK;
 }
@@ -172,21 +142,27 @@ void tls_identity_unref(struct tls_identity *id)
 {
     if (!id || --id->refs)
         return;
-    X509_free(id->leaf);
-    EVP_PKEY_free(id->key);
-    sk_X509_pop_free(id->chain, X509_free);
+    if (id->shelf)
+        tls_shelf_drop(id);
+    else
+        tls_parts_done(&id->parts);
     buf_done(&id->staple);
     mem_free(id);
 }
 
-bool tls_identity_install(const struct tls_identity *id, SSL *ssl)
+bool tls_identity_install(struct tls_identity *id, SSL *ssl)
 {
-    return SSL_use_cert_and_key(ssl, id->leaf, id->key, id->chain, 1) == 1;
+    const struct tls_parts *p = &id->parts;
+
+    if (id->shelf && !tls_shelf_open(id))
+        return false;
+    return SSL_use_cert_and_key(ssl, p->leaf, p->key, p->chain, 1) == 1;
 }
 
+/* One of a shelf may have been closed since, and opened again. */
 bool tls_identity_is(const struct tls_identity *id, const X509 *leaf)
 {
-    return id->leaf == leaf;
+    return id->parts.leaf == leaf || (id->shelf && tls_shelf_is(id, leaf));
 }
 
 bool tls_identity_show_staple(const struct tls_identity *id, SSL *ssl, when_t now)

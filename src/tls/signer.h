@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "crypto/sign.h"
 
-struct tls_identity;
 struct tls_signing;
 
 enum {
@@ -17,7 +16,7 @@ enum {
 };
 
 struct tls_sign_ask {
-    struct str about; /* as tls_identity_new_away was told */
+    struct str about; /* as tls_shelf_put was told */
     struct str spki_sha256;
     enum crypto_sig_alg alg;
     struct str message; /* not yet hashed */
@@ -37,10 +36,3 @@ struct tls_signer {
 void tls_signing_done(struct tls_signing *s, enum rc rc, struct str signature);
 /* A place for whoever is asked: NULL at `ask`. */
 void **tls_signing_tag(struct tls_signing *s);
-
-/* The same as tls_identity_new (tls/site.h), of a key that `signer` is asked for, which is borrowed
- * until the last reference is gone; `about` (255 bytes at most) is copied, and is for the signer's
- * use. Only for contexts with `away` (tls/context.h). Keys are RSA, EC and ML-DSA: RC_UNSUPPORTED
- * for others. */
-enum rc tls_identity_new_away(struct str chain_pem, const struct tls_signer *signer,
-                              struct str about, struct tls_identity **out, struct err *err);

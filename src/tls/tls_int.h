@@ -85,7 +85,7 @@ const struct tlcp_server_conf *tls_context_tlcp(const struct tls_context *ctx);
 /* NULL: OpenSSL's own keys. */
 const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx);
 
-bool tls_identity_install(const struct tls_identity *id, SSL *ssl);
+bool tls_identity_install(struct tls_identity *id, SSL *ssl);
 bool tls_identity_is(const struct tls_identity *id, const X509 *leaf);
 /* Has the handshake show its OCSP answer; false: there is none that is good at `now`, or no memory.
  */

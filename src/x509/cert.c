@@ -275,6 +275,30 @@ enum rc x509_cert_read_pem(struct arena *a, struct str pem, size_t max, struct x
     return RC_OK;
 }
 
+enum rc x509_cert_read_der(struct arena *a, struct str ders, size_t max, struct x509_cert **out,
+                           size_t *out_n, struct err *err)
+{
+    struct x509_cert *certs = ARENA_ARRAY(a, struct x509_cert, max);
+    struct rd r = rd_of(ders);
+    size_t n = 0;
+
+    if (!certs)
+        return RC_NOMEM;
+    while (r.left && n < max) {
+        uint8_t tag;
+        struct str der = x509_der_any(&r, &tag);
+
+        TRY(x509_cert_parse(a, der, &certs[n++], err));
+    }
+    if (n == 0)
+        return ERR(err, RC_NOTFOUND, msg_no_pem);
+    if (r.left)
+        return ERR(err, RC_TOOBIG, msg_pem_count);
+    *out = certs;
+    *out_n = n;
+    return RC_OK;
+}
+
 void x509_cert_put_pem(struct str der, struct buf *out)
 {
     text_pem(out, STR("CERTIFICATE"), der);

@@ -63,6 +63,9 @@ enum rc x509_tbs_parse(struct arena *a, struct str tbs, struct x509_cert *out, s
  * above `max`. */
 enum rc x509_cert_read_pem(struct arena *a, struct str pem, size_t max, struct x509_cert **out,
                            size_t *out_n, struct err *err);
+/* The same of DER, one certificate behind the other, borrowed. */
+enum rc x509_cert_read_der(struct arena *a, struct str ders, size_t max, struct x509_cert **out,
+                           size_t *out_n, struct err *err);
 /* Appends a "CERTIFICATE" block. */
 void x509_cert_put_pem(struct str der, struct buf *out);
 

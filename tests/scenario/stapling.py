@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=240
+# autarky-test: timeout=300
 """OCSP answers with the gateway's certificates, as OpenSSL and GnuTLS see them: there soon after the certificate, with both
-versions of TLS and both kinds of keys; new ones after half of their life; revoked certificates replaced; and while core does
-not answer the last one to its end, and no longer."""
+versions of TLS and both kinds of keys; new ones after half of their life; revoked certificates replaced; an alert while none
+can be signed; and while core does not answer the last one to its end, and no longer."""
 
 import os
 import pathlib
@@ -119,6 +119,37 @@ def revoked(lab, clock):
         sys.exit("the revoked certificate is still in force")
 
 
+def alerted(lab, clock):
+    """No answer can be signed, and nobody may replace the signer: known before the last one has ended, and over when there are new ones."""
+    def late():
+        return "OCSP answers that sites show" in lab.autarky("alert", "list")
+
+    if late():
+        sys.exit("an alert about OCSP answers that are good")
+    still = [lab.server.popen.pid, lab.processes("signer")[0]]
+    for pid in still:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(LIFE // STEP):
+            clock.advance(STEP)
+            try:
+                wait_for("an alert", late, 1)
+                break
+            except SystemExit:
+                pass
+        if said(shown(lab, WIKI, "ecdsa", "1.3")) != "good":
+            sys.exit("the alert came after the end of the answer")
+        print(lab.autarky("alert", "list"))
+    finally:
+        for pid in reversed(still):
+            os.kill(pid, signal.SIGCONT)
+    def over():
+        clock.advance(30)
+        return not late()
+
+    wait_for("the alert to be over", over, 60)
+
+
 def unanswered(lab, clock):
     """Core does not answer, and nobody may replace it: what is there is shown to its end."""
     still = [lab.server.popen.pid, lab.processes("core")[0]]
@@ -150,6 +181,7 @@ def main():
         told(lab)
         print(f"a new answer after {renewed(lab, clock)} s", flush=True)
         revoked(lab, clock)
+        alerted(lab, clock)
         unanswered(lab, clock)
 
 

@@ -82,25 +82,17 @@ static enum rc many_init(struct many *m, unsigned algorithms)
     return keeper_starts(&m->w, NULL);
 }
 
-static enum rc give(struct keeper_slot *slot, struct crypto_key *key)
+static enum rc give(struct keeper_slot *slot)
 {
-    struct crypto_key *old = slot->key;
+    const struct x509_cert leaf = {.der = STR("leaf")};
 
-    slot->key = crypto_key_ref(key);
-    crypto_key_unref(old);
-    buf_reset(&slot->chain);
-    buf_putz(&slot->chain, "chain");
-    keeper_slot_touch(slot);
-    return buf_rc(&slot->chain);
+    return keeper_slot_set(slot, &leaf, 1, STR("key"), STR(""));
 }
 
 static enum rc give_all(struct keeper *k)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-
-    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
     LIST_FOREACH (it, &k->slots)
-        TRY(give(LIST_ENTRY(it, struct keeper_slot, link), key));
+        TRY(give(LIST_ENTRY(it, struct keeper_slot, link)));
     return RC_OK;
 }
 
@@ -147,9 +139,9 @@ static void handed_on_once(void)
     show("handed to a worker", m.n, since);
 
     slot = keeper_slot_find(k, m.sites[m.n / 2].name, CONF_KEY_ECDSA);
-    CHECK(slot && slot->key);
+    CHECK(slot && slot->pair);
     since = cpu_ms();
-    CHECK_OK(give(slot, slot->key));
+    CHECK_OK(give(slot));
     keeper_push_look(k);
     receive(&m, (unsigned)m.n + 1);
     show("one replaced", m.n, since);

@@ -193,8 +193,8 @@ static bool second_is_right(const struct ipc_identity *m, const struct crypto_ke
 
     if (m->algorithm != CONF_KEY_SM2)
         return !m->encrypt_key.n && !m->encrypt_chain.n;
-    return crypto_pem_read(m->encrypt_key, NULL, &key, NULL) == RC_OK &&
-           x509_cert_read_pem(&a, m->encrypt_chain, 4, &certs, &n, NULL) == RC_OK && n == 2 &&
+    return crypto_key_read_der(m->encrypt_key, &key, NULL) == RC_OK &&
+           x509_cert_read_der(&a, m->encrypt_chain, 4, &certs, &n, NULL) == RC_OK && n == 2 &&
            str_eq(certs[0].spki, crypto_key_spki(key)) && !crypto_key_same(key, first);
 }
 
@@ -214,8 +214,8 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int)
         ipc_reply_err(req, &err);
         return;
     }
-    if (crypto_pem_read(m->key, NULL, &key, NULL) != RC_OK ||
-        x509_cert_read_pem(&a, m->chain, 4, &certs, &n, NULL) != RC_OK || n != 2 ||
+    if (crypto_key_read_der(m->key, &key, NULL) != RC_OK ||
+        x509_cert_read_der(&a, m->chain, 4, &certs, &n, NULL) != RC_OK || n != 2 ||
         !str_eq(certs[0].spki, crypto_key_spki(key)) || !x509_cert_has_dns(&certs[0], m->site) ||
         (crypto_key_type(key) == CRYPTO_KEY_RSA) != (m->algorithm == CONF_KEY_RSA) ||
         (crypto_key_type(key) == CRYPTO_KEY_SM2) != (m->algorithm == CONF_KEY_SM2) ||

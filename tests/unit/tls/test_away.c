@@ -6,6 +6,7 @@
 
 #include "crypto/handshake.h"
 #include "pair.h"
+#include "tls/shelf.h"
 #include "tls/signer.h"
 
 enum { ASKS = 4 };
@@ -13,6 +14,7 @@ enum { ASKS = 4 };
 struct elsewhere {
     struct world w;
     struct tls_signer signer;
+    struct tls_shelf *shelf;
     struct crypto_key *key;
     struct tls_signing *asked[ASKS]; /* NULL: answered, or given up */
     char message[ASKS][TLS_SIGN_MESSAGE_MAX];
@@ -85,7 +87,28 @@ static void elsewhere_done(struct elsewhere *e)
         take_back(e);
     SSL_SESSION_free(e->left);
     world_done(&e->w);
+    tls_shelf_free(e->shelf);
     crypto_key_unref(e->key);
+}
+
+static unsigned kind_of(const struct crypto_key *key)
+{
+    enum crypto_key_type type = crypto_key_type(key);
+
+    if (type == CRYPTO_KEY_RSA)
+        return TLS_KIND_RSA;
+    return type == CRYPTO_KEY_P256 || type == CRYPTO_KEY_P384 ? TLS_KIND_EC : TLS_KIND_MLDSA;
+}
+
+static enum rc put(struct elsewhere *e, unsigned kind, struct str chain_pem, struct str about,
+                   struct tls_identity **out, struct err *err)
+{
+    struct tls_shelved in = {.kind = kind, .signer = &e->signer, .about = about};
+    CLEANUP(buf_done) struct buf der = BUF_INIT(16384);
+
+    IGNORE_RC(text_unpem(&chain_pem, STR("CERTIFICATE"), NULL, &der));
+    in.chain = buf_str(&der);
+    return tls_shelf_put(e->shelf, &in, out, err);
 }
 
 static enum rc elsewhere_init(struct elsewhere *e, const char *key_pem)
@@ -101,10 +124,11 @@ static enum rc elsewhere_init(struct elsewhere *e, const char *key_pem)
     if (!e->key)
         return RC_NOMEM;
     TRY(certificate(e->key, "away", &pem));
-    TRY(tls_identity_new_away(buf_str(&pem), &e->signer,
-                              STR("b"
-                                  "wiki"),
-                              &id, NULL));
+    TRY(tls_shelf_new(1, &e->shelf));
+    TRY(put(e, kind_of(e->key), buf_str(&pem),
+            STR("b"
+                "wiki"),
+            &id, NULL));
     tls_context_set_identity(e->w.context, id);
     return RC_OK;
 }
@@ -314,15 +338,14 @@ static void kinds_of_keys(void)
     key = key_load(key_ed25519);
     CHECK(key != NULL);
     CHECK_OK(certificate(key, "ed", &pem));
-    CHECK_RC(tls_identity_new_away(buf_str(&pem), &e.signer, STR("x"), &id, &err), RC_UNSUPPORTED);
+    CHECK_RC(put(&e, TLS_KIND_ED25519, buf_str(&pem), STR("x"), &id, &err), RC_UNSUPPORTED);
     CHECK(err.msg != NULL);
     buf_reset(&pem);
     CHECK_OK(certificate(e.key, "away", &pem));
     memset(about, 'a', sizeof(about));
-    CHECK_RC(
-        tls_identity_new_away(buf_str(&pem), &e.signer, str_bytes(about, sizeof(about)), &id, NULL),
-        RC_UNSUPPORTED);
-    CHECK_RC(tls_identity_new_away(STR("nonsense"), &e.signer, STR("x"), &id, NULL), RC_PARSE);
+    CHECK_RC(put(&e, TLS_KIND_EC, buf_str(&pem), str_bytes(about, sizeof(about)), &id, NULL),
+             RC_TOOBIG);
+    CHECK_RC(put(&e, TLS_KIND_EC, STR("nonsense"), STR("x"), &id, NULL), RC_PARSE);
 }
 
 CHECK_MAIN(CHECK_TEST(signed_elsewhere), CHECK_TEST(resumed_without), CHECK_TEST(nobody_answers),
