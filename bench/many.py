@@ -63,12 +63,15 @@ class Maker:
 
 
 def fill(site, n):
-    """DATA/sites as the keeper would have it."""
+    """DATA/sites and DATA/keeper as the keeper would have them when it starts again."""
     maker = Maker(site.data, (site.data / "ca.passphrase").read_bytes().strip())
     owner = pwd.getpwnam("autarky-keeper") if os.geteuid() == 0 else None
-    top = site.data / "sites"
-    made = [top] if not top.exists() else []
-    top.mkdir(exist_ok=True, mode=0o700)
+    top, states = site.data / "sites", site.data / "keeper"
+    made = [t for t in (top, states) if not t.exists()]
+    for t in made:
+        t.mkdir(mode=0o700)
+    later = datetime.datetime.utcnow() + datetime.timedelta(days=20)
+    state = json.dumps({"profile": "default", "renew_at": f"{later:%Y-%m-%dT%H:%M:%SZ}", "look_at": f"{later:%Y-%m-%dT%H:%M:%SZ}"})
     for i in range(n):
         for algorithm in ("ecdsa", "rsa"):
             chain, key = maker.pair(algorithm, name_of(i), 1 + 2 * i + (algorithm == "rsa"))
@@ -77,7 +80,11 @@ def fill(site, n):
             (where / "fullchain.pem").write_text(chain)
             (where / "privkey.pem").write_text(key)
             (where / "privkey.pem").chmod(0o600)
-            made += [where.parent, where, where / "fullchain.pem", where / "privkey.pem"]
+            kept = states / name_of(i) / f"{algorithm}.json"
+            kept.parent.mkdir(exist_ok=True, mode=0o700)
+            kept.write_text(state)
+            kept.chmod(0o600)
+            made += [kept.parent, kept, where.parent, where, where / "fullchain.pem", where / "privkey.pem"]
     for path in made:
         if owner:
             os.chown(path, owner.pw_uid, owner.pw_gid)

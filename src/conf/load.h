@@ -16,8 +16,8 @@
 
 enum {
     CONF_FILES_MAX = 64,
-    CONF_FILE_BYTES_MAX = 1 << 20,
-    CONF_BYTES_MAX = 4 << 20, /* of all files together */
+    CONF_FILE_BYTES_MAX = 4 << 20, /* some twenty thousand sites */
+    CONF_BYTES_MAX = 8 << 20,      /* of all files together */
     CONF_NAME_BYTES_MAX = 4096,
     CONF_NODES_MAX = 200000, /* values, maps and lists of all files together */
     CONF_DEPTH_MAX = 16,
@@ -34,6 +34,8 @@ struct conf_input {
     struct conf_file files[CONF_FILES_MAX];
     size_t n;
     bool unprivileged; /* ports below 1024 are out of reach: decides the default of listen.plain */
+    bool one_site; /* of gateway.sites only the first is taken: for who has to know whether there are
+                      any, and of thousands need not keep what he never looks at */
     struct buf bytes;  /* what the files point into after conf_input_read; else empty */
 };
 

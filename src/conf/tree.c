@@ -134,3 +134,17 @@ enum rc conf_tree_read(struct conf_tree *t, const struct conf_input *in)
     }
     return RC_OK;
 }
+
+void conf_tree_one_site(struct conf_tree *tree)
+{
+    const struct conf_node *gateway = conf_node_get(tree->root, STR("gateway"));
+    struct conf_node *sites = conf_node_get(gateway, STR("sites"));
+    struct conf_node *paths = conf_node_get(gateway, STR("paths"));
+
+    if (sites && sites->first) {
+        sites->first->next = NULL;
+        sites->last = sites->first;
+    }
+    if (paths)
+        paths->first = paths->last = NULL;
+}

@@ -366,6 +366,7 @@ static const struct ipc_handler handlers[] = {
 
 const struct role_def role_core = {
     .role = ROLE_CORE,
+    .sites = true,
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),

@@ -226,6 +226,7 @@ static const struct ipc_handler handlers[] = {{IPC_FETCH, emissary_on_fetch},
 
 const struct role_def role_emissary = {
     .role = ROLE_EMISSARY,
+    .sites = true,
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),

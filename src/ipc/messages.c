@@ -29,7 +29,7 @@ IPC_FIELDS(ipc_hello, IPC_F_U32(ipc_hello, version), IPC_F_STR(ipc_hello, progra
            IPC_F_BOOL(ipc_hello, unprivileged), IPC_F_U8(ipc_hello, log_format, UINT8_MAX),
            IPC_F_U8(ipc_hello, log_level, UINT8_MAX));
 
-IPC_FIELDS(ipc_file, IPC_F_STR(ipc_file, path, PATH_BYTES), IPC_F_STR(ipc_file, bytes, MIB));
+IPC_FIELDS(ipc_file, IPC_F_STR(ipc_file, path, PATH_BYTES), IPC_F_STR(ipc_file, bytes, 4 * MIB));
 
 IPC_FIELDS(ipc_config, IPC_F_U64(ipc_config, generation),
            IPC_F_LIST(ipc_config, files, ipc_file, 256));

@@ -41,12 +41,12 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 
 static const struct ipc_rule rules[IPC_TYPE_END] = {
     NOTIFY(IPC_HELLO, "hello", SUPERVISOR, EVERY, ipc_hello, 2 * SLACK, IPC_F_ONCE),
-    NOTIFY(IPC_CONFIG, "config", SUPERVISOR, EVERY, ipc_config, 8 * MIB, IPC_F_ONCE),
+    NOTIFY(IPC_CONFIG, "config", SUPERVISOR, EVERY, ipc_config, 9 * MIB, IPC_F_ONCE),
     NOTIFY(IPC_LISTENER, "listener", SUPERVISOR, EVERY, ipc_listener, 2 * SLACK, IPC_F_FD),
     NOTIFY(IPC_PEER, "peer", SUPERVISOR, EVERY, ipc_peer, 2, IPC_F_FD),
     NOTIFY(IPC_PEER_GONE, "peer-gone", SUPERVISOR, EVERY, ipc_peer, 2, 0),
     NOTIFY(IPC_START, "start", SUPERVISOR, EVERY, ipc_none, 0, IPC_F_ONCE),
-    CALL(IPC_PREPARE, "prepare", SUPERVISOR, EVERY, ipc_config, 8 * MIB, ipc_verdict, 12 * KIB, 1),
+    CALL(IPC_PREPARE, "prepare", SUPERVISOR, EVERY, ipc_config, 9 * MIB, ipc_verdict, 12 * KIB, 1),
     CALL(IPC_COMMIT, "commit", SUPERVISOR, EVERY, ipc_generation, 8, ipc_none, 0, 1),
     CALL(IPC_ABORT, "abort", SUPERVISOR, EVERY, ipc_generation, 8, ipc_none, 0, 1),
     CALL(IPC_DRAIN, "drain", SUPERVISOR, EVERY, ipc_drain, 4, ipc_none, 0, 1),

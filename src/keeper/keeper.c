@@ -346,6 +346,7 @@ static const struct ipc_handler handlers[] = {
 
 const struct role_def role_keeper = {
     .role = ROLE_KEEPER,
+    .sites = true,
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),

@@ -396,6 +396,7 @@ static const struct ipc_handler handlers[] = {
 
 const struct role_def role_gateway = {
     .role = ROLE_GATEWAY,
+    .sites = true,
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),

@@ -89,6 +89,7 @@ struct role_def {
     /* How many processes of it there are with that configuration, at most CONF_WORKERS_MAX; NULL:
      * one. Each has listening sockets of its own. Asked by the supervisor alone. */
     unsigned (*wanted)(const struct conf *conf);
+    bool sites; /* it looks at gateway.sites; of the others, each sees only whether there are any */
     const char *const *environment; /* names of variables handed on, NULL at the end; else none */
     unsigned start_seconds;         /* until READY; 0: ROLE_START_SECONDS */
     unsigned drain_order; /* at the end of the service: lower ones first, who ask others */

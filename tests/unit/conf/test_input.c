@@ -21,4 +21,31 @@ static void limits(void)
     CHECK_INT(in.n, CONF_FILES_MAX);
 }
 
-CHECK_MAIN(CHECK_TEST(limits))
+/* For who only has to know that there are any. */
+static void one_site(void)
+{
+    static const char text[] = LEAST "gateway:\n"
+                                     "  sites:\n"
+                                     "  - {name: a.example, backends: [http://127.0.0.1:1]}\n"
+                                     "  - {name: b.example, backends: [http://127.0.0.1:1]}\n"
+                                     "  paths:\n"
+                                     "  - {site: b.example, path: /x, answer: x, status: 200}\n";
+
+    for (int one = 0; one < 2; one++) {
+        CLEANUP(conf_input_done) struct conf_input in = {};
+        CLEANUP(conf_report_done) struct conf_report report = {};
+        const struct conf *conf = NULL;
+
+        conf_input_init(&in);
+        conf_report_init(&report);
+        in.one_site = one;
+        CHECK_OK(conf_input_add(&in, STR("a.yaml"), str_of(text)));
+        CHECK_OK(conf_load(&in, &conf, &report));
+        CHECK_INT(conf->gateway.n_sites, one ? 1 : 2);
+        CHECK_INT(conf->gateway.n_paths, one ? 0 : 1);
+        CHECK_STR(conf->gateway.sites[0].name, "a.example");
+        conf_unref(conf);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(limits), CHECK_TEST(one_site))

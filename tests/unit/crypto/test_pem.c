@@ -51,6 +51,26 @@ static void clear_keys_come_back(void)
     }
 }
 
+static void keys_as_bytes(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *again = NULL, *other = NULL;
+    CLEANUP(buf_wipe) struct buf der = BUF_INIT(CRYPTO_PEM_MAX), undone = BUF_INIT(CRYPTO_PEM_MAX);
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    struct err err = ERR_INIT;
+
+    CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key));
+    CHECK_OK(crypto_key_put_der(key, &der));
+    CHECK_OK(crypto_key_read_der(buf_str(&der), &again, NULL));
+    CHECK(crypto_key_has_private(again) && crypto_key_same(key, again));
+    CHECK_OK(crypto_pem_put_clear(key, &pem));
+    CHECK_OK(crypto_pem_der(buf_str(&pem), &undone, NULL));
+    CHECK(str_eq(buf_str(&der), buf_str(&undone)));
+    CHECK_RC(crypto_key_read_der(str_head(buf_str(&der), der.n - 1), &other, &err), RC_PARSE);
+    der.p[der.n - 1] ^= 1; /* of its public half */
+    CHECK_RC(crypto_key_read_der(buf_str(&der), &other, &err), RC_UNSUPPORTED);
+    CHECK(!other && err.msg);
+}
+
 static void public_keys_cannot_be_saved(void)
 {
     CLEANUP(secret_freep) struct secret *pass = passphrase("x");
@@ -249,7 +269,7 @@ static void explicit_curves_become_named(void)
     CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &again, NULL));
 }
 
-CHECK_MAIN(CHECK_TEST(encrypted_keys_come_back), CHECK_TEST(clear_keys_come_back),
+CHECK_MAIN(CHECK_TEST(encrypted_keys_come_back), CHECK_TEST(clear_keys_come_back), CHECK_TEST(keys_as_bytes),
            CHECK_TEST(public_keys_cannot_be_saved), CHECK_TEST(passphrases_have_a_limit),
            CHECK_TEST(reads_what_openssl_wrote), CHECK_TEST_ONCE(openssl_reads_what_we_wrote),
            CHECK_TEST_ONCE(salt_and_iv_are_fresh), CHECK_TEST(other_files_are_refused),
