@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """What the dashboard does to certificates, sites, issuance, ACME, endpoints and the audit log: each action by its button, its dialog and
 the command that the dialog shows, and by what the command line then says. What a viewer, a script from elsewhere and a session that
 somebody has ended may not do."""

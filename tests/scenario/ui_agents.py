@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """Agents and approvals in the dashboard: a host enrols with the token that a dialog has shown, is seen, is told to renew and is taken away;
 an ACME client waits for a person, who grants for a time, for this once, or denies and says why; what takes a second person on the host."""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """The dashboard without a mouse: on every page the tabulator reaches each control in its order, and one sees where one is; an action from
 its button to its end and back by keys alone. In both languages and themes, on a narrow screen, and what the frame leads to."""
 

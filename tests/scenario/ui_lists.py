@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """The numbers and lists of the dashboard: what they count and lead to, every way to search, narrow down and sort them, page after page, as
 files, and the way back."""
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=600
 """Who may operate, as the dashboard has it: users, their roles, codes and passwords, tokens of programs, who is signed in. What a dialog
 makes serves: one signs in with it, or is refused at once when it was taken away. A dialog stays as it is, whatever happens meanwhile."""
 
