@@ -132,6 +132,44 @@ enum rc api_agent_list(const struct api_view *v, const struct json *args, struct
     return RC_OK;
 }
 
+/* ---- tokens */
+
+static enum rc put_token(const void *, const void *row, struct json_out *o)
+{
+    json_obj(o);
+    api_agent_token_put(o, row);
+    json_end(o);
+    return RC_OK;
+}
+
+static enum rc read_tokens(const void *arg, struct arena *a, struct store_cursor *at,
+                           unsigned limit, const void **out, size_t *out_n)
+{
+    const struct api_view *v = arg;
+    const struct store_agent_token_filter filter = {.now = v->now, .limit = limit};
+    struct store_agent_token *list;
+
+    TRY(store_agent_token_page(store_read(v->store), a, &filter, at, &list, out_n));
+    *out = list;
+    return RC_OK;
+}
+
+enum rc api_agent_tokens(const struct api_view *v, const struct json *args, struct json_out *o,
+                         struct err *err)
+{
+    static const struct api_rows rows = {.name = "items",
+                                         .size = sizeof(struct store_agent_token),
+                                         .at = offsetof(struct store_agent_token, n),
+                                         .order = API_BY_NUMBER,
+                                         .read = read_tokens,
+                                         .put = put_token};
+
+    json_obj(o);
+    TRY(api_list(&rows, args, v, o, err));
+    json_end(o);
+    return RC_OK;
+}
+
 /* ---- show */
 
 enum rc api_agent_find(const struct api_view *v, const struct json *args, struct arena *a,

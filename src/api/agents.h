@@ -14,9 +14,14 @@ void api_agent_token_put(struct json_out *o, const struct store_agent_token *tok
 
 /* `args`: {"limit","cursor"}: {"items":[...],"next": cursor or null,"agents","silent","failing"
  * (how many there are), "enabled", and on the first page "tokens":[{"id","name","created",
- * "created_by","expires"}...], those that can still be used}. RC_INVAL. */
+ * "created_by","expires"}...], those that can still be used, STORE_AGENT_TOKENS_LIST of them, the
+ * newest}. RC_INVAL. */
 enum rc api_agent_list(const struct api_view *v, const struct json *args, struct json_out *o,
                        struct err *err);
+/* `args`: {"limit","cursor"}: {"items":[...] of all such tokens, the newest first, "next"}.
+ * RC_INVAL. */
+enum rc api_agent_tokens(const struct api_view *v, const struct json *args, struct json_out *o,
+                         struct err *err);
 /* {"name"} (or its id): the same members, and "certificate" (serial number of its own), "report" as
  * api/agent_report.h keeps it, or null. RC_NOTFOUND. */
 enum rc api_agent_show(const struct api_view *v, const struct json *args, struct json_out *o,

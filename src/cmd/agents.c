@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `autarky agent token`, `list`, `show`, `remove` and `renew`: agents on other hosts, from the
  * server's side. */
+#include "cmd/agents.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -50,9 +52,9 @@ static void show_agents(const struct json *root)
     }
 }
 
-static void show_tokens(const struct json *root)
+static void show_tokens(const struct json *list)
 {
-    struct json_iter it = json_iter(json_get(root, "tokens"));
+    struct json_iter it = json_iter(list);
     const struct json *v;
 
     while (json_next(&it, NULL, &v))
@@ -65,13 +67,24 @@ static enum rc show_list(const struct json *root)
 {
     printf("%-32s %-8s %-20s %5s %5s  %s\n", "NAME", "STATE", "REPORTED", "CERTS", "FAIL", "NEXT");
     show_agents(root);
-    show_tokens(root);
+    show_tokens(json_get(root, "tokens"));
     return RC_OK;
 }
 
 int cmd_agent_list(const struct cmd_args *args)
 {
     return ask_list(args, "agent list", NULL, show_list);
+}
+
+static enum rc show_all_tokens(const struct json *root)
+{
+    show_tokens(json_get(root, "items"));
+    return RC_OK;
+}
+
+int cmd_agent_tokens(const struct cmd_args *args)
+{
+    return ask_list(args, "agent tokens", NULL, show_all_tokens);
 }
 
 /* ---- show */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/agents.h"
 #include "cmd/alert.h"
 #include "cmd/backup.h"
 #include "cmd/cmd.h"
@@ -274,6 +275,8 @@ static const struct cmd_row rows[] = {
      cmd_agent_token},
     {"agent", "list", "list the agents that report, how they are, and tokens that wait", NULL, NULL,
      OPTIONS(OPT(LIMIT), OPT(CURSOR)), cmd_agent_list},
+    {"agent", "tokens", "list the tokens that wait", NULL, NULL, OPTIONS(OPT(LIMIT), OPT(CURSOR)),
+     cmd_agent_tokens},
     {"agent", "show", "show what an agent reported last", NULL, "NAME", NULL, cmd_agent_show},
     {"agent", "remove", "let an agent report no more, and revoke its own certificate",
      "What it keeps on its host stays. With the id of a token that waits, that token is taken "

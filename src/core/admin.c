@@ -259,6 +259,7 @@ static const struct command commands[] = {
     {"inventory owner", .why = "reason", .change = core_inventory_owner},
     {"agent list", .look = api_agent_list},
     {"agent show", .look = api_agent_show},
+    {"agent tokens", .look = api_agent_tokens},
     {"agent token", .once = true, .why = "reason", .change = core_agent_token},
     {"agent remove", .why = "reason", .change = core_agent_remove},
     {"agent renew", .why = "reason", .change = core_agent_renew},

@@ -27,7 +27,7 @@ MSG(msg_receiver, "core.alert-receiver",
     "the configuration has no receiver \"{0}\"; they stand under `receivers`");
 MSG(msg_away, "core.alert-courier", "the {0} is away; `autarky status` shows the processes");
 
-enum { FACTS_ARENA = 8 << 20, APPROVALS_LOOK = 100, TEXT_BYTES = 512, ANSWER_MAX = 8 * 1024 };
+enum { FACTS_ARENA = 8 << 20, TEXT_BYTES = 512, ANSWER_MAX = 8 * 1024 };
 
 #define AGENTS_GRACE (15 * WHEN_MINUTE)
 
@@ -122,13 +122,13 @@ static enum rc fill_store(struct core_alerts *s, const struct api_view *v)
     struct alert_facts *f = &s->facts;
     struct store_delivery_counts deliveries;
     struct store_approval *approvals;
-    struct store_cursor at = {};
     struct revocation_health h;
     struct store_lock *locks;
 
     TRY(store_lock_active(txn, &s->arena, &locks, &f->n_locks));
     f->locks = locks;
-    TRY(store_approval_list(txn, &s->arena, &at, APPROVALS_LOOK, &approvals, &f->n_approvals));
+    TRY(store_approval_overdue(txn, &s->arena, f->now, f->now - ALERT_APPROVAL_AFTER, &approvals,
+                               &f->n_approvals));
     f->approvals = approvals;
     TRY(store_delivery_count(txn, f->now - WHEN_DAY, &deliveries));
     f->given_up = deliveries.given_up;

@@ -11,7 +11,7 @@
 #include "store/meta.h"
 #include "store/store.h"
 
-enum { STANDING_ARENA = 2 * 1024 * 1024, APPROVALS_LOOK = 100 };
+enum { STANDING_ARENA = 2 * 1024 * 1024 };
 
 static const char *const hierarchies[] = {"intranet", "special", "staging"};
 static const char *const algorithms[] = {"rsa", "ecdsa", "sm2", "mldsa"};
@@ -88,24 +88,15 @@ static void measure_locks(struct store_txn *txn, struct arena *arena)
     metric_set(&frozen_gauge, 0, frozen);
 }
 
-static void measure_approvals(struct store_txn *txn, struct arena *arena, when_t now)
+static void measure_approvals(struct store_txn *txn, when_t now)
 {
-    struct store_cursor at = {};
-    struct store_approval *v;
-    size_t n = 0;
-    int64_t waiting = 0;
-    when_t first = now;
+    uint64_t n;
+    when_t first;
 
-    if (store_approval_list(txn, arena, &at, APPROVALS_LOOK, &v, &n) != RC_OK)
+    if (store_approval_waiting(txn, now, &n, &first) != RC_OK)
         return;
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].state != STORE_APPROVAL_PENDING || v[i].expires <= now)
-            continue;
-        waiting++;
-        first = v[i].asked < first ? v[i].asked : first;
-    }
-    metric_set(&waiting_gauge, 0, waiting);
-    metric_set(&oldest_gauge, 0, now - first);
+    metric_set(&waiting_gauge, 0, (int64_t)n);
+    metric_set(&oldest_gauge, 0, n ? now - first : 0);
 }
 
 static void measure_agents(const struct core *core, struct store_txn *txn, when_t now)
@@ -134,7 +125,7 @@ void core_standing_measure(const struct core *core)
 
     measure_authorities(core->ca);
     measure_locks(txn, &arena);
-    measure_approvals(txn, &arena, clock_now(ev_clock(core->ev)));
+    measure_approvals(txn, clock_now(ev_clock(core->ev)));
     measure_agents(core, txn, clock_now(ev_clock(core->ev)));
     measure_backup(txn);
 }

@@ -53,6 +53,7 @@ static const struct operators_action actions[] = {
     {"inventory owner", O | S, false, "endpoint! owner service reason dry_run:b"},
     {"agent list", SEES, false, "limit:i cursor", "items"},
     {"agent show", SEES, false, "name!"},
+    {"agent tokens", SEES, false, "limit:i cursor", "items"},
     {"agent token", O | S, false, "name within reason dry_run:b"},
     {"agent remove", O | S, false, "name! reason dry_run:b"},
     {"agent renew", O | S, false, "name! reason dry_run:b"},

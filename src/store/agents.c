@@ -130,6 +130,28 @@ enum rc store_agent_token_list(struct store_txn *txn, struct arena *a, when_t no
     return rc == RC_NOTFOUND ? RC_OK : rc;
 }
 
+static enum rc read_of_page(struct stmt *st, struct store_txn *, struct arena *a, void *out)
+{
+    return read_token(st, a, out);
+}
+
+enum rc store_agent_token_page(struct store_txn *txn, struct arena *a,
+                               const struct store_agent_token_filter *filter,
+                               struct store_cursor *at, struct store_agent_token **out,
+                               size_t *out_n)
+{
+    static const struct rows rows = {.size = sizeof(struct store_agent_token),
+                                     .at = offsetof(struct store_agent_token, n),
+                                     .read = read_of_page};
+    CLEANUP(query_done) struct query q = {};
+    struct page asked = {
+        .rows = &rows, .at = at, .numbered = true, .descending = true, .limit = filter->limit};
+
+    query_init(&q, "SELECT " TOKEN " FROM agent_tokens WHERE used IS NULL AND revoked IS NULL");
+    query_int(&q, " AND expires > ?", filter->now);
+    return query_rows(&q, txn, a, &asked, out, out_n);
+}
+
 enum rc store_agent_token_use(struct store_txn *txn, const struct id *id, when_t now)
 {
     CLEANUP(stmt_done) struct stmt st = {};

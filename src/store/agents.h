@@ -32,9 +32,18 @@ enum rc store_agent_token_find(struct store_txn *txn, struct arena *a,
                                const struct store_hash *digest, struct store_agent_token *out);
 enum rc store_agent_token_get(struct store_txn *txn, struct arena *a, const struct id *id,
                               struct store_agent_token *out);
-/* Those that can still be used, the newest first. */
+/* Those that can still be used, the newest first, STORE_AGENT_TOKENS_LIST of them. */
 enum rc store_agent_token_list(struct store_txn *txn, struct arena *a, when_t now,
                                struct store_agent_token **out, size_t *out_n);
+struct store_agent_token_filter {
+    when_t now; /* they can be used then */
+    unsigned limit;
+};
+/* A page of them, the newest first. */
+enum rc store_agent_token_page(struct store_txn *txn, struct arena *a,
+                               const struct store_agent_token_filter *filter,
+                               struct store_cursor *at, struct store_agent_token **out,
+                               size_t *out_n);
 /* RC_CONFLICT: it was used, was revoked or has ended. */
 enum rc store_agent_token_use(struct store_txn *txn, const struct id *id, when_t now);
 enum rc store_agent_token_revoke(struct store_txn *txn, const struct id *id, when_t now);

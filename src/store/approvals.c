@@ -346,3 +346,45 @@ enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct s
     query_init(&q, "SELECT " HEAD "1 FROM approvals WHERE 1 = 1");
     return query_rows(&q, txn, arena, &page, out, out_n);
 }
+
+/* ---- what waits */
+
+#define WAITS "FROM approvals WHERE state = 'pending' AND expires > ?"
+
+enum rc store_approval_waiting(struct store_txn *txn, when_t now, uint64_t *out_n,
+                               when_t *out_first)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    struct row r;
+
+    TRY(stmt_open(&st, txn, "SELECT COUNT(*), IFNULL(MIN(asked), 0) " WAITS));
+    stmt_int(&st, now);
+    TRY(stmt_next(&st));
+    r = row_of(&st, NULL);
+    *out_n = (uint64_t)row_int(&r);
+    *out_first = row_int(&r);
+    return r.rc;
+}
+
+enum rc store_approval_overdue(struct store_txn *txn, struct arena *arena, when_t now, when_t asked,
+                               struct store_approval **out, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    TRY(stmt_open(&st, txn, "SELECT " HEAD "1 " WAITS " AND asked <= ? ORDER BY asked LIMIT ?"));
+    stmt_int(&st, now);
+    stmt_int(&st, asked);
+    stmt_int(&st, STORE_APPROVALS_OVERDUE);
+    for (rc = stmt_next(&st); rc == RC_OK; rc = stmt_next(&st)) {
+        TRY(rows_grow(arena, sizeof(struct store_approval), STORE_APPROVALS_OVERDUE, n, &cap,
+                      &list));
+        TRY(read_row(&st, arena, false, (struct store_approval *)list + n));
+        n++;
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}

@@ -24,7 +24,7 @@ enum store_approval_scope {
 const char *store_approval_scope_text(enum store_approval_scope scope);
 
 enum {
-    STORE_APPROVALS_LIST = 100,
+    STORE_APPROVALS_OVERDUE = 512,
     STORE_APPROVAL_VOTES = 2, /* most that one takes */
     STORE_APPROVAL_CSR_MAX = 64 * 1024,
 };
@@ -103,6 +103,13 @@ enum rc store_approval_due(struct store_txn *txn, when_t now, size_t max, struct
                            size_t *out_n);
 /* When something is due next; 0: nothing will be. */
 enum rc store_approval_next(struct store_txn *txn, when_t *out);
+/* How many wait for a person at `now`, and since when the first of them does; 0: none. */
+enum rc store_approval_waiting(struct store_txn *txn, when_t now, uint64_t *out_n,
+                               when_t *out_first);
+/* Those of them that were asked for by `asked`, the oldest first, STORE_APPROVALS_OVERDUE at most;
+ * without csr and evidence. */
+enum rc store_approval_overdue(struct store_txn *txn, struct arena *arena, when_t now, when_t asked,
+                               struct store_approval **out, size_t *out_n);
 /* A page, newest first; without csr and evidence. */
 enum rc store_approval_list(struct store_txn *txn, struct arena *arena, struct store_cursor *at,
                             unsigned limit, struct store_approval **out, size_t *out_n);

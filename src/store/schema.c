@@ -554,6 +554,12 @@ static const char *const wider_locks[] = {
     NULL,
 };
 
+/* Those that nobody has decided: counted, and listed the oldest first. */
+static const char *const open_approvals[] = {
+    "CREATE INDEX approvals_pending ON approvals (asked) WHERE state = 'pending'",
+    NULL,
+};
+
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -584,6 +590,7 @@ static const struct store_migration migrations[] = {
     {"idempotency keys", idempotency},
     {"alerts that are not over", open_alerts},
     {"keys of account bindings in order", eab_pages},
+    {"approvals that wait", open_approvals},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

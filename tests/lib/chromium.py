@@ -1,177 +1,176 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chromium, driven by its own protocol (Chrome DevTools Protocol) over a pair of pipes, with a profile that trusts some roots."""
+"""Chromium, driven by Playwright (chromium.mjs), with a profile that trusts some roots. What a page can do is what Playwright's Page
+and Locator can, under Python's kind of names: page.get_by_role("button", name="Close", exact=True).click()."""
 
 import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 from lab import run
 
-READ, WRITE = 3, 4  # descriptors that --remote-debugging-pipe is about
-KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40}
-TROUBLE = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
+ROOT = pathlib.Path(os.environ["AUTARKY_ROOT"])
+DRIVER = pathlib.Path(__file__).with_name("chromium.mjs")
+PLAYWRIGHT = ROOT / "ui/node_modules/playwright-core"
+LOCATORS = {"locator", "filter", "or", "and", "nth", "first", "last"}  # they lead to elements; the other methods do something
+
+
+def camel(name):
+    return re.sub(r"_([a-z])", lambda m: m[1].upper(), name.rstrip("_"))
+
+
+def sent(value):
+    if isinstance(value, re.Pattern):
+        return {"pattern": value.pattern, "flags": "i" if value.flags & re.IGNORECASE else ""}
+    if isinstance(value, Locator):
+        return {"chain": value.chain}
+    if isinstance(value, dict):
+        return {camel(k): sent(v) for k, v in value.items()}
+    return value
+
+
+class Locator:
+    """The way to some elements of a page; they are looked for when something is done with them, and waited for."""
+
+    def __init__(self, page, chain):
+        self.page, self.chain = page, chain
+
+    def __getattr__(self, name):
+        name = camel(name)
+
+        def method(*args, **options):
+            step = [name, *map(sent, args)] + ([sent(options)] if options else [])
+            if name in LOCATORS or name.startswith("getBy"):
+                return Locator(self.page, self.chain + [step])
+            return self.page.do(self.chain + [step])
+        return method
+
+    def wait(self, **options):
+        """Until one of them can be seen."""
+        self.filter(visible=True).first().wait_for(**options)
+
+    def wait_none(self):
+        """Until none of them can be seen."""
+        self.filter(visible=True).first().wait_for(state="hidden")
+
+    def download(self):
+        """Its name and content, after a click."""
+        return self.page.do(self.chain + [["click"]], event="download")
+
+    def popup(self):
+        """The page that opens after a click."""
+        return Page(self.page.browser, self.page.do(self.chain + [["click"]], event="popup"))
+
+
+class Page(Locator):
+    """A tab. What it has told is gathered: troubles (what the console shows in red, requests that failed), bytes over the wire by
+    URL, urls asked for, places it was at, and acted: the commands of /api/v1/ that dialogs have had done."""
+
+    def __init__(self, browser, number):
+        super().__init__(self, [])
+        self.browser, self.number = browser, number
+        self.heard = {"troubles": [], "bytes": {}, "urls": [], "places": [], "acted": []}
+
+    def do(self, chain, event=None):
+        command = {"page": self.number, "chain": chain}
+        if event:
+            command["for"] = event
+        said = self.browser.ask(command)
+        if "error" in said:
+            where = [self.browser.ask({"page": self.number, "chain": c}).get("value") or ""
+                     for c in ([["url"]], [["locator", "body"], ["innerText", {"timeout": 2000}]])]
+            sys.exit(f"{json.dumps(chain, ensure_ascii=False)}:\n{said['error']}\n{where[0]}\n{where[1][:3000]}")
+        return said["value"]
+
+    def listen(self):
+        """Everything it has told, since it was last taken out of there."""
+        news = self.browser.ask({"heard": self.number})["value"]
+        self.heard["bytes"].update(news["bytes"])
+        for kind in ("troubles", "urls", "places", "acted"):
+            self.heard[kind] += news[kind]
+        return self.heard
+
+    def tries(self, url):
+        """Goes there; None, or why it cannot be had, as in net::ERR_CERT_AUTHORITY_INVALID."""
+        said = self.browser.ask({"page": self.number, "chain": [["goto", url]]})
+        return re.search(r"net::\w+|$", said["error"])[0] or said["error"] if "error" in said else None
+
+    def until(self, expression):
+        """Until the expression is true in the page."""
+        self.wait_for_function(expression)
+
+    @property
+    def text(self):
+        return self.locator("body").inner_text()
+
+    @property
+    def dialog(self):
+        return self.get_by_role("dialog")
+
+    def key(self, *names):
+        """Keys that are pressed and released one after the other, by whoever has the focus; "Shift+Tab" too."""
+        for name in names:
+            self.do([["keyboard"], ["press", name]])
+
+    def types(self, text):
+        self.do([["keyboard"], ["type", text]])
+
+    def screen(self, width, height=900, dark=False):
+        self.set_viewport_size({"width": width, "height": height})
+        self.emulate_media(color_scheme="dark" if dark else "light")
+
+    def picture(self, file):
+        pathlib.Path(file).write_bytes(base64.b64decode(self.screenshot(full_page=True)))
+
+    def cookies(self):
+        return {c["name"]: c for c in self.do([["context"], ["cookies"]])}
+
+    def leave(self):
+        self.do([["context"], ["close"]])
 
 
 class Chromium:
-    def __init__(self, directory, roots):
+    def __init__(self, directory, roots=None, resolves=""):
+        """roots: a PEM file of one root that it trusts. resolves: rules for names, as in "MAP * 127.0.0.1"."""
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="chromium.", dir=directory))
         db = self.home / ".pki" / "nssdb"
         db.mkdir(parents=True)
         run("certutil", "-N", "-d", f"sql:{db}", "--empty-password")
-        run("certutil", "-A", "-d", f"sql:{db}", "-n", "root", "-t", "C,,", "-a", "-i", roots)
-        theirs, self.ours = os.pipe()
-        self.answers, their_answers = os.pipe()
-        self.log = (self.home / "log").open("wb")
+        if roots:
+            run("certutil", "-A", "-d", f"sql:{db}", "-n", "root", "-t", "C,,", "-a", "-i", roots)
+        args = ["--disable-quic"] + ([f"--host-resolver-rules={resolves}"] if resolves else [])
+        settings = {"executablePath": "/usr/bin/chromium", "args": args, "timeout": 120_000}
+        with (self.home / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                ["node", DRIVER, PLAYWRIGHT, json.dumps(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                text=True, env={"HOME": str(self.home), "PATH": os.environ["PATH"], "TMPDIR": str(self.home)})
 
-        def descriptors():
-            low = os.dup(theirs), os.dup(their_answers)  # neither of them is 3 or 4 by chance
-            os.dup2(low[0], READ)
-            os.dup2(low[1], WRITE)
+    def ask(self, command):
+        try:
+            self.process.stdin.write(json.dumps(command) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError):
+            return sys.exit(f"Chromium ended:\n{(self.home / 'log').read_text(errors='replace')[-3000:]}")
 
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
-            ["/usr/bin/chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-             f"--user-data-dir={self.home}/profile", "--remote-debugging-pipe", "about:blank"],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=(READ, WRITE), preexec_fn=descriptors,
-            env={"HOME": str(self.home), "PATH": "/usr/bin:/bin", "TMPDIR": str(self.home)})
-        os.close(theirs)
-        os.close(their_answers)
-        self.buffer = b""
-        self.number = 0
-        self.session = None
-        self.troubles = []  # what the console would show in red
-        self.bytes = {}  # of each request, as they went over the wire
-        self.urls = {}
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.call("Page.enable")
-        self.call("Network.enable")
-        self.call("Runtime.enable")
-        self.call("Log.enable")
-
-    def _message(self):
-        while b"\0" not in self.buffer:
-            piece = os.read(self.answers, 65536)
-            if not piece:
-                sys.exit(f"Chromium ended:\n{(self.home / 'log').read_text(errors='replace')[-2000:]}")
-            self.buffer += piece
-        text, self.buffer = self.buffer.split(b"\0", 1)
-        return json.loads(text)
-
-    def call(self, method, **params):
-        self.number += 1
-        question = {"id": self.number, "method": method, "params": params}
-        if self.session:
-            question["sessionId"] = self.session
-        os.write(self.ours, json.dumps(question).encode() + b"\0")
-        for _ in range(10000):
-            answer = self._message()
-            if answer.get("id") == self.number:
-                if "error" in answer:
-                    sys.exit(f"{method}: {answer['error']}")
-                return answer["result"]
-            self._heard(answer.get("method"), answer.get("params", {}))
-        sys.exit(f"{method}: no answer among 10000 messages")
-
-    def _heard(self, what, params):
-        if what == "Network.responseReceived":
-            self.urls[params["requestId"]] = params["response"]["url"]
-        elif what == "Network.loadingFinished":
-            self.bytes[self.urls.get(params["requestId"], "?")] = params["encodedDataLength"]
-        elif what in TROUBLE:
-            if what == "Log.entryAdded" and params["entry"]["level"] not in ("error", "warning"):
-                return
-            if what == "Runtime.consoleAPICalled" and params["type"] not in ("error", "warning", "assert"):
-                return
-            self.troubles.append(json.dumps(params)[:2000])
-
-    def wait(self, text, seconds=20):
-        """Until the expression is true in the page."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if self.script(f"!!({text})"):
-                return
-            time.sleep(0.05)
-        sys.exit(f"not after {seconds} s: {text}\n{self.script('location.href')}\n{self.text[:3000]}")
-
-    def promise(self, text):
-        got = self.call("Runtime.evaluate", expression=text, returnByValue=True, awaitPromise=True)
-        if "exceptionDetails" in got:
-            sys.exit(f"{text[:200]}: {json.dumps(got['exceptionDetails'])[:2000]}")
-        return got["result"].get("value")
-
-    def key(self, name, shift=False):
-        """A key that is pressed and released, by whoever has the focus."""
-        text = {"Enter": "\r", " ": " "}.get(name)
-        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
-            more = {"text": text} if text and kind == "keyDown" else {}
-            self.call("Input.dispatchKeyEvent", type=kind, key=name, code="Space" if name == " " else name,
-                      windowsVirtualKeyCode=KEYS[name], modifiers=8 if shift else 0, **more)
-
-    def type(self, text):
-        self.call("Input.insertText", text=text)
-
-    def screen(self, width, height=900, dark=False):
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setEmulatedMedia",
-                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
-
-    def picture(self, file):
-        got = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        pathlib.Path(file).write_bytes(base64.b64decode(got["data"]))
-
-    def script(self, text):
-        """What it comes to; run by the debugger, which the page's Content-Security-Policy does not concern."""
-        got = self.call("Runtime.evaluate", expression=text, returnByValue=True)
-        if "exceptionDetails" in got:
-            return None  # the page is just going away
-        return got["result"].get("value")
-
-    def _settled(self, mark):
-        """Waits for another document than the one that has the mark."""
-        for _ in range(300):
-            if self.script(f"document.readyState === 'complete' && !window[{json.dumps(mark)}]"):
-                return
-            time.sleep(0.1)
-        sys.exit(f"the page does not come: {self.script('location.href')}")
-
-    def _leave(self, act):
-        mark = f"left{self.number}"
-        self.script(f"window[{json.dumps(mark)}] = true")
-        act()
-        self._settled(mark)
-
-    def go(self, url):
-        self._leave(lambda: self.call("Page.navigate", url=url))
-
-    def press(self, selector):
-        """A button that leads to another page."""
-        self._leave(lambda: self.script(f"document.querySelector({json.dumps(selector)}).click()"))
-
-    def fill(self, **fields):
-        for name, value in fields.items():
-            self.script(f"document.querySelector('input[name={name}]').value = {json.dumps(value)}")
-
-    @property
-    def text(self):
-        return self.script("document.body.innerText") or ""
-
-    def cookies(self, url):
-        return {c["name"]: c for c in self.call("Network.getCookies", urls=[url])["cookies"]}
+    def open(self, **settings):
+        """A page in a context of its own, which has no cookie but those of settings (what Playwright's newContext takes)."""
+        said = self.ask({"open": sent({"permissions": ["clipboard-read", "clipboard-write"]} | settings)})
+        if "error" in said:
+            sys.exit(f"no page: {said['error']}")
+        return Page(self, said["value"])
 
     def close(self):
-        os.close(self.ours)
+        self.process.stdin.close()
         try:
-            self.process.wait(10)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        os.close(self.answers)
-        self.log.close()
+        self.process.stdout.close()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=240
+# autarky-test: timeout=300
 """Lists of /api/v1/ in pages, walked with curl while rows come and go: nothing is missed, nothing comes twice. The command line has
 them whole, and so has whoever gives no limit. The document says which member a list is."""
 
@@ -101,6 +101,8 @@ KINDS = (
     Kind("user list", "users", "name", add_user),
     Kind("session list", "sessions", "id", None, end_session),
     Kind("alert silences", "items", "id", add_silence, end_silence),
+    Kind("agent tokens", "items", "id", lambda lab, name: lab.autarky("agent", "token", "create", "--name", name, "--reason", "test"),
+         lambda lab, row: lab.autarky("agent", "remove", row["id"], "--reason", "over")),
     Kind("alert deliveries", "items", "id", lambda lab, name: lab.autarky("issuance", "freeze", "--zone", f"{name}.{DOMAIN}", "--reason",
                                                                           name)),
 )
@@ -182,7 +184,7 @@ def main():
     # Each message of a round is a delivery to each of them, and none is there.
     extra = "receivers:\n" + "".join(f"  - {{name: nobody{n}, kind: alertmanager, url: \"http://127.0.0.1:{free_port()}\", plain: true}}\n"
                                       for n in range(RECEIVERS))
-    extra += f"alerts:\n  - {{to: [{', '.join(f'nobody{n}' for n in range(RECEIVERS))}]}}\n"
+    extra += f"agents: {{enabled: true}}\nalerts:\n  - {{to: [{', '.join(f'nobody{n}' for n in range(RECEIVERS))}]}}\n"
     with Lab(extra=extra) as lab:
         lab.start()
         robot = Robot(lab)

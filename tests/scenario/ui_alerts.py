@@ -19,7 +19,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import Lab, expect, free_port, wait_for  # noqa: E402
-from screen import PICTURES, Screen, axe, look  # noqa: E402
+from screen import WHY, Screen, axe, everything_done, look  # noqa: E402
 
 EVIL = "<img src=x onerror=window.evil=1>"
 ZONE = "x.hospital.example"
@@ -50,24 +50,25 @@ def something_wrong(lab):
 
 def acknowledging(screen, lab, alert):
     screen.go("alerts", "Alerts")
-    command, _ = screen.action("Acknowledge …", "Acknowledge …", why="INC-7")
+    command, _ = screen.action("Acknowledge …", {WHY: "INC-7"}, within=screen.table("Alerts").get_by_role("row").filter(has_text=ZONE))
     if command != f"autarky alert ack {alert['id']} --reason INC-7":
         sys.exit(f"the dialog says the same is: {command}")
-    if alerts(lab)["items"][0]["acked"]["reason"] != "INC-7":
+    if alerts(lab, "--kind", "lock")["items"][0]["acked"]["reason"] != "INC-7":
         sys.exit("it is not acknowledged")
-    screen.browser.wait("!document.querySelector('td[data-label=\"Acknowledged by\"] button')")
-    screen.browser.script("document.querySelector('tbody td[data-label=Alert] a').click()")
+    row = screen.table("Alerts").get_by_role("row").filter(has_text=ZONE)
+    row.filter(has_not=screen.page.get_by_role("button")).wait_for()
+    row.get_by_role("link").first().click()
     screen.drawn("Alert")
     screen.says("INC-7")
     screen.says("delivered")
     axe(screen, "an alert")
-    if screen.browser.script("window.evil") or screen.browser.script("!!document.querySelector('main img')"):
+    if screen.page.evaluate("window.evil") or screen.main.locator("img").count():
         sys.exit("what a person wrote became HTML")
 
 
 def silencing(screen, lab):
-    """What the button of an alert offers fits that alert; the command of the dialog does the same."""
-    command, _ = screen.action("Silence …", "Silence …", until="3d", why="moving")
+    """What the button of an alert offers fits that alert; the command of the dialog does the same; anything else can be typed."""
+    command, _ = screen.action("Silence …", {"For, as in 4h or 3d, or a time": "3d", WHY: "moving"})
     silence = alerts(lab)["silences"][0]
     if (silence["kind"], silence["reason"]) != ("lock", "moving"):
         sys.exit(f"the silence is {silence}")
@@ -78,26 +79,31 @@ def silencing(screen, lab):
     if len({(s["kind"], s["object"], s["reason"]) for s in alerts(lab)["silences"]}) != 1:
         sys.exit(f"the command did something else: {alerts(lab)['silences']}")
     screen.go("alerts", "Alerts")
+    card = screen.card("Silences")
     for left in (1, 0):
-        screen.browser.wait("[...document.querySelectorAll('button')].some(b => b.innerText === 'End …')")
-        screen.action("End …", "End …", why="moved")
+        card.get_by_role("button", name="End …").nth(left).wait_for()
+        screen.action("End …", {WHY: "moved"}, within=card.get_by_role("row").nth(1))
         wait_for("the end of a silence", lambda left=left: len(alerts(lab)["silences"]) == left)
     screen.says("Nothing is kept silent")
+    screen.action("Silence …", {"Kind": "disk", "Of what": "*.lab.example", "Owner": "net"}, within=card)
+    silence = alerts(lab)["silences"][0]
+    if (silence["kind"], silence["object"], silence["owner"]) != ("disk", "*.lab.example", "net"):
+        sys.exit(f"the silence is {silence}")
+    screen.action("End …", within=card)
 
 
 def trying_out(screen):
-    screen.row("hook", "Test …")
-    command, _ = screen.action(None, "Test …")
+    command, _ = screen.action("Test …", within=screen.row("hook", "Receivers and routes"))
     if command != "autarky alert test hook":
         sys.exit(f"the dialog says the same is: {command}")
-    screen.row("nowhere", "Test …")
-    screen.press("Test …", "dialog")
-    screen.browser.wait("document.querySelector('dialog [role=alert]')")
-    expect(screen.browser.script("document.querySelector('dialog').innerText"), "could not be reached", "a receiver that is away")
-    screen.press("Cancel", "dialog")
-    screen.browser.wait("!document.querySelector('dialog')")
+    dialog = screen.page.dialog
+    screen.press("Test …", screen.row("nowhere", "Receivers and routes"))
+    screen.press("Test …", dialog)
+    dialog.get_by_role("alert").filter(has_text="could not be reached").wait_for()
+    screen.press("Cancel", dialog)
+    dialog.wait_none()
     # Chromium tells of each answer that is no success.
-    screen.browser.troubles = [t for t in screen.browser.troubles if "/api/v1/alert/test" not in t]
+    screen.quiet("a receiver that is away", "/api/v1/alert/test")
 
 
 def ending(screen, lab):
@@ -107,11 +113,12 @@ def ending(screen, lab):
     screen.go("alerts?kind=lock", "Alerts")
     screen.says("Nothing is wrong")
     screen.press("Over")
-    screen.browser.wait("document.querySelector('td[data-label=\"Over since\"] time')")
-    if screen.browser.script("location.search") != "?kind=lock&over=yes":
-        sys.exit("what is over is not in the address")
+    screen.page.wait_for_url("**/ui/alerts?kind=lock&over=yes")
+    screen.table("Alerts").get_by_role("columnheader", name="Over since").wait_for()
     screen.press("lock \u2715")
-    screen.browser.wait("!location.search.includes('kind')")
+    screen.page.wait_for_url("**/ui/alerts?over=yes")
+    screen.table("Alerts").get_by_role("link", name="lock", exact=True).first().click()
+    screen.page.wait_for_url("**/ui/alerts?kind=lock")
     screen.go("alerts?over=yes&kind=disk")
     screen.says("Nothing was wrong")
 
@@ -119,11 +126,11 @@ def ending(screen, lab):
 def told_at_once(screen, lab):
     """What happens on the host is on the page long before it would ask again by itself."""
     screen.go("alerts", "Alerts")
-    screen.browser.key("Tab")  # somebody is there
-    screen.browser.wait("performance.getEntriesByType('resource').some(e => e.name.endsWith('/api/v1/events'))")
+    screen.page.key("Tab")  # somebody is there
+    screen.page.until("performance.getEntriesByType('resource').some(e => e.name.endsWith('/api/v1/events'))")
     begin = time.monotonic()
     lab.autarky("alert", "silence", "--kind", "disk", "--until", "1h", "--reason", "told at once")
-    wait_for("the page to show it", lambda: screen.browser.script("document.body.innerText.includes('told at once')"), 25)
+    screen.page.get_by_text("told at once").wait(timeout=25_000)
     print(f"shown after {time.monotonic() - begin:.1f} s", flush=True)
     lab.autarky("alert", "unsilence", alerts(lab)["silences"][0]["id"])
 
@@ -172,21 +179,17 @@ def stream(lab):
         sys.exit(f"what happened meanwhile is not told: {kinds}, {last} to {now}")
 
 
-def who_may_only_look(lab):
-    screen = Screen(lab, "victor", "viewer")
+def who_may_only_look(lab, beside):
+    screen = Screen(lab, "victor", "viewer", beside)
     screen.go("alerts", "Alerts")
     screen.says(ZONE)
     screen.says("Messages")
-    for label in ("Acknowledge …", "Silence …", "Test …", "End …"):
-        if screen.browser.script(f"[...document.querySelectorAll('button')].some(b => b.innerText === {json.dumps(label)})"):
-            sys.exit(f"a viewer sees {label}")
+    screen.offers_none("Acknowledge …", "Silence …", "Test …", "End …")
     screen.quiet("a viewer")
-    screen.browser.close()
+    screen.close()
 
 
 def main():
-    if PICTURES:
-        pathlib.Path(PICTURES).mkdir(parents=True, exist_ok=True)
     hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=hook.serve_forever, daemon=True).start()
     extra = f"""receivers:
@@ -206,16 +209,17 @@ alerts:
         screen.says("open alerts")
         look(screen, "alerts", "Alerts", ZONE)
         look(screen, f"alerts?id={alert['id']}", "Alert", "autarky issuance status")
-        who_may_only_look(lab)
+        who_may_only_look(lab, screen)
         acknowledging(screen, lab, alert)
         silencing(screen, lab)
         trying_out(screen)
         told_at_once(screen, lab)
         ending(screen, lab)
         screen.quiet("at the end")
-        screen.browser.close()
+        screen.close()
         stream(lab)
     hook.shutdown()
+    everything_done("ui_alerts")
 
 
 main()

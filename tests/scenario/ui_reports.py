@@ -18,7 +18,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from aiosmtpd.controller import Controller  # noqa: E402
 from lab import DOMAIN, Lab, expect, steady_port, wait_for  # noqa: E402
-from screen import PICTURES, Screen, axe, look  # noqa: E402
+from screen import PICTURES, WHY, Screen, axe, everything_done, look  # noqa: E402
 
 MONTH = (datetime.datetime.now(datetime.timezone.utc).replace(day=1) - datetime.timedelta(days=1)).strftime("%Y-%m")
 
@@ -101,37 +101,39 @@ def by_mail(lab, port):
 
 def in_the_dashboard(lab, box):
     screen = Screen(lab, "alice", "officer,auditor")
-    screen.go("reports", "Reports")
     look(screen, "reports", "Reports", MONTH)
+    row = screen.row(MONTH, "Reports")
+    row.locator("summary").click()
+    saved = row.get_by_role("link", name="certificates.csv", exact=True).download()
+    be("its name", saved["name"], f"{MONTH}-certificates.csv")
+    be("its bytes", saved["text"], (lab.data / "reports" / MONTH / "certificates.csv").read_bytes().decode())
     if PICTURES:
-        screen.browser.script("document.querySelector('details').open = true")
-        screen.browser.picture(f"{PICTURES}/reports-open.png")
-    command, told = screen.action("Mail …", "Mail …", receiver="pki", why="for the auditor")
+        screen.page.picture(f"{PICTURES}/reports-open.png")
+    command, told = screen.action("Mail …", {"Receiver": "pki", WHY: "for the auditor"}, within=row)
     be("the dialog says", command, f"autarky report --month {MONTH} --mail pki")
     expect(told, f"It goes to pki@{DOMAIN}", "what the dialog says")
     wait_for("it", lambda: len(box.mails) == 3, 60)
-    href = screen.browser.script("document.querySelector('td[data-label=Report] a').href")
-    screen.browser.go(href)
-    screen.browser.wait("document.querySelector('h1')")
-    expect(screen.browser.script("document.querySelector('h1').innerText"), "Example Hospital", "the report, opened")
-    if screen.browser.script("getComputedStyle(document.querySelector('dl')).display") != "grid":
+    report = row.get_by_role("link", name="Read", exact=True).popup()
+    report.get_by_role("heading", level=1).filter(has_text="Example Hospital").wait()
+    if report.evaluate("getComputedStyle(document.querySelector('dl')).display") != "grid":
         sys.exit("the report has lost its style")
+    be("the report's console", report.listen()["troubles"], [])
+    report.close()
     screen.quiet("reports")
-    screen.browser.close()
+    nobody_else(lab, screen)
+    screen.close()
 
 
-def nobody_else(lab):
-    screen = Screen(lab, "victor", "viewer")
-    if "Reports" in screen.browser.script("document.querySelector('nav').innerText"):
-        sys.exit("a viewer is offered reports")
+def nobody_else(lab, beside):
+    screen = Screen(lab, "victor", "viewer", beside)
     screen.go("", "Overview")
+    if screen.page.get_by_role("link", name="Reports").count():
+        sys.exit("a viewer is offered reports")
     axe(screen, "the overview of a viewer")
-    screen.browser.close()
+    screen.close()
 
 
 def main():
-    if PICTURES:
-        pathlib.Path(PICTURES).mkdir(parents=True, exist_ok=True)
     port = steady_port()
     extra = f"""receivers:
   - {{name: pki, kind: mail, server: "127.0.0.1:{port}", plain: true, from: ca@{DOMAIN}, to: [owner, pki@{DOMAIN}]}}
@@ -145,8 +147,8 @@ def main():
         over_http(lab, tokens)
         box = by_mail(lab, port)
         in_the_dashboard(lab, box)
-        nobody_else(lab)
         box.controller.stop()
+    everything_done("ui_reports")
 
 
 main()

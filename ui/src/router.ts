@@ -27,11 +27,14 @@ export function go(url: string, replace = false) {
   dispatchEvent(new PopStateEvent("popstate"));
 }
 
+// What the server answers itself, /ui/sign-in, and places within a page are for the browser.
 const ours = (a: HTMLAnchorElement) =>
   a.origin === location.origin &&
   a.pathname.startsWith("/ui/") &&
+  !a.pathname.startsWith("/ui/sign-") &&
   !a.pathname.includes(".") &&
   !a.target &&
+  !a.hash &&
   !a.hasAttribute("download");
 
 export function useRoute() {

@@ -4,6 +4,7 @@
 #include "play.h"
 
 #include "api/admin.h"
+#include "store/agents.h"
 #include "store/alerts.h"
 #include "store/deliveries.h"
 #include "store/eab.h"
@@ -222,6 +223,35 @@ static bool add_silence(struct play *p, unsigned i)
     return store_write_now(p->w.store, write_silence, &s) == RC_OK;
 }
 
+static enum rc write_waiting(struct store_txn *txn, void *arg)
+{
+    return store_agent_token_add(txn, arg);
+}
+
+/* A token of a host. */
+static bool add_waiting(struct play *p, unsigned i)
+{
+    struct store_agent_token t = {.id = id_of(i),
+                                  .digest = {.b = {(uint8_t)i, (uint8_t)(i >> 8)}},
+                                  .created = WORLD_NOW,
+                                  .created_by = STR("me"),
+                                  .expires = WORLD_NOW + WHEN_DAY};
+
+    return store_write_now(p->w.store, write_waiting, &t) == RC_OK;
+}
+
+static enum rc stop_waiting(struct store_txn *txn, void *arg)
+{
+    return store_agent_token_revoke(txn, arg, WORLD_NOW);
+}
+
+static bool end_waiting(struct play *p, unsigned i)
+{
+    struct id id = id_of(i);
+
+    return store_write_now(p->w.store, stop_waiting, &id) == RC_OK;
+}
+
 static enum rc stop_silence(struct store_txn *txn, void *arg)
 {
     return store_silence_end(txn, arg, STR("me"), WORLD_NOW);
@@ -284,6 +314,7 @@ static const struct subject subjects[] = {
     {"user list", "users", "name", add_person, NULL},
     {"eab list", "items", "name", add_eab, NULL},
     {"alert silences", "items", "object", add_silence, end_silence},
+    {"agent tokens", "items", "id", add_waiting, end_waiting},
     {"alert deliveries", "items", "subject", add_delivery, end_delivery},
     {"session list", "sessions", "id", add_session, end_session},
 };

@@ -46,6 +46,7 @@ static const struct {
     {"inventory owner", "OS+"},
     {"agent list", "VOSU+"},
     {"agent show", "VOSU+"},
+    {"agent tokens", "VOSU+"},
     {"agent token", "OS+"},
     {"agent remove", "OS+"},
     {"agent renew", "OS+"},

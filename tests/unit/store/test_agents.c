@@ -34,6 +34,8 @@ static void tokens(void)
 {
     CLEANUP(fix_done) struct fix f = {};
     struct store_agent_token t = token_of(1), other = token_of(2), got, *list;
+    const struct store_agent_token_filter one = {.now = FIX_NOW, .limit = 1};
+    struct store_cursor at = {};
     size_t n;
 
     CHECK_OK(fix_open(&f));
@@ -47,6 +49,10 @@ static void tokens(void)
     CHECK_INT(got.used, 0);
     CHECK_OK(store_agent_token_list(store_read(f.s), &f.a, FIX_NOW, &list, &n));
     CHECK_INT(n, 2);
+    CHECK_OK(store_agent_token_page(store_read(f.s), &f.a, &one, &at, &list, &n));
+    CHECK(n == 1 && str_eq(id_str(&list[0].id), id_str(&other.id)) && !at.end);
+    CHECK_OK(store_agent_token_page(store_read(f.s), &f.a, &one, &at, &list, &n));
+    CHECK(n == 1 && str_eq(id_str(&list[0].id), id_str(&t.id)));
     CHECK_RC(DO(&f, store_agent_token_use(T, &t.id, t.expires)), RC_CONFLICT);
     CHECK_OK(DO(&f, store_agent_token_use(T, &t.id, FIX_NOW + 1)));
     CHECK_RC(DO(&f, store_agent_token_use(T, &t.id, FIX_NOW + 2)), RC_CONFLICT);
@@ -57,6 +63,9 @@ static void tokens(void)
     CHECK_RC(DO(&f, store_agent_token_use(T, &t.id, FIX_NOW)), RC_NOTFOUND);
     CHECK_OK(store_agent_token_list(store_read(f.s), &f.a, FIX_NOW, &list, &n));
     CHECK_INT(n, 0);
+    at = (struct store_cursor){};
+    CHECK_OK(store_agent_token_page(store_read(f.s), &f.a, &one, &at, &list, &n));
+    CHECK(n == 0 && at.end);
 }
 
 /* What nobody used is forgotten in time, and what was used is the record. */

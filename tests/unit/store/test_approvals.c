@@ -149,6 +149,38 @@ static void a_certificate_comes_back(void)
     CHECK_RC(DO(&f, store_approval_wait(T, &one)), RC_CONFLICT);
 }
 
+/* Older ones, behind however many that are decided or over. */
+static void what_waits_is_counted_whole(void)
+{
+    enum { OLD = 3, NEW = 120 };
+    CLEANUP(fix_done) struct fix f = {};
+    struct store_approval *list;
+    when_t first;
+    uint64_t n;
+    size_t rows;
+
+    CHECK_OK(fix_open(&f));
+    CHECK_OK(store_approval_waiting(READ(&f), FIX_NOW, &n, &first));
+    CHECK(n == 0 && first == 0);
+    for (unsigned i = 1; i <= OLD + NEW; i++) {
+        struct store_approval one = approval(i, 0);
+
+        CHECK_OK(DO(&f, store_approval_add(T, &one)));
+        if (i > OLD)
+            CHECK_OK(DO(&f, store_approval_move(T, &one.id, STORE_APPROVAL_PENDING,
+                                                STORE_APPROVAL_DENIED, 1, FIX_NOW)));
+    }
+    CHECK_OK(store_approval_waiting(READ(&f), FIX_NOW, &n, &first));
+    CHECK(n == OLD && first == FIX_NOW + 1);
+    CHECK_OK(store_approval_overdue(READ(&f), &f.a, FIX_NOW, FIX_NOW + 2, &list, &rows));
+    CHECK_INT(rows, 2);
+    CHECK_STR(id_str(&list[0].id), fix_id(1).z);
+    CHECK_OK(store_approval_overdue(READ(&f), &f.a, FIX_NOW, FIX_NOW + NEW, &list, &rows));
+    CHECK(rows == OLD && str_eq(id_str(&list[2].id), str_of(fix_id(3).z)));
+    CHECK_OK(store_approval_waiting(READ(&f), FIX_NOW + WHEN_DAY, &n, &first));
+    CHECK(n == 0 && first == 0);
+}
+
 static void one_word_of_each_person(void)
 {
     CLEANUP(fix_done) struct fix f = {};
@@ -231,5 +263,5 @@ static void what_is_due(void)
 
 FIX_MAIN(CHECK_TEST(a_certificate_comes_back), CHECK_TEST(one_word_of_each_person),
          CHECK_TEST(used_as_far_as_it_goes), CHECK_TEST(what_is_due),
-         CHECK_TEST(what_was_asked_comes_back), CHECK_TEST(only_what_still_counts_is_found),
-         CHECK_TEST(a_decision_falls_once_and_in_time))
+         CHECK_TEST(what_waits_is_counted_whole), CHECK_TEST(what_was_asked_comes_back),
+         CHECK_TEST(only_what_still_counts_is_found), CHECK_TEST(a_decision_falls_once_and_in_time))

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents on other hosts: how they are, and what each reported last.
-import { everyRow, useApi } from "../api";
+import { everyRow, useApi, useWhole } from "../api";
 import { t } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page } from "../parts/page";
 import { Table } from "../parts/table";
 import { Cli, Copy, Days, Facts, quoted, Status, When } from "../parts/text";
 import { link, type Query } from "../router";
+import type { Listed } from "../types";
 
 interface Agent {
   id: string;
@@ -56,7 +57,6 @@ interface Agents {
   silent: number;
   failing: number;
   enabled: boolean;
-  tokens?: Token[];
 }
 
 function NewToken() {
@@ -161,7 +161,12 @@ function One({ name }: { name: string }) {
           name="agent-certificates"
           caption={t("certificates")}
           columns={[
-            { id: "directory", label: t("agent_directory"), value: c => c.directory },
+            {
+              id: "directory",
+              label: t("agent_directory"),
+              value: c => c.directory,
+              cell: c => <span class="hex">{c.directory}</span>,
+            },
             { id: "names", label: t("names"), value: c => (c.names ?? []).join(" ") },
             {
               id: "not_after",
@@ -196,7 +201,8 @@ function One({ name }: { name: string }) {
   );
 }
 
-function Tokens({ tokens }: { tokens: Token[] }) {
+function Tokens() {
+  const tokens = useWhole<Listed<Token>>("agent tokens");
   return (
     <Card title={t("agent_tokens")}>
       <Table
@@ -218,7 +224,8 @@ function Tokens({ tokens }: { tokens: Token[] }) {
             cell: k => <Remove name={k.id} called={k.name ?? k.id} text={t("agent_token_back")} />,
           },
         ]}
-        rows={tokens}
+        rows={tokens.data?.items}
+        more={tokens.data?.next}
         rowKey={k => k.id}
         empty={<p>{t("agent_no_tokens")}</p>}
       />
@@ -284,7 +291,7 @@ function All({ query }: { query: Query }) {
           <Cli command="autarky agent enrol --server URL --token-file FILE" />
         </p>
       </Card>
-      {data?.tokens && <Tokens tokens={data.tokens} />}
+      {!query.cursor && <Tokens />}
     </Page>
   );
 }
