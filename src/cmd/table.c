@@ -295,7 +295,8 @@ static const struct cmd_row rows[] = {
     {"scan", NULL, "look at what is served in networks, and judge it",
      "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
      "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table, @prometheus:FILE\n"
-     "for those of a blackbox exporter. TLS, TLS behind STARTTLS, and TLCP: certificates, versions\n"
+     "for those of a blackbox exporter. TLS, TLS behind STARTTLS, and TLCP: certificates, "
+     "versions\n"
      "and groups; each is ours or foreign, expired, weak, for another name. What was interrupted\n"
      "is gone on with by the same command.",
      "TARGET...",

@@ -235,8 +235,7 @@ enum rc crypto_pem_read(struct str pem, struct secret *passphrase, struct crypto
     if (pem.n > CRYPTO_PEM_MAX)
         return ERR(err, RC_TOOBIG, msg_size);
     TRY(find_key(pem, &der, &locked, err));
-    TRY(locked ? unlock(buf_str(&der), passphrase, &p8, err)
-               : read_clear(buf_str(&der), &p8, err));
+    TRY(locked ? unlock(buf_str(&der), passphrase, &p8, err) : read_clear(buf_str(&der), &p8, err));
     return take_key(p8, out, err);
 }
 

@@ -40,5 +40,6 @@ enum rc crypto_key_put_der(const struct crypto_key *k, struct buf *out);
 /* Appends that of the first private key of `pem`, undecoded: what is wrong within is seen when it
  * is read. As crypto_pem_read; RC_DENIED when it is encrypted. */
 enum rc crypto_pem_der(struct str pem, struct buf *out, struct err *err);
-/* Reads one. RC_PARSE, also when its halves do not belong together; otherwise as crypto_pem_read. */
+/* Reads one. RC_PARSE, also when its halves do not belong together; otherwise as crypto_pem_read.
+ */
 enum rc crypto_key_read_der(struct str der, struct crypto_key **out, struct err *err);

@@ -30,7 +30,7 @@ struct gateway {
     size_t n_exchanges;
     struct http_proofs proofs;   /* for other CAs */
     struct map sites;            /* struct gateway_site, references, by name */
-    size_t certified_to; /* in `sites`: those before it have certificates, or need none */
+    size_t certified_to;         /* in `sites`: those before it have certificates, or need none */
     struct gateway_trust *trust; /* NULL before the first configuration */
     struct tls_context *tls;
     struct id name; /* of this process, by which it knows a request that has come back to it */

@@ -87,7 +87,8 @@ uint64_t keeper_slot_version(const struct keeper_slot *slot)
     const struct keeper_slot *other = slot->other;
 
     if (!slot->pair || slot->encrypts ||
-        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->pair)) || keeper_staple_awaited(slot))
+        (slot->algorithm == CONF_KEY_SM2 && (!other || !other->pair)) ||
+        keeper_staple_awaited(slot))
         return 0;
     return other && other->version > slot->version ? other->version : slot->version;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site,
- * and on disk), load.c (at the start), pair_int.h (in memory), issue.c (what is obtained and renewed when), fresh.c
- * (which are newer than what somebody has), push.c (what the gateway's workers
- * get), handshake.c (what they have signed), staple.c (the OCSP answers with it), public_int.h
- * (other CAs), tell.c (what core may ask), measure.c (numbers). */
+ * and on disk), load.c (at the start), pair_int.h (in memory), issue.c (what is obtained and
+ * renewed when), fresh.c (which are newer than what somebody has), push.c (what the gateway's
+ * workers get), handshake.c (what they have signed), staple.c (the OCSP answers with it),
+ * public_int.h (other CAs), tell.c (what core may ask), measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -38,12 +38,13 @@ enum {
     KEEPER_VOUCH_SECONDS_FIRST = 1, /* after core refused; doubling ... */
     KEEPER_VOUCH_SECONDS_LAST = 60, /* ... up to this */
     KEEPER_BEFORE_SECONDS = 600,    /* that a replaced key signs handshakes under way */
-    KEEPER_CHECK_AT_ONCE = 256, /* certificates that are looked at closely before they are used ... */
-    KEEPER_CHECK_EVERY = 10,    /* ... the others one by one, in so many milliseconds each */
-    KEEPER_QUEUE_SECONDS = 10,      /* until what is due is queued anew behind what waits */
-    KEEPER_SETTLE_SECONDS = 1,      /* after a change of the configuration */
-    KEEPER_DRAIN_SECONDS = 3,       /* for what is under way */
-    KEEPER_TICKETS = 3,             /* next, in force, previous */
+    KEEPER_CHECK_AT_ONCE =
+        256,                 /* certificates that are looked at closely before they are used ... */
+    KEEPER_CHECK_EVERY = 10, /* ... the others one by one, in so many milliseconds each */
+    KEEPER_QUEUE_SECONDS = 10, /* until what is due is queued anew behind what waits */
+    KEEPER_SETTLE_SECONDS = 1, /* after a change of the configuration */
+    KEEPER_DRAIN_SECONDS = 3,  /* for what is under way */
+    KEEPER_TICKETS = 3,        /* next, in force, previous */
     KEEPER_TICKET_BYTES = 80,
     KEEPER_TICKET_HOURS = 8,
     /* Between attempts, doubling: while the site has a certificate, and while it has none. */

@@ -50,7 +50,8 @@ static void read_public(struct keeper_slot *slot, const struct json *o)
     struct str s;
 
     if (json_str(json_get(o, "directory"), &s) == RC_OK && s.n <= CLIENT_URL_MAX)
-        IGNORE_RC(keeper_slot_issued_by(slot, s)); /* then it counts as ours, and is checked as such */
+        IGNORE_RC(
+            keeper_slot_issued_by(slot, s)); /* then it counts as ours, and is checked as such */
     if (!slot->first)
         return; /* what became of attempts is that other CA's */
     slot->public.next_at = get_when(o, "public_next_at");

@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "client/pair.h"
-#include "crypto/pem.h"
 #include "crypto/hash.h"
+#include "crypto/pem.h"
 #include "ev/clock.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -75,7 +75,7 @@ void keeper_why_clear(struct err **at)
 /* ---- paths */
 
 enum rc keeper_slot_path(const struct keeper_slot *slot, const char *top, const char *behind,
-                       char out[static KEEPER_PATH_MAX])
+                         char out[static KEEPER_PATH_MAX])
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(KEEPER_PATH_MAX - 1);
 

@@ -17,7 +17,7 @@ static enum ipc_site_state state_of(const struct keeper_slot *slot)
     if (slot->pair && slot->first && !slot->directory)
         return IPC_SITE_MEANWHILE;
     return slot->pair && slot->failures + slot->public.failures == 0 ? IPC_SITE_VALID
-                                                                    : IPC_SITE_WAITING;
+                                                                     : IPC_SITE_WAITING;
 }
 
 /* The worse one of two that are one. */

@@ -63,7 +63,7 @@ struct worker {
     struct gateway *gateway;
     struct handshakes handshakes;
     struct tls_shelf *shelf; /* of the identities that the keeper pushes */
-    bool away; /* the keys are the keeper's; a change of that takes another process */
+    bool away;               /* the keys are the keeper's; a change of that takes another process */
     struct gateway_plan *next; /* of the configuration that was prepared */
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
     size_t n_servers;

@@ -269,11 +269,11 @@ static void explicit_curves_become_named(void)
     CHECK_OK(crypto_key_from_spki(crypto_key_spki(k), &again, NULL));
 }
 
-CHECK_MAIN(CHECK_TEST(encrypted_keys_come_back), CHECK_TEST(clear_keys_come_back), CHECK_TEST(keys_as_bytes),
-           CHECK_TEST(public_keys_cannot_be_saved), CHECK_TEST(passphrases_have_a_limit),
-           CHECK_TEST(reads_what_openssl_wrote), CHECK_TEST_ONCE(openssl_reads_what_we_wrote),
-           CHECK_TEST_ONCE(salt_and_iv_are_fresh), CHECK_TEST(other_files_are_refused),
-           CHECK_TEST(damaged_encryption_is_refused), CHECK_TEST(long_files_are_refused),
-           CHECK_TEST(other_blocks_are_skipped), CHECK_TEST(mldsa_as_in_the_rfc),
-           CHECK_TEST(inconsistent_mldsa_keys_are_refused),
+CHECK_MAIN(CHECK_TEST(encrypted_keys_come_back), CHECK_TEST(clear_keys_come_back),
+           CHECK_TEST(keys_as_bytes), CHECK_TEST(public_keys_cannot_be_saved),
+           CHECK_TEST(passphrases_have_a_limit), CHECK_TEST(reads_what_openssl_wrote),
+           CHECK_TEST_ONCE(openssl_reads_what_we_wrote), CHECK_TEST_ONCE(salt_and_iv_are_fresh),
+           CHECK_TEST(other_files_are_refused), CHECK_TEST(damaged_encryption_is_refused),
+           CHECK_TEST(long_files_are_refused), CHECK_TEST(other_blocks_are_skipped),
+           CHECK_TEST(mldsa_as_in_the_rfc), CHECK_TEST(inconsistent_mldsa_keys_are_refused),
            CHECK_TEST(explicit_curves_become_named))

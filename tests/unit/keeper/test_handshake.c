@@ -53,8 +53,7 @@ static struct crypto_key *key_in_force(struct world *w)
     struct keeper_slot *slot = slot_of(w, SITE);
     const struct crypto_key *key;
 
-    return slot && slot->pair &&
-                   keeper_pair_key(&slot->keeper->pairs, slot->pair, &key) == RC_OK
+    return slot && slot->pair && keeper_pair_key(&slot->keeper->pairs, slot->pair, &key) == RC_OK
                ? slot->pair->opened
                : NULL;
 }
@@ -89,8 +88,8 @@ static void signs_handshakes_alone(void)
     CHECK(w.workers[0].wrong > 0); /* what came had no key */
     m = good(&w);
     CHECK_OK(ask(&w, &m, &a));
-    CHECK_OK(crypto_verify(key_in_force(&w), CRYPTO_SIG_ECDSA_SHA256, CRYPTO_SIG_DER,
-                           exchange(), buf_str(&a.signature)));
+    CHECK_OK(crypto_verify(key_in_force(&w), CRYPTO_SIG_ECDSA_SHA256, CRYPTO_SIG_DER, exchange(),
+                           buf_str(&a.signature)));
     m.message = STR("anything else");
     CHECK_RC(ask(&w, &m, &a), RC_DENIED);
     m = good(&w);

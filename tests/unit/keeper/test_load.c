@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of many certificates on disk those beyond the first are used at once, and looked at closely after. */
+/* Of many certificates on disk those beyond the first are used at once, and looked at closely
+ * after. */
 #include "world.h"
 
 #define SITE "wiki.hospital.example"
