@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=240
+# autarky-test: timeout=500
 """A host whose clock is wrong, by faketime: far ahead or behind when a renewal begins, and leaping while an order is
 under way, for a hand and under `agent run`. Each time the certificate before is in place, whole, the message names the
 clock and what to do, and as soon as the clock is right everything goes on as if it had never been wrong."""
