@@ -68,6 +68,7 @@ test      prometheus            promtool: our numbers and alarms
 test      prometheus-alertmanager  a receiver of alerts
 test      python3-aiosmtpd      a mail server that writes down what it gets
 test      procps                ps, pgrep in scenarios
+test      faketime              a host whose clock is wrong
 test      iproute2              ss
 test      python3-pytest        scenario scripts
 test      python3-websockets    WebSocket, both sides

@@ -134,9 +134,10 @@ static void say_unknown(const struct agent_alias *a, const struct dns_answer *an
               STR_ARG(a->name), err_textz(&why, line, sizeof(line)));
 }
 
+/* Resolvers follow aliases themselves, and say nothing of one whose end they could not find. */
 static bool is_known(const struct dns_answer *answer)
 {
-    return answer->n_aliases || answer->status == DNS_FOUND || answer->status == DNS_NO_NAME ||
+    return answer->status == DNS_FOUND || answer->status == DNS_NO_NAME ||
            answer->status == DNS_NO_DATA;
 }
 

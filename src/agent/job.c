@@ -24,6 +24,11 @@ when_t agent_job_now(const struct job *j)
     return clock_now(ev_clock(j->world.ev));
 }
 
+static int64_t mono(const struct job *j)
+{
+    return clock_mono(ev_clock(j->world.ev));
+}
+
 /* ---- its parts */
 
 static void on_signal(void *arg, int)
@@ -186,10 +191,11 @@ static enum rc save(struct job *j, struct err *err)
     return agent_place_put_state(&j->place, buf_str(&text), err);
 }
 
-static void remember_issued(struct job *j, when_t began)
+static void remember_issued(struct job *j)
 {
     j->state.issued = j->state.attempt = agent_job_now(j);
-    j->state.issue_took = j->state.issued - began;
+    j->obtained = mono(j);
+    j->state.issue_took = j->obtained - j->began;
     client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->at->client),
                         agent_job_now(j));
 }
@@ -197,7 +203,9 @@ static void remember_issued(struct job *j, when_t began)
 static void remember_success(struct job *j, bool proven)
 {
     j->state.proven = proven ? agent_job_now(j) : 0;
-    j->state.prove_took = proven ? j->state.proven - j->state.issued : 0;
+    j->state.prove_took = !proven       ? 0
+                          : j->obtained ? mono(j) - j->obtained
+                                        : j->state.proven - j->state.issued;
     j->state.failures = 0;
     j->state.next = 0;
     j->state.why.n = 0;
@@ -372,7 +380,6 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
                      struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
-    when_t began;
     enum rc rc;
 
     *out = (struct agent_outcome){};
@@ -386,9 +393,9 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     if (o->dry_run)
         return rehearse(&j, err);
     TRY(prepare_new(&j, err));
-    began = agent_job_now(&j);
+    j.began = mono(&j);
     TRY(agent_job_order(&j, (struct str){NULL, 0}));
-    remember_issued(&j, began);
+    remember_issued(&j);
     rc = take_into_use(&j);
     prepare_fallback(&j);
     return rc;
@@ -442,9 +449,12 @@ static void on_window(void *arg, const struct client_result *result)
 /* Of who issued it. What cannot be asked stays as it was planned. */
 static enum rc look(struct job *j)
 {
+    when_t look_at;
+
     if (j->silent && !agent_from_fallback(&j->state))
         return RC_OK;
-    if (!j->certid[0] || !j->state.renewal.look_at || agent_job_now(j) < j->state.renewal.look_at)
+    look_at = agent_look_at(&j->state, agent_job_now(j));
+    if (!j->certid[0] || !look_at || agent_job_now(j) < look_at)
         return RC_OK;
     TRY(agent_job_server(j, agent_from_fallback(&j->state), j->err));
     client_set_patience(j->at->client, AGENT_PATIENCE);
@@ -504,8 +514,6 @@ static bool resumes(struct job *j)
 
 static enum rc renew(struct job *j, struct err *err)
 {
-    when_t began;
-
     TRY(job_open(j, err));
     if (j->state.pending && resumes(j))
         return take_into_use(j);
@@ -515,10 +523,21 @@ static enum rc renew(struct job *j, struct err *err)
         TRY(save(j, err));
         return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     }
-    began = agent_job_now(j);
+    j->began = mono(j);
     TRY(agent_job_order(j, str_of(j->certid)));
-    remember_issued(j, began);
+    remember_issued(j);
     return take_into_use(j);
+}
+
+/* Nothing would be due, and nobody would know why. */
+static void warn_of_clock(const struct job *j)
+{
+    char text[AGENT_CLOCK_TEXT];
+
+    if (agent_clock_behind(j->not_before, agent_job_now(j), text))
+        agent_say(&j->world, true,
+                  "%s: %s; set it (`timedatectl set-ntp true`), or nothing is renewed in time",
+                  j->o->dir, text);
 }
 
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err)
@@ -533,6 +552,7 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     j.err = &mine;
     TRY(prepare_old(&j, err));
     out->renew_at = due(&j);
+    warn_of_clock(&j);
     if (o->dry_run)
         return RC_OK;
     if (rests(&j))

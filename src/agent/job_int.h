@@ -37,6 +37,7 @@ struct job {
     /* of the chain in force */
     char certid[CERTID_MAX];
     when_t not_before, not_after;
+    int64_t began, obtained; /* monotonic: the order, its end; the clock may leap in between */
     struct agent_outcome *out;
     struct err *err;
     enum rc rc;

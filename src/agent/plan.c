@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/plan.h"
 
+#include <stdio.h>
+
 #include "agent/place.h"
-#include "client/documents.h"
+#include "client/client.h"
 #include "json/json.h"
 #include "json/out.h"
 
@@ -362,13 +364,34 @@ when_t agent_pause(const struct agent_state *s, when_t now)
     return s->failures && s->next > now && s->next - now <= WHEN_DAY ? s->next : 0;
 }
 
+/* Nor is a look further away than any that is planned. */
+when_t agent_look_at(const struct agent_state *s, when_t now)
+{
+    return s->renewal.look_at > now + CLIENT_LOOK_MOST ? now : s->renewal.look_at;
+}
+
 when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now)
 {
-    when_t pause = agent_pause(s, now), due = agent_due(s, not_before, not_after);
+    when_t pause = agent_pause(s, now), due = agent_due(s, not_before, not_after), look;
 
     if (pause)
         return pause;
     if (s->pending)
         return 0;
-    return s->renewal.look_at && s->renewal.look_at < due ? s->renewal.look_at : due;
+    look = agent_look_at(s, now);
+    return look && look < due ? look : due;
+}
+
+bool agent_clock_behind(when_t not_before, when_t now, char out[static AGENT_CLOCK_TEXT])
+{
+    char from[WHEN_TEXT], here[WHEN_TEXT];
+
+    if (not_before <= now + CLIENT_SKEW_SECONDS * WHEN_SECOND)
+        return false;
+    snprintf(
+        out, AGENT_CLOCK_TEXT,
+        "the certificate in place is valid from %s, and by the clock of this machine it is %s: "
+        "that clock is behind",
+        when_text(not_before, from), when_text(now, here));
+    return true;
 }

@@ -107,8 +107,16 @@ when_t agent_latest(when_t not_before, when_t not_after);
 when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after);
 /* Until when nothing is tried after failures; 0: no longer. */
 when_t agent_pause(const struct agent_state *s, when_t now);
+/* When the server is asked next when to renew (ARI); 0: it is not. */
+when_t agent_look_at(const struct agent_state *s, when_t now);
 /* When there is next something to do or to ask; it may be past. */
 when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now);
+
+enum { AGENT_CLOCK_TEXT = 192 };
+
+/* Whether this machine's clock is behind, as a certificate in place shows that is valid only later;
+ * nothing is due as long as it is. Then `out` says so. */
+bool agent_clock_behind(when_t not_before, when_t now, char out[static AGENT_CLOCK_TEXT]);
 
 /* "http-listen", "webroot" ...; NULL for none. */
 const char *agent_way_text(enum agent_way way);

@@ -59,6 +59,7 @@ struct agentd {
     struct ev_defer pump;
     int64_t looked; /* monotonic */
     bool ends, full;
+    bool behind; /* the clock is, and it was said */
 };
 
 static struct cert *cert_at(struct list *link)
@@ -342,6 +343,28 @@ static void forget_lost(struct agentd *a)
     }
 }
 
+/* Nothing is due then, which would look as if all were well. Said once, until it is right again. */
+static void look_at_clock(struct agentd *a)
+{
+    char text[AGENT_CLOCK_TEXT];
+    bool behind = false;
+
+    LIST_FOREACH (it, &a->certs) {
+        const struct cert *c = cert_at(it);
+
+        if (!agent_clock_behind(c->view.not_before, now(a), text))
+            continue;
+        if (!a->behind)
+            agent_say(&a->world, true,
+                      "%s: %s; set it (`timedatectl set-ntp true`), or nothing is renewed in time",
+                      c->dir, text);
+        behind = a->behind = true;
+    }
+    if (a->behind && !behind)
+        agent_say(&a->world, false, "the clock of this machine is right again");
+    a->behind = behind;
+}
+
 static void look(struct agentd *a)
 {
     char *names[AGENTD_PLACES_MAX];
@@ -358,6 +381,7 @@ static void look(struct agentd *a)
     forget_lost(a);
     LIST_FOREACH (it, &a->certs)
         refresh(cert_at(it));
+    look_at_clock(a);
 }
 
 /* Those that are due and may not begin yet begin when another one has ended. */

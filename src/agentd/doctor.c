@@ -78,8 +78,15 @@ static void examine_validity(const struct one *o)
     }
     when_text(v->not_after, until);
     if (left <= 0) {
-        snprintf(text, sizeof(text), "the certificate has expired, at %s", until);
+        snprintf(text, sizeof(text),
+                 "the certificate has expired, at %s, if the clock of this machine is right: %s",
+                 until, when_text(o->e->now, next));
         tell_of(o, "certificate", "failed", str_of(text), str_of(cure));
+        return;
+    }
+    if (agent_clock_behind(v->not_before, o->e->now, text)) {
+        tell_of(o, "clock", "failed", str_of(text),
+                STR("set it, and keep it right: timedatectl set-ntp true"));
         return;
     }
     snprintf(text, sizeof(text), "valid until %s, to be renewed about %s%s", until,

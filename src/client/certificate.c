@@ -13,8 +13,14 @@ MSG(msg_name_missing, "client.certificate-name-missing", "the certificate does n
 MSG(msg_name_extra, "client.certificate-name-extra",
     "the certificate names {0}, which nobody asked for");
 MSG(msg_early, "client.certificate-early",
-    "the certificate is valid from {0}, and it is {1}; check the clocks of both machines");
-MSG(msg_late, "client.certificate-expired", "the certificate expired at {0}, and it is {1}");
+    "the new certificate is valid only from {0}, and by the clock of this machine it is {1}; it is "
+    "not used. If this clock is behind, set it (`timedatectl set-ntp true`) and try again; if it "
+    "is "
+    "right, that of the server is ahead");
+MSG(msg_late, "client.certificate-expired",
+    "the new certificate expired at {0}, and by the clock of this machine it is {1}; it is not "
+    "used. If this clock is ahead, set it (`timedatectl set-ntp true`) and try again; if it is "
+    "right, that of the server is behind");
 MSG(msg_order, "client.certificate-order",
     "the chain does not hold together: certificate {0} was not issued by the one behind it: {1}");
 MSG(msg_signature, "client.certificate-signature",

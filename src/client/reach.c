@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/when.h"
 #include "client/tunnel.h"
+#include "ev/clock.h"
 #include "ev/ev.h"
 #include "net/lookup.h"
 #include "net/race.h"
@@ -24,6 +25,10 @@ MSG(msg_tls, "client.server-tls", "no TLS connection to {0}: {1}");
 MSG(msg_untrusted, "client.server-not-trusted",
     "no TLS connection to {0}: {1}; if its certificate comes from a CA of your own, name the roots "
     "of that CA (--ca-file)");
+MSG(msg_untimely, "client.server-untimely",
+    "no TLS connection to {0}: {1}, and by the clock of this machine it is {2}; if that is wrong, "
+    "set it (`timedatectl set-ntp true`) and try again; if it is right, {0} needs a new "
+    "certificate, which is for its administrator to see to");
 MSG(msg_slow, "client.server-tls-timeout", "{0} did not finish the TLS handshake in {1} seconds");
 
 struct client_reach {
@@ -140,11 +145,25 @@ static void on_late(void *arg)
     finish(r, NULL, &err);
 }
 
+/* Each cause has a cure of its own. `why` may be `err`. */
+static enum rc no_tls(const struct client_reach *r, enum rc rc, const struct err *why,
+                      struct err *err)
+{
+    struct str where = str_of(r->where), text;
+    char line[512], now[WHEN_TEXT];
+
+    text = str_of(err_textz(why, line, sizeof(line)));
+    if (tls_client_untimely(why))
+        return ERR(err, rc, msg_untimely, where, text,
+                   str_of(when_text(clock_now(ev_clock(r->conf.ev)), now)));
+    return rc == RC_CRYPTO ? ERR(err, rc, msg_untrusted, where, text)
+                           : ERR(err, rc, msg_tls, where, text);
+}
+
 static void on_open(void *arg, enum rc rc, const struct err *why)
 {
     struct client_reach *r = arg;
     struct err err = {.rc = rc};
-    char line[512];
 
     ev_timer_stop(&r->patience);
     if (rc == RC_OK && r->conf.chain)
@@ -155,9 +174,7 @@ static void on_open(void *arg, enum rc rc, const struct err *why)
     }
     if (go_on(r, rc))
         return;
-    err_textz(why ? why : &err, line, sizeof(line));
-    IGNORE_RC(rc == RC_CRYPTO ? ERR(&err, rc, msg_untrusted, str_of(r->where), str_of(line))
-                              : ERR(&err, rc, msg_tls, str_of(r->where), str_of(line)));
+    IGNORE_RC(no_tls(r, rc, why ? why : &err, &err));
     finish(r, NULL, &err);
 }
 

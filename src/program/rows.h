@@ -113,9 +113,9 @@
     {                                                                                              \
         "import", "lego", "take over what lego keeps",                                             \
             IMPORT_DETAILS                                                                         \
-            "DIR is what lego has as --path; otherwise .lego. The way of proof is not\n"           \
-            "written down there, up to version 4 nor is the server: --server and one of\n"         \
-            "the ways say them.",                                                                  \
+            "DIR is what lego has as --path, or version 5's .lego.yml; otherwise .lego. Only\n"    \
+            "in that file is the way of proof written down, in version 4 nor is the server:\n"     \
+            "--server and one of the ways say them.",                                              \
             "[DIR]", IMPORT, cmd_import                                                            \
     }
 

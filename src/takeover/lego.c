@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lego: certificates/NAME.crt, NAME.issuer.crt, NAME.key and NAME.json in one directory, and the
  * keys of accounts: accounts/HOST/MAIL/keys/MAIL.key up to version 4, accounts/HOST/ID/ID.key from
- * version 5 on, whose account.json has the server as well. The way is not written down there. */
+ * version 5 on, whose account.json has the server as well. The way is not written down there, but
+ * in .lego.yml, where there is one: lego_conf.c. */
 #include "json/json.h"
-#include "takeover/takeover_int.h"
+#include "takeover/lego_int.h"
 #include "x509/cert.h"
+
+#define USUAL_ACCOUNT "noemail@example.com"
 
 struct account {
     struct str server, key; /* empty: not known */
@@ -49,12 +52,13 @@ static enum rc read_account(struct takeover_finder *f, struct str dir, struct ac
 }
 
 /* The name of a server's directory; the port's colon is none in it. */
-static enum rc host_dir(struct takeover_finder *f, struct str accounts, struct str *out)
+static enum rc host_dir(struct takeover_finder *f, struct str accounts, struct str server,
+                        struct str *out)
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(8192);
     struct str scheme, host;
 
-    str_cut(f->wish->server, ':', &scheme, &host);
+    str_cut(server, ':', &scheme, &host);
     while (str_starts(host, STR("/")))
         host = str_skip(host, 1);
     host = str_head(host, str_find(host, '/'));
@@ -99,7 +103,7 @@ static enum rc find_account(struct takeover_finder *f, struct account *out)
         hosts = ARENA_ARRAY(&f->t->arena, struct str, 1);
         if (!hosts)
             return RC_NOMEM;
-        TRY(host_dir(f, accounts, &hosts[0]));
+        TRY(host_dir(f, accounts, f->wish->server, &hosts[0]));
     } else {
         TRY(takeover_list(f, accounts, "", &hosts, &n_hosts));
     }
@@ -117,6 +121,22 @@ static enum rc find_account(struct takeover_finder *f, struct account *out)
     if (!f->wish->server.n)
         out->server = last.server;
     return RC_OK;
+}
+
+/* Of the account that .lego.yml names. */
+static enum rc named_key(struct takeover_finder *f, struct str server, struct str id,
+                         struct str *out)
+{
+    struct str accounts, host;
+
+    *out = STR("");
+    if (server.n == 0 || id.n == 0)
+        return RC_OK;
+    TRY(takeover_join(f, f->t->home, STR("accounts"), &accounts));
+    TRY(host_dir(f, accounts, server, &host));
+    *out =
+        arena_printf(&f->t->arena, "%.*s/%.*s/%.*s.key", STR_ARG(host), STR_ARG(id), STR_ARG(id));
+    return out->p ? RC_OK : RC_NOMEM;
 }
 
 static enum rc beside(struct takeover_finder *f, struct str crt, const char *suffix,
@@ -165,37 +185,56 @@ static enum rc take_files(struct takeover_finder *f, struct takeover_cert *c, st
     return takeover_pair(f, c, crt, bundle || alone ? STR("") : issuer, key);
 }
 
-static enum rc take_crt(struct takeover_finder *f, struct str crt, const struct account *account)
+static enum rc take_told(struct takeover_finder *f, struct takeover_cert *c,
+                         const struct account *account)
+{
+    c->plan.server = account->server;
+    if (!takeover_wished(f, c))
+        takeover_no_way(f, c, "lego does not write down how control was proven");
+    takeover_note(f, c,
+                  "what lego was told on its command line (hooks, a key that is used again, "
+                  "must-staple) was not carried over");
+    return takeover_account(f, c, account->key);
+}
+
+static enum rc take_configured(struct takeover_finder *f, const struct takeover_lego *l,
+                               const struct conf_node *entry, struct takeover_cert *c)
+{
+    struct str id, key;
+
+    TRY(takeover_lego_settings(f, l, entry, c, &id));
+    TRY(named_key(f, c->plan.server, id.n ? id : STR(USUAL_ACCOUNT), &key));
+    return takeover_account(f, c, key);
+}
+
+static enum rc take_crt(struct takeover_finder *f, struct str crt, const struct account *account,
+                        const struct takeover_lego *l)
 {
     struct str name = takeover_base(crt, ".crt"), dir;
+    const struct conf_node *entry = takeover_lego_entry(l, name);
     struct takeover_cert *c;
 
     dir = str_head(crt, crt.n - 4);
     TRY(takeover_cert_add(f, name, dir, &c));
     if (!c)
         return RC_OK;
-    c->plan.server = account->server;
-    if (!takeover_wished(f, c))
-        takeover_no_way(f, c, "lego does not write down how control was proven");
-    takeover_note(
-        f, c,
-        "what lego was told on its command line, or from version 5 on in .lego.yml (hooks, "
-        "a key that is used again, must-staple), was not carried over");
-    TRY(takeover_account(f, c, account->key));
+    TRY(entry ? take_configured(f, l, entry, c) : take_told(f, c, account));
     return take_files(f, c, crt);
 }
 
 enum rc takeover_lego(struct takeover_finder *f)
 {
+    struct takeover_lego l;
     struct account account;
     struct str dir, *list;
     size_t n;
 
+    TRY(takeover_lego_open(f, &l));
     TRY(find_account(f, &account));
     TRY(takeover_join(f, f->t->home, STR("certificates"), &dir));
     TRY(takeover_list(f, dir, ".crt", &list, &n));
     for (size_t i = 0; i < n; i++)
         if (!str_ends(list[i], STR(".issuer.crt")))
-            TRY(take_crt(f, list[i], &account));
+            TRY(take_crt(f, list[i], &account, &l));
     return RC_OK;
 }

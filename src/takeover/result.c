@@ -315,7 +315,7 @@ static enum rc read_pair(struct takeover_finder *f, struct takeover_cert *c, str
     return hold_together(f, c);
 }
 
-static bool has_wildcard(const struct agent_plan *plan)
+bool takeover_has_wildcard(const struct agent_plan *plan)
 {
     for (size_t i = 0; i < plan->n_dns; i++)
         if (name_is_wildcard(plan->dns[i]))
@@ -335,7 +335,7 @@ enum rc takeover_pair(struct takeover_finder *f, struct takeover_cert *c, struct
     c->plan.key = takeover_key_spec(c->key);
     if (c->plan.n_dns + c->plan.n_ips == 0)
         takeover_cannot(f, c, "the certificate has no names");
-    if (has_wildcard(&c->plan) && c->plan.way != AGENT_DNS &&
+    if (takeover_has_wildcard(&c->plan) && c->plan.way != AGENT_DNS &&
         !(c->plan.way == AGENT_HOOK && str_eq(c->plan.challenge, STR("dns-01"))))
         takeover_no_way(f, c,
                         "it has a name with a wildcard, which http-01 and tls-alpn-01 cannot "

@@ -54,6 +54,8 @@ enum rc takeover_account(struct takeover_finder *f, struct takeover_cert *c, str
 /* Names in canonical form, DNS and addresses, with blanks or commas between; `c->why` otherwise. */
 enum rc takeover_names(struct takeover_finder *f, struct takeover_cert *c, struct str list);
 
+bool takeover_has_wildcard(const struct agent_plan *plan);
+
 /* ---- files */
 
 /* Through symbolic links, into the arena. RC_NOTFOUND; RC_DENIED: others than root and we may

@@ -17,6 +17,7 @@
 
 MSG(msg_failed, "tls.client-failed", "the TLS handshake failed: {0}");
 MSG(msg_server, "tls.client-server", "the server's certificate does not hold: {0}");
+MSG(msg_time, "tls.client-server-time", "the server's certificate does not hold now: {0}");
 MSG(msg_key, "tls.client-key", "the server's key is none of those that are expected of it");
 MSG(msg_gone, "tls.client-gone", "the server ended the connection during the TLS handshake");
 
@@ -69,6 +70,22 @@ static void opened(struct tls_client *c, enum rc rc, const struct err *err)
     c->on_open(c->arg, rc, err);
 }
 
+static void refused(struct tls_client *c, long verified)
+{
+    struct str why = str_of(X509_verify_cert_error_string(verified));
+    struct err err = ERR_INIT;
+
+    if (verified == X509_V_ERR_CERT_NOT_YET_VALID || verified == X509_V_ERR_CERT_HAS_EXPIRED)
+        opened(c, ERR(&err, RC_CRYPTO, msg_time, why), &err);
+    else
+        opened(c, ERR(&err, RC_CRYPTO, msg_server, why), &err);
+}
+
+bool tls_client_untimely(const struct err *err)
+{
+    return err && err->msg == &msg_time;
+}
+
 static void shake(struct tls_client *c)
 {
     char reason[TLS_REASON_MAX];
@@ -91,7 +108,7 @@ static void shake(struct tls_client *c)
     else if (rc == RC_CRYPTO && c->demands && verified == X509_V_ERR_CERT_REJECTED)
         opened(c, ERR(&err, RC_DENIED, msg_key), &err);
     else if (rc == RC_CRYPTO && c->demands && verified != X509_V_OK)
-        opened(c, ERR(&err, rc, msg_server, str_of(X509_verify_cert_error_string(verified))), &err);
+        refused(c, verified);
     else if (rc == RC_CRYPTO)
         opened(c, ERR(&err, rc, msg_failed, tls_reason(reason)), &err);
     else

@@ -59,6 +59,9 @@ struct tls_client_conf {
  * RC_NOMEM, RC_IO. */
 enum rc tls_client_new(const struct tls_client_conf *conf, int fd, struct tls_client **out);
 /* Closes at once, without a word. Allowed in every callback. */
+/* An error of on_open: a certificate of the server's chain is not valid yet, or not any more, by
+ * the clock of this machine. */
+bool tls_client_untimely(const struct err *err);
 void tls_client_free(struct tls_client *c);
 DEFINE_FREEP(tls_client_free, struct tls_client)
 

@@ -18,7 +18,8 @@ TMP = pathlib.Path(os.environ.get("TMPDIR", "/tmp"))
 # Folders whose functions are called like them. Of policy/, audit/ and the roles there is a trace by these: all of them need store/.
 NEVER = ("acme", "api", "audit", "backend", "backup", "ca", "ceremony", "core", "front", "gateway", "keeper", "policy", "scan", "store")
 # Those of the compiler's sanitizers are there when it was built with them.
-MAY_NEED = {"libc", "libm", "libssl", "libcrypto", "libyyjson", "libllhttp", "libldns", "libuv", "ld-linux-x86-64", "libasan", "libubsan"}
+MAY_NEED = {"libc", "libm", "libssl", "libcrypto", "libyyjson", "libyaml-0", "libllhttp", "libldns", "libuv", "ld-linux-x86-64", "libasan",
+            "libubsan"}
 
 
 def functions(program):
@@ -48,8 +49,9 @@ def is_small():
     if needed(AGENT) - MAY_NEED:
         sys.exit(f"autarky-agent needs {needed(AGENT) - MAY_NEED}")
     # What there was an archive of when it was built is in it.
-    archives = {library for library, name in (("libuv", "libuv_a.a"), ("libldns", "libldns.a"))
-                if any(pathlib.Path("/usr/lib").glob(f"*/{name}"))}
+    archives = {library for library, name in (("libuv", "libuv_a.a"), ("libldns", "libldns.a"), ("libyaml-0", "libyaml.a"),
+                                              ("libllhttp", "libllhttp.a"), ("libyyjson", "libyyjson.a"))
+                if any(pathlib.Path("/usr/lib").glob(f"*/{name}")) or (ROOT / ".deps/lib" / name).exists()}
     if needed(AGENT) & archives:
         sys.exit(f"autarky-agent needs {needed(AGENT) & archives}, of which there are archives")
     if "libsqlite3" not in needed(AUTARKY):

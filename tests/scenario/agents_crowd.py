@@ -8,9 +8,11 @@ import asyncio
 import base64
 import http.client
 import json
+import multiprocessing
 import os
 import pathlib
 import resource
+import socket
 import ssl
 import sys
 import time
@@ -90,30 +92,38 @@ def body_of():
     return json.dumps({"version": "1", "at": now, "counts": {"certificates": 20, "failing": 0, "unproven": 0}, "certificates": kept})
 
 
-async def others(at, roots, done):
-    """The longest that somebody who asks for the directory waits meanwhile."""
+def others(at, roots, done, found):
+    """The longest that somebody who asks for the directory waits meanwhile. A process of its own: the crowd takes four times as
+    much CPU as the server, and whoever shares a loop with it waits for that."""
     context, longest, answered = ssl.create_default_context(cadata=roots), 0.0, 0
     while not done.is_set():
         begin = time.monotonic()
         try:
-            reader, writer = await asyncio.open_connection(*at, ssl=context, server_hostname="localhost", ssl_handshake_timeout=PATIENCE)
-            writer.write(b"GET /acme/directory HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            answered += b" 200 " in await reader.readline()
-            writer.close()
-        except (OSError, ssl.SSLError):
+            with socket.create_connection(at, timeout=PATIENCE) as plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
+                tls.sendall(b"GET /acme/directory HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                answered += b" 200 " in tls.recv(64)
+        except OSError:
             pass
         longest = max(longest, time.monotonic() - begin)
-        await asyncio.sleep(0.2)
-    return longest, answered
+        time.sleep(0.2)
+    found.put((longest, answered))
 
 
-async def all_at_once(agents, at, roots):
-    done, body, begin = asyncio.Event(), body_of(), time.monotonic()
-    beside = asyncio.create_task(others(at, roots, done))
+async def crowd(agents, at, roots):
+    body, begin = body_of(), time.monotonic()
     await asyncio.gather(*(a.report(at, roots, body, begin + PATIENCE) for a in agents))
-    took = time.monotonic() - begin
+    return time.monotonic() - begin
+
+
+def all_at_once(agents, at, roots):
+    done, found = multiprocessing.Event(), multiprocessing.Queue()
+    beside = multiprocessing.Process(target=others, args=(at, roots, done, found), daemon=True)
+    beside.start()
+    took = asyncio.run(crowd(agents, at, roots))
     done.set()
-    return took, await beside
+    waited = found.get(timeout=PATIENCE)
+    beside.join(PATIENCE)
+    return took, waited
 
 
 def used(lab):
@@ -142,12 +152,14 @@ def main():
         agents = [Agent(officer, lab.directory, n, key.read_text(), csr) for n in range(AGENTS)]
         enrolled = time.monotonic() - begin
         cpu, memory = used(lab)
-        took, (longest, answered) = asyncio.run(all_at_once(agents, officer.at, lab.roots.read_text()))
+        mine = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        took, (longest, answered) = all_at_once(agents, officer.at, lab.roots.read_text())
+        mine = sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - mine
         after, grown = used(lab)
         late = sorted(a.took for a in agents)
         heard = [status for a in agents for status in a.statuses]
         print(f"{AGENTS} agents: enrolled in {enrolled:.1f} s, all reported after {took:.1f} s; "
-              f"a report costs the server {(after - cpu) / AGENTS * 1e3:.2f} ms of CPU and takes {late[len(late) // 2]:.2f} s, "
+              f"a report costs the server {(after - cpu) / AGENTS * 1e3:.2f} ms of CPU, whoever sends it {mine / AGENTS * 1e3:.2f} ms, and takes {late[len(late) // 2]:.2f} s, "
               f"{late[len(late) * 99 // 100]:.2f} s at the 99th percentile; memory {memory / 1024:.0f} MiB before, {grown / 1024:.0f} after; "
               f"{heard.count(503)} heard 503, {heard.count(0)} no connection; others waited {longest:.1f} s at most")
         if heard.count(200) != AGENTS or not answered:

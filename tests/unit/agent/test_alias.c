@@ -132,6 +132,18 @@ static void nobody_says_it(void)
     CHECK(mem_fail_fired() || strstr(t.text, "is an alias cannot be looked up"));
 }
 
+/* A resolver that fails at the end of an alias may have known the alias, and does not say so. */
+static void end_is_broken(void)
+{
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(test_init(&t, "10.0.0.53:5353"));
+    t.server->rcode = 2;
+    CHECK_OK(find(&t, "_acme-challenge.wiki.example"));
+    CHECK_STR(str_of(t.target), "_acme-challenge.wiki.example");
+    CHECK_INT(t.warnings, 1);
+}
+
 static void is_not_asked(void)
 {
     CLEANUP(test_done) struct test t = {};
@@ -174,4 +186,5 @@ static void given_up(void)
 }
 
 CHECK_MAIN(CHECK_TEST(leads_to_the_end), CHECK_TEST(leads_nowhere), CHECK_TEST(nobody_says_it),
-           CHECK_TEST(is_not_asked), CHECK_TEST(resolvers_are_addresses), CHECK_TEST(given_up))
+           CHECK_TEST(end_is_broken), CHECK_TEST(is_not_asked), CHECK_TEST(resolvers_are_addresses),
+           CHECK_TEST(given_up))

@@ -148,6 +148,15 @@ static void when_there_is_something_to_do(void)
     CHECK_INT(agent_due(&s, from, to), to - 3 * WHEN_DAY);
     s.renewal.look_at = now + WHEN_HOUR;
     CHECK_INT(agent_next(&s, from, to, now), now + WHEN_HOUR);
+    /* One that is further away than any that is planned is of a clock that was wrong. */
+    CHECK_INT(agent_look_at(&s, now), now + WHEN_HOUR);
+    s.renewal.look_at = now + WHEN_DAY;
+    CHECK_INT(agent_look_at(&s, now), now + WHEN_DAY);
+    s.renewal.look_at++;
+    CHECK_INT(agent_look_at(&s, now), now);
+    CHECK_INT(agent_next(&s, from, to, now), now);
+    s.renewal.look_at = 0;
+    CHECK_INT(agent_look_at(&s, now), 0);
     s.pending = 3;
     CHECK_INT(agent_next(&s, from, to, now), 0);
     /* Pauses count for more than all of it, unless the clock was wrong. */
@@ -162,5 +171,20 @@ static void when_there_is_something_to_do(void)
     CHECK_INT(agent_next(&s, from, to, now), 0);
 }
 
+static void a_clock_that_is_behind(void)
+{
+    const when_t from = 1'000 * WHEN_DAY, skew = 5 * WHEN_MINUTE;
+    char text[AGENT_CLOCK_TEXT] = "";
+
+    CHECK(!agent_clock_behind(from, from + WHEN_DAY, text));
+    CHECK(!agent_clock_behind(from, from - skew, text)); /* the server's may be ahead by that */
+    CHECK(!agent_clock_behind(0, from, text));           /* there is none in place */
+    CHECK_STR(str_of(text), "");
+    CHECK(agent_clock_behind(from, from - skew - 1, text));
+    CHECK_STR(str_of(text),
+              "the certificate in place is valid from 1972-09-27T00:00:00Z, and by the "
+              "clock of this machine it is 1972-09-26T23:54:59Z: that clock is behind");
+}
+
 CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong),
-           CHECK_TEST(when_there_is_something_to_do))
+           CHECK_TEST(when_there_is_something_to_do), CHECK_TEST(a_clock_that_is_behind))

@@ -370,7 +370,7 @@ static void wrong_certificates(void)
         {FAKE_NO_SERVER, RC_CRYPTO, "lacks serverAuth"},
         {FAKE_ODD_SIGNATURE, RC_CRYPTO, "certificate 2 of the chain is signed by an algorithm"},
         {FAKE_EXPIRED, RC_CRYPTO, "expired at 2027-01-15"},
-        {FAKE_EARLY, RC_CRYPTO, "check the clocks"},
+        {FAKE_EARLY, RC_CRYPTO, "If this clock is behind, set it"},
         {FAKE_NO_ISSUER, RC_CRYPTO, "does not end in a trusted root"},
         {FAKE_REVERSED, RC_CRYPTO, "for another key"},
         {FAKE_CUT, RC_PARSE, ""},

@@ -443,6 +443,230 @@ static void lego_5(void)
     CHECK(t.found.n_notes && strstr(t.found.notes[0].p, "at that server"));
 }
 
+#define SERVERS                                                                                    \
+    "servers:\n  ours: {url: 'https://ca.example:8555/acme/directory', tlsSkipVerify: true}\n"     \
+    "accounts:\n  boss@example.com: {server: ours, acceptsTermsOfService: true}\n"
+#define HOOKS                                                                                      \
+    "hooks:\n  deploy: {command: /usr/bin/deploy  'a b' $(id), timeout: 6s}\n"                     \
+    "  post:\n    command: /usr/bin/after\n"
+#define WIKI                                                                                       \
+    "certificates:\n  'wiki':\n    domains:\n      - wiki.hospital.example\n      - 10.0.0.7\n"
+
+static void lego_yaml(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+    char text[256];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_lego_5(&t, "boss@example.com", SERVER)));
+    CHECK_OK(
+        CHECK_SPARED(put_z(&t, ".lego.yml",
+                           "storage: .\n" SERVERS HOOKS
+                           "challenges:\n  web: {http: {webroot: www/, proxyHeader: Host}}\n" WIKI
+                           "    profile: short\n    preferredChain: Example Root\n"
+                           "    mustStaple: true\n    renew: {reuseKey: true}\n")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, (struct takeover_wish){}));
+    CHECK_INT(t.found.n, 1);
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK_STR(c->plan.server, SERVER);
+    CHECK(c->account != NULL);
+    CHECK_INT(c->plan.way, AGENT_WEBROOT);
+    snprintf(text, sizeof(text), "%s/www", t.dir.path);
+    CHECK_STR(c->plan.value, text);
+    CHECK_STR(c->plan.profile, "short");
+    CHECK_STR(c->plan.chain, "Example Root");
+    CHECK(c->plan.n_dns == 1 && c->plan.n_ips == 1);
+    CHECK(strstr(c->plan.reload.p,
+                 "LEGO_HOOK_CERT_DOMAINS='wiki.hospital.example,10.0.0.7' LEGO_HOOK_CERT_PATH="));
+    CHECK(
+        strstr(c->plan.reload.p,
+               "; '/usr/bin/deploy' ''\\''a' 'b'\\''' '$(id)' || exit; '/usr/bin/after' || exit"));
+    CHECK_STR(c->plan.reload_timeout, "2m");
+    CHECK(noted(&t, c,
+                "of the certificate in .lego.yml this was not carried over: mustStaple, renew"));
+    CHECK(noted(&t, c, "of http in .lego.yml this was not carried over: proxyHeader"));
+    CHECK(noted(&t, c, "of the server in .lego.yml this was not carried over: tlsSkipVerify"));
+}
+
+/* What undoes something that is not done is not done, either. */
+static void lego_hook_before(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_lego_5(&t, "boss@example.com", SERVER)));
+    CHECK_OK(
+        CHECK_SPARED(put_z(&t, ".lego.yml",
+                           "storage: .\n" SERVERS HOOKS "  pre: {command: /usr/bin/before}\n" WIKI
+                           "    challenge: http-01\n")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, (struct takeover_wish){}));
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK(strstr(c->plan.reload.p, "'/usr/bin/deploy'") && !strstr(c->plan.reload.p, "after"));
+    CHECK(noted(&t, c, "what lego ran before a renewal was not carried over (/usr/bin/before)"));
+}
+
+/* As above with another challenge; what comes of it. */
+static enum rc find_with(struct test *t, const char *more)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(8192);
+
+    buf_printf(&b, "storage: %s\n" SERVERS "%s", t->dir.path, more);
+    TRY(CHECK_SPARED(put(t, ".lego.yml", buf_str(&b))));
+    TRY(find(t, TAKEOVER_LEGO, (struct takeover_wish){}));
+    return t->found.n == 1 ? RC_OK : RC_CONFLICT;
+}
+
+static void lego_ways(void)
+{
+    static const struct {
+        const char *yaml, *value, *why;
+        enum agent_way way;
+    } cases[] = {
+        {WIKI "    challenge: http-01\n", "0.0.0.0:80", "", AGENT_HTTP_LISTEN},
+        {WIKI "    challenge: tls-alpn-01\n", "0.0.0.0:443", "", AGENT_ALPN_LISTEN},
+        {"challenges: {a: {tls: {address: '[::1]:8443'}}}\n" WIKI, "[::1]:8443", "",
+         AGENT_ALPN_LISTEN},
+        {"challenges: {a: {http: {address: '10.0.0.1:81'}}}\n" WIKI, "10.0.0.1:81", "",
+         AGENT_HTTP_LISTEN},
+        {"challenges: {a: {http: {address: ':5002'}}}\n" WIKI, "0.0.0.0:5002", "",
+         AGENT_HTTP_LISTEN},
+        {"challenges: {a: {http: {address: nowhere}}}\n" WIKI, NULL, "has no port", 0},
+        {"challenges: {a: {http: {s3Bucket: b}}}\n" WIKI, NULL, "memcached or a bucket", 0},
+        {"challenges: {a: {dnsPersist: {}}}\n" WIKI, NULL, "none of http-01", 0},
+        {"challenges: {a: {http: {}}, b: {tls: {}}}\n" WIKI, NULL, "does not say how", 0},
+        {WIKI "    challenge: gone\n", NULL, "does not define", 0},
+        {WIKI "    challenge: http-01\n    account: other\n", "0.0.0.0:80", "", AGENT_HTTP_LISTEN},
+        {"challenges: {a: {dns: {provider: gandi, envFile: env}}}\n" WIKI, NULL,
+         "DNS provider gandi,", 0},
+        {"challenges: {a: {dns: {provider: pdns}}}\n" WIKI, NULL, "variables of its environment",
+         0},
+        {"certificates: {wiki: {csr: /x.csr, challenge: http-01}}\n", NULL, "request (CSR)", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        const struct takeover_cert *c;
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(CHECK_SPARED(put_lego_5(&t, "boss@example.com", SERVER)));
+        CHECK_OK(find_with(&t, cases[i].yaml));
+        c = &t.found.certs[0];
+        if (cases[i].why[0]) {
+            CHECK(c->why.n && strstr(c->why.p, cases[i].why));
+            continue;
+        }
+        CHECK_STR(c->why, "");
+        CHECK_INT(c->plan.way, cases[i].way);
+        CHECK_STR(c->plan.value, cases[i].value);
+    }
+}
+
+static void lego_dns(void)
+{
+    static const struct {
+        const char *provider, *variables, *style, *conf;
+    } cases[] = {
+        {"rfc2136",
+         "RFC2136_NAMESERVER=10.0.0.53:5353\nRFC2136_TSIG_KEY=acme\nRFC2136_TSIG_SECRET='c2Vj'\n"
+         "export RFC2136_TSIG_ALGORITHM=hmac-SHA256.\n",
+         "rfc2136",
+         "# of lego's provider rfc2136\nserver: 10.0.0.53:5353\nkey: acme\nalgorithm: hmac-sha256\n"
+         "secret: c2Vj\n"},
+        {"pdns", "PDNS_API_URL=http://127.0.0.1:8081\nPDNS_API_KEY=k\n", "powerdns",
+         "# of lego's provider pdns\nurl: http://127.0.0.1:8081\nkey: k\n"},
+        {"cloudflare", "CF_DNS_API_TOKEN=t\n", "cloudflare",
+         "# of lego's provider cloudflare\ntoken: t\n"},
+        {"httpreq", "HTTPREQ_ENDPOINT=https://x\nHTTPREQ_MODE=RAW\n", "httpreq",
+         "# of lego's provider httpreq\nurl: https://x\nmode: raw\n"},
+        {"rfc2136", "RFC2136_NAMESERVER=10.0.0.53\nRFC2136_TSIG_KEY=a\nRFC2136_TSIG_SECRET=b\n",
+         NULL, "HMAC-SHA1 or HMAC-MD5"},
+        {"cloudflare", "CF_DNS_API_TOKEN=$(cat /secret)\n", NULL, "lacks CLOUDFLARE_DNS_API_TOKEN"},
+        {"cloudflare", "CF_DNS_API_TOKEN='a\nurl: https://evil'\n", NULL, "lacks CLOUDFLARE"},
+        {"exec", "EXEC_PATH=/usr/local/bin/dns\nEXEC_MODE=RAW\n", "lego-raw", NULL},
+        {"exec", "EXEC_PATH=dns\n", NULL, "whose path is not written down"},
+    };
+    char yaml[512];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        const struct takeover_cert *c;
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(CHECK_SPARED(put_lego_5(&t, "boss@example.com", SERVER)));
+        CHECK_OK(CHECK_SPARED(put_z(&t, "env", cases[i].variables)));
+        snprintf(yaml, sizeof(yaml), "challenges: {a: {dns: {provider: %s, envFile: env}}}\n" WIKI,
+                 cases[i].provider);
+        CHECK_OK(find_with(&t, yaml));
+        c = &t.found.certs[0];
+        if (!cases[i].style) {
+            CHECK(c->why.n && strstr(c->why.p, cases[i].conf));
+            continue;
+        }
+        CHECK_STR(c->why, "");
+        CHECK_STR(c->plan.style, cases[i].style);
+        if (cases[i].conf)
+            CHECK_STR(c->dns_conf, cases[i].conf);
+        else
+            CHECK_STR(c->plan.value, "/usr/local/bin/dns");
+    }
+}
+
+/* What is wrong with the file is an error: nobody knows what else stands in it. */
+static void lego_broken(void)
+{
+    static const char *const broken[] = {
+        "storage: &a .\n", "storage: .\nstorage: x\n", "- 1\n", "hooks: {deploy: !!python x}\n",
+        "a: [\n",
+    };
+
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(CHECK_SPARED(put_z(&t, ".lego.yaml", broken[i])));
+        CHECK_RC(find(&t, TAKEOVER_LEGO, (struct takeover_wish){}), RC_PARSE);
+        CHECK_OK(CHECK_SPARED(put_z(&t, ".lego.yaml", "")));
+        CHECK(fchmodat(t.dir.fd, ".lego.yaml", 0666, 0) == 0);
+        CHECK_RC(find(&t, TAKEOVER_LEGO, (struct takeover_wish){}), RC_DENIED);
+    }
+}
+
+/* The storage is named, and the file is beside it: if it is about that storage. */
+static void lego_beside(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    char home[256];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_lego_5(&t, "boss@example.com", SERVER)));
+    CHECK_OK(CHECK_SPARED(put_z(&t, ".lego/other", "")));
+    snprintf(home, sizeof(home), "%s/.lego", t.dir.path);
+    CHECK(renameat(t.dir.fd, "certificates", t.dir.fd, ".lego/certificates") == 0 &&
+          renameat(t.dir.fd, "accounts", t.dir.fd, ".lego/accounts") == 0);
+    CHECK_OK(CHECK_SPARED(put_z(&t, ".lego.yml", SERVERS WIKI "    challenge: http-01\n")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, (struct takeover_wish){.home = home}));
+    CHECK_INT(t.found.n, 1);
+    CHECK_STR(t.found.certs[0].why, "");
+    CHECK(t.found.certs[0].account != NULL);
+    CHECK_OK(CHECK_SPARED(
+        put_z(&t, ".lego.yml", "storage: other\n" SERVERS WIKI "    challenge: http-01\n")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, (struct takeover_wish){.home = home}));
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "does not write down"));
+    /* A name with a wildcard is a file with another name; one that lego knows by itself is not. */
+    CHECK_OK(
+        CHECK_SPARED(put_z(&t, ".lego.yml",
+                           "accounts: {a: {server: letsencrypt}}\n"
+                           "certificates: {wi*ki: {}, wiki: {domains: [wiki.hospital.example], "
+                           "challenge: http-01}}\n")));
+    CHECK_OK(find(&t, TAKEOVER_LEGO, (struct takeover_wish){}));
+    CHECK(t.found.certs[0].why.n &&
+          strstr(t.found.certs[0].why.p, "\"letsencrypt\" is lego's name"));
+}
+
 /* ---- taking over */
 
 /* What a service reads that knows these two files. */
@@ -544,5 +768,6 @@ static void takes(void)
 
 CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TEST(certbot),
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
-           CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST_ONCE(killed_everywhere),
-           CHECK_TEST(takes))
+           CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml), CHECK_TEST(lego_ways),
+           CHECK_TEST(lego_dns), CHECK_TEST(lego_broken), CHECK_TEST(lego_beside),
+           CHECK_TEST(lego_hook_before), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
