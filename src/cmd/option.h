@@ -82,6 +82,8 @@ enum cmd_option {
     CMD_OPT_RENEWALS,
     CMD_OPT_SERVER,
     CMD_OPT_CERT,
+    CMD_OPT_SIGN_KEY,
+    CMD_OPT_KEY_BY_CA,
     CMD_OPT_KEY_PEM,
     CMD_OPT_ROOT,
     CMD_OPT_FROM,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/alert.h"
 #include "cmd/backup.h"
+#include "cmd/cert.h"
 #include "cmd/cmd.h"
 #include "cmd/operators.h"
 #include "program/program.h"
@@ -50,19 +51,29 @@ static const struct cmd_row rows[] = {
     {"cert", "issue", "make a key and have it certified, without ACME",
      "Writes cert.pem, chain.pem (the issuers without the root), fullchain.pem (both) and\n"
      "privkey.pem. The key is made here and never leaves this program but into its file, which\n"
-     "is readable by its owner alone. Nothing that is there is overwritten without --force.",
+     "is readable by its owner alone. Nothing that is there is overwritten without --force.\n"
+     "With --key-by-ca the CA makes the key, of a profile like tlcp-enc, keeps nothing of it, and\n"
+     "sends it in an envelope (SM2EnvelopedKey, GM/T 0009) that only --sign-key opens.",
      NULL,
-     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT),
-             OPT(P12_PASSWORD_FILE), OPT(WITH_ROOT), OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM),
-             OPT(SERVICE), OPT(DRY_RUN)),
+     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY), OPT(KEY_BY_CA), OPT(SIGN_KEY),
+             OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT), OPT(P12_PASSWORD_FILE), OPT(WITH_ROOT),
+             OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE), OPT(DRY_RUN)),
      cmd_cert_issue},
     {"cert", "sign", "certify the key of a certificate request (PKCS#10), without ACME",
      "CSRFILE is DER or PEM, or - for standard input. Names come from the request, unless --name\n"
-     "gives others; the rest is the profile's. Writes cert.pem, chain.pem and fullchain.pem.",
+     "gives others; the rest is the profile's. Writes cert.pem, chain.pem and fullchain.pem.\n"
+     "With --key-by-ca the certificate is for a key that the CA makes, and enveloped.der is that\n"
+     "key for the one of the request: `autarky cert open` opens it.",
      "CSRFILE",
-     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT), OPT(WITH_ROOT),
-             OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE), OPT(DRY_RUN)),
+     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY_BY_CA), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT),
+             OPT(WITH_ROOT), OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE),
+             OPT(DRY_RUN)),
      cmd_cert_sign},
+    {"cert", "open", "open the envelope of a key that a CA made",
+     "ENVELOPE is an SM2EnvelopedKey (GM/T 0009), DER or PEM, as enveloped.der. The key is "
+     "written\n"
+     "as privkey.pem only if it is that of the certificate. Asks no server.",
+     "ENVELOPE", OPTIONS(OPT(SIGN_KEY), OPT(CERT), OPT(OUT), OPT(FORCE)), cmd_cert_open},
     {"cert", "revoke", "revoke a certificate",
      "A key that is compromised is never certified again. Revoking cannot be taken back.", "SERIAL",
      OPTIONS(OPT(REVOKE_REASON), OPT(WHY), OPT(DRY_RUN)), cmd_cert_revoke},
@@ -292,7 +303,8 @@ static const struct cmd_row rows[] = {
     {"scan", NULL, "look at what is served in networks, and judge it",
      "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
      "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table, @prometheus:FILE\n"
-     "for those of a blackbox exporter. TLS, TLS behind STARTTLS, and TLCP: certificates, versions\n"
+     "for those of a blackbox exporter. TLS, TLS behind STARTTLS, and TLCP: certificates, "
+     "versions\n"
      "and groups; each is ours or foreign, expired, weak, for another name. What was interrupted\n"
      "is gone on with by the same command.",
      "TARGET...",
