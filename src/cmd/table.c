@@ -276,8 +276,11 @@ static const struct cmd_row rows[] = {
      "Listens on that address (port 0: one that is free, printed) and carries what comes to the\n"
      "server and back, under TLCP. The server has to show both of its certificates, for its name "
      "or\n"
-     "address, by one of the roots of --root, otherwise of the data directory.",
-     "HOST:PORT", OPTIONS(OPT(TLCP), OPT(ROOT)), cmd_forward},
+     "address, by one of the roots of --root, otherwise of the data directory. Where it asks its\n"
+     "clients for certificates, it is shown those of --sign-cert and --enc-cert.",
+     "HOST:PORT",
+     OPTIONS(OPT(TLCP), OPT(ROOT), OPT(SIGN_CERT), OPT(SIGN_KEY), OPT(ENC_CERT), OPT(ENC_KEY)),
+     cmd_forward},
     {"agent", "token", "create: make a token by which one host can enrol, once",
      "The word behind it is create. The token goes to standard output, this once; with --name the\n"
      "agent is called so, whatever its host says. agents.enabled has to be true.",
@@ -298,8 +301,11 @@ static const struct cmd_row rows[] = {
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
      "certificate. Nothing is proven, and nothing changed. With --tlcp HOST:PORT: which suites a\n"
-     "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions.",
-     "[NAME]", OPTIONS(OPT(AS_CA), OPT(TLCP)), cmd_probe},
+     "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions; of\n"
+     "suites that want certificates of the client more is seen with --sign-cert and --enc-cert.",
+     "[NAME]",
+     OPTIONS(OPT(AS_CA), OPT(TLCP), OPT(SIGN_CERT), OPT(SIGN_KEY), OPT(ENC_CERT), OPT(ENC_KEY)),
+     cmd_probe},
     {"scan", NULL, "look at what is served in networks, and judge it",
      "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
      "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table, @prometheus:FILE\n"
