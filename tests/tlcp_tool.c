@@ -98,7 +98,8 @@ static uint64_t drain(struct tlcp_conn *to, const char *block, uint64_t at, uint
 }
 
 /* In pieces of many lengths, so that records of all sizes are among them. */
-static void send_all(struct tlcp_conn *from, struct tlcp_conn *to, const char *block, uint64_t total)
+static void send_all(struct tlcp_conn *from, struct tlcp_conn *to, const char *block,
+                     uint64_t total)
 {
     uint64_t sent = 0, got = 0, piece = 1;
 
@@ -266,9 +267,9 @@ static void run_leak(void)
 }
 
 static const struct cased cases[] = {
-    {"cbc", make_cbc, run_cbc},          {"choose", make_choose, run_choose},
-    {"take", make_take, run_take},       {"scalar", make_scalar, run_scalar},
-    {"agree", make_agree, run_agree},    {"leak", make_leak, run_leak},
+    {"cbc", make_cbc, run_cbc},       {"choose", make_choose, run_choose},
+    {"take", make_take, run_take},    {"scalar", make_scalar, run_scalar},
+    {"agree", make_agree, run_agree}, {"leak", make_leak, run_leak},
 };
 
 void measured(void (*run)(void));

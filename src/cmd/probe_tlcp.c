@@ -31,8 +31,8 @@ struct probe {
     struct json_out o;
     struct tlcp_session session;
     struct tlcp_identity *identity; /* NULL: none is shown */
-    bool any;           /* a handshake was finished */
-    struct err refused; /* why the last one was not */
+    bool any;                       /* a handshake was finished */
+    struct err refused;             /* why the last one was not */
 };
 
 /* One handshake; the connection is closed again. */

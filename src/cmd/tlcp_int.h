@@ -42,7 +42,8 @@ struct cmd_tlcp_check {
 enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err);
 
 /* The pair of a client, of --sign-cert, --sign-key, --enc-cert and --enc-key; NULL where none of
- * them is given. Needs crypto_init. CMD_DONE, or the exit status after having said what is wrong. */
+ * them is given. Needs crypto_init. CMD_DONE, or the exit status after having said what is wrong.
+ */
 int cmd_tlcp_identity(const struct cmd_args *args, struct tlcp_identity **out);
 
 /* `probe --tlcp`. */

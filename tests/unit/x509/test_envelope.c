@@ -29,8 +29,7 @@ static void those_of_others_open(void)
 {
     static const char *const names[] = {"good", "good_null"};
     CLEANUP(crypto_key_unrefp)
-    struct crypto_key *own = key_load(key_sm2),
-                      *want = key_load(ONE_KEY);
+    struct crypto_key *own = key_load(key_sm2), *want = key_load(ONE_KEY);
 
     CHECK(own && want);
     for (size_t i = 0; i < 2; i++) {
