@@ -27,8 +27,8 @@ MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes")
 
 enum { PROFILES_SHOWN = 512 };
 
-static enum rc read_csr(const struct json *args, struct arena *a, struct api_signing *s,
-                        struct err *err)
+static enum rc read_csr(const struct conf *conf, const struct json *args, struct arena *a,
+                        struct api_signing *s, struct err *err)
 {
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
     struct str text, kept;
@@ -37,6 +37,7 @@ static enum rc read_csr(const struct json *args, struct arena *a, struct api_sig
         return ERR(err, RC_PARSE, msg_csr);
     TRY(arena_str(a, buf_str(&der), &kept));
     TRY(x509_csr_parse(a, kept, X509_CSR_LENIENT, &s->csr, err));
+    TRY(x509_csr_check_id(&s->csr, conf->ca.sm2_empty_id, err));
     return s->csr.ca ? ERR(err, RC_DENIED, msg_ca) : RC_OK;
 }
 
@@ -259,7 +260,7 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     struct api_signing s = {.request = {.origin = STR("operator")}};
     struct str profile = STR("default");
 
-    TRY(read_csr(args, a, &s, err));
+    TRY(read_csr(v->conf, args, a, &s, err));
     TRY(read_text(args, "profile", a, &profile, err));
     s.profile = conf_profile_find(v->conf, profile);
     if (!s.profile)

@@ -95,6 +95,7 @@ struct conf {
     struct {
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */
+        bool sm2_empty_id; /* requests of SM2 may be signed over the empty identifier */
         struct {
             struct str root, issuer; /* templates of common names */
         } names;

@@ -453,6 +453,21 @@ def profiles_are_checked(lab):
     (lab.data / "autarky.yaml").write_text(good)
 
 
+def identifiers(lab):
+    """A request as OpenSSL 3 signs it by itself, over the empty identifier, takes a setting."""
+    csr, config = lab.directory / "empty.csr", lab.data / "autarky.yaml"
+    signing = lab.directory / "tlcp-sign" / "privkey.pem"
+    run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-new", "-key", signing, "-sm3", "-sigopt", "distid:", "-subj", f"/CN={NAME}", "-out", csr)
+    sign = ("cert", "sign", csr, "--profile", "tlcp-sign", "--out", lab.directory / "empty")
+    autarky(lab, *sign, want=2, says=("empty identifier", "ca.sm2_empty_id"))
+    good = config.read_text()
+    config.write_text(good + "ca: {sm2_empty_id: true}\n")
+    autarky(lab, "reload")
+    autarky(lab, *sign)
+    config.write_text(good)
+    autarky(lab, "reload")
+
+
 def reload_holds_profiles_against_rules(lab):
     """What the signer would refuse is refused when the configuration is taken, and not when somebody needs a certificate."""
     good = (lab.data / "autarky.yaml").read_text()
@@ -502,7 +517,7 @@ def main():
         profiles_are_checked(lab)
         autarky(lab, "cert", "show", "01", want=2, says="no server answers")
         lab.start()
-        for test in (every_kind_of_key, what_a_profile_says, tlcp_pair, key_by_the_ca, requests, wrong_words, bundles, register, mutual_tls, owners,
+        for test in (every_kind_of_key, what_a_profile_says, tlcp_pair, key_by_the_ca, requests, identifiers, wrong_words, bundles, register, mutual_tls, owners,
                      reload_holds_profiles_against_rules, a_pair_is_replaced_as_one):
             test(lab)
 
