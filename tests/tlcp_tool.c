@@ -288,9 +288,10 @@ static void hide(unsigned char *p, size_t n)
 
     check(unknown != NULL, "memory");
     for (size_t i = 0; i < n; i++) {
-        unsigned char a = *unknown, b = *unknown;
+        unsigned char zero = *unknown;
 
-        p[i] ^= (unsigned char)(a - b);
+        zero = (unsigned char)(zero - *unknown);
+        p[i] ^= zero;
     }
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as every role sees it: immutable, shared by count, every field checked and with
  * its default filled in. It is loaded from bytes (conf/load.h): the supervisor alone reads files
- * and hands each role the same. Only features that exist have fields and keys. Each key is
- * documented in its line of schema.c; `autarky config show` prints what counts. */
+ * and hands each role the same. Each key is documented in its line of schema.c. */
 #pragma once
 
 #include "conf/alert.h"

@@ -50,7 +50,7 @@ struct x509_csr {
 enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
                        struct x509_csr *out, struct err *err);
 
-/* RC_DENIED (badCSR) for one that was signed over the empty identifier, unless that is `allowed`. */
+/* RC_DENIED (badCSR) for one that was signed over the empty identifier unless that is `allowed`. */
 enum rc x509_csr_check_id(const struct x509_csr *csr, bool allowed, struct err *err);
 
 /* Sorts names (str_cmp), or addresses, as in struct x509_csr; drops what is there twice and returns
