@@ -23,6 +23,7 @@ build     libcmocka-dev         unit tests
 test      ccache                what was compiled before, in another clone
 test      mold                  links the test programs in a tenth of the time
 test      softhsm2              a PKCS#11 token in files
+test      valgrind              instructions counted, and branches on secrets seen
 test      p11-kit               puts one behind a socket
 test      p11-kit-modules       the client of that
 test      opensc                pkcs11-tool: a second opinion on tokens

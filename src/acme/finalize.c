@@ -85,7 +85,8 @@ static enum rc read_csr(struct acme_request *r, struct finalize_data *d, struct 
     if (json_str(json_get(r->payload, "csr"), &text) != RC_OK || text_unb64url(text, &der) != RC_OK)
         return ACME_ERR(r, RC_PARSE, "malformed", msg_csr_missing);
     TRY(arena_str(r->arena, buf_str(&der), out));
-    return x509_csr_parse(r->arena, *out, X509_CSR_STRICT, &d->csr, &r->err);
+    TRY(x509_csr_parse(r->arena, *out, X509_CSR_STRICT, &d->csr, &r->err));
+    return x509_csr_check_id(&d->csr, r->acme->conf->ca.sm2_empty_id, &r->err);
 }
 
 static struct str order_names(struct acme_request *r, const struct store_order *order)

@@ -162,9 +162,9 @@ enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, 
  * "logical","issuer_state" (as of issuers; none where that is not kept),"subject","key",
  * "key_usage","extended_key_usage","must_staple","no_revocation" (noRevAvail of RFC 9608),
  * "policies","crl_urls","ocsp_urls","issuer_urls"; then PEM: "certificate", "chain" (its issuers
- * without the root), "root". */
+ * without the root), "root"; "enveloped_key" (x509/envelope.h, base64url) unless that is empty. */
 enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
-                     struct json_out *o);
+                     struct str enveloped, struct json_out *o);
 /* The same for {"serial"}. */
 enum rc api_cert_show(const struct api_view *v, const struct json *args, struct json_out *o,
                       struct err *err);

@@ -197,7 +197,7 @@ static enum rc put_pem(const struct api_view *v, const struct store_certificate 
 }
 
 enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
-                     struct json_out *o)
+                     struct str enveloped, struct json_out *o)
 {
     CLEANUP(arena_done) struct arena arena = ARENA_INIT(SHOW_ARENA);
     const struct ca_issuer *issuer = ca_issuer_by_id(v->ca, &c->issuer);
@@ -215,6 +215,8 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
         json_kv_z(o, "issuer_state", store_issuer_state_text(api_issuer_state(v, issuer)));
     put_contents(o, &cert);
     TRY(put_pem(v, c, o));
+    if (enveloped.n)
+        json_kv_b64url(o, "enveloped_key", enveloped);
     json_end(o);
     return RC_OK;
 }
@@ -226,5 +228,5 @@ enum rc api_cert_show(const struct api_view *v, const struct json *args, struct 
     struct store_certificate c;
 
     TRY(api_cert_find_serial(v, args, &arena, &c, err));
-    return api_cert_put(v, &c, o);
+    return api_cert_put(v, &c, STR(""), o);
 }

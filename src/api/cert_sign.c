@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "policy/policy.h"
 #include "store/types.h"
+#include "x509/envelope.h"
 
 MSG(msg_csr, "api.sign-csr", "\"csr\" has to be a PKCS#10 request in DER, as base64url");
 MSG(msg_ca, "api.sign-ca",
@@ -16,12 +17,18 @@ MSG(msg_no_names, "api.sign-no-names",
     "the request names nothing that could be certified; give names with --name");
 MSG(msg_reason, "api.sign-reason",
     "policy rule \"{0}\" wants a reason or ticket for each certificate: give --reason");
+MSG(msg_by_ca, "api.sign-key-by-ca", "\"key_by_ca\" has to be true or false");
+MSG(msg_by_ca_sm2, "api.sign-key-by-ca-sm2",
+    "a key made by the CA is for SM2: the request has to be signed with an SM2 key");
+MSG(msg_by_ca_signs, "api.sign-key-by-ca-signs",
+    "keys of profile \"{0}\" sign, and those are made by who signs with them; the CA makes keys of "
+    "profiles like tlcp-enc");
 MSG(msg_text, "api.sign-text", "\"{0}\" has to be a text of at most 1024 bytes");
 
 enum { PROFILES_SHOWN = 512 };
 
-static enum rc read_csr(const struct json *args, struct arena *a, struct api_signing *s,
-                        struct err *err)
+static enum rc read_csr(const struct conf *conf, const struct json *args, struct arena *a,
+                        struct api_signing *s, struct err *err)
 {
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_CSR_MAX);
     struct str text, kept;
@@ -30,6 +37,7 @@ static enum rc read_csr(const struct json *args, struct arena *a, struct api_sig
         return ERR(err, RC_PARSE, msg_csr);
     TRY(arena_str(a, buf_str(&der), &kept));
     TRY(x509_csr_parse(a, kept, X509_CSR_LENIENT, &s->csr, err));
+    TRY(x509_csr_check_id(&s->csr, conf->ca.sm2_empty_id, err));
     return s->csr.ca ? ERR(err, RC_DENIED, msg_ca) : RC_OK;
 }
 
@@ -231,13 +239,28 @@ static enum rc check(const struct api_view *v, struct api_signing *s, struct are
     return check_hosts(v, s, a, err);
 }
 
+/* GB/T 20518: a key to encrypt to may be made for its owner, one that signs never. */
+static enum rc read_key_by_ca(const struct json *args, struct api_signing *s, struct err *err)
+{
+    enum { SIGNS = X509_KU_DIGITAL_SIGNATURE | X509_KU_NON_REPUDIATION };
+    const struct json *value = json_get(args, "key_by_ca");
+
+    if (value && json_bool(value, &s->key_by_ca) != RC_OK)
+        return ERR(err, RC_INVAL, msg_by_ca);
+    if (s->key_by_ca && s->csr.key_type != CRYPTO_KEY_SM2)
+        return ERR(err, RC_INVAL, msg_by_ca_sm2);
+    if (s->key_by_ca && ca_leaf_key_usage(s->profile, s->csr.key_type) & SIGNS)
+        return ERR(err, RC_DENIED, msg_by_ca_signs, s->profile->name);
+    return RC_OK;
+}
+
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
                            struct api_signing *out, struct err *err)
 {
     struct api_signing s = {.request = {.origin = STR("operator")}};
     struct str profile = STR("default");
 
-    TRY(read_csr(args, a, &s, err));
+    TRY(read_csr(v->conf, args, a, &s, err));
     TRY(read_text(args, "profile", a, &profile, err));
     s.profile = conf_profile_find(v->conf, profile);
     if (!s.profile)
@@ -245,6 +268,7 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     s.request.profile = profile;
     s.request.spki = s.csr.spki;
     s.request.key_type = s.csr.key_type;
+    TRY(read_key_by_ca(args, &s, err));
     TRY(read_names(args, a, &s, err));
     TRY(read_common_name(args, a, &s, err));
     TRY(read_text(args, "reason", a, &s.request.reason, err));
@@ -254,6 +278,20 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     TRY(read_text(args, "service", a, &s.request.service, err));
     TRY(check(v, &s, a, err));
     *out = s;
+    return RC_OK;
+}
+
+enum rc api_cert_sign_make_key(struct api_signing *s, struct arena *a)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *to = NULL;
+    CLEANUP(buf_done) struct buf der = BUF_INIT(X509_ENVELOPE_MAX);
+
+    TRY(crypto_key_from_spki(s->csr.spki, &to, NULL));
+    TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_SM2, 0}, &key));
+    TRY(x509_envelope_seal(key, to, &der));
+    TRY(arena_str(a, buf_str(&der), &s->enveloped));
+    TRY(arena_str(a, crypto_key_spki(key), &s->request.spki));
+    s->request.key_made = true;
     return RC_OK;
 }
 

@@ -379,6 +379,8 @@ static enum rc audit_reserved(struct store_txn *txn, struct ca_job *job)
     if (job->req.shown.z[0])
         json_kv_id(&o, "client_certificate", &job->req.shown);
     json_kv_str(&o, "origin", job->req.origin);
+    if (job->req.key_made)
+        json_kv_bool(&o, "key_made", true);
     json_kv_id(&o, "order", &job->req.order);
     ca_job_put_names(&o, job);
     json_end(&o);

@@ -74,6 +74,7 @@ struct ca_request {
     bool staging;           /* by an issuer of the staging hierarchy */
     struct str origin;      /* "acme", "system", "operator" ... */
     struct str rules;       /* of the policy, that allowed it, for the trail; empty: none did */
+    bool key_made;          /* here, for the requester, and nobody keeps it: for the trail */
     struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id shown; /* the certificate that the requester showed; "": none */

@@ -11,3 +11,6 @@
 int cert_put_when(const char *option, const char *given, const char *member, struct json_out *o);
 /* "name, name" of a list of texts. */
 void cert_print_list(const struct json *list);
+
+/* `cert open`. */
+int cmd_cert_open(const struct cmd_args *args);

@@ -15,6 +15,7 @@
 #include "crypto/p12.h"
 #include "crypto/pem.h"
 #include "x509/cert.h"
+#include "x509/envelope.h"
 
 MSG(msg_answer, "cmd.cert-answer",
     "the server's answer holds no certificate; it may be another version: compare `autarky "
@@ -91,6 +92,8 @@ static void list_names(struct cert_out *o)
         add_name(o, "privkey.der");
     if (o->formats & CERT_P12)
         add_name(o, "bundle.p12");
+    if (o->enveloped && !o->has_key)
+        add_name(o, "enveloped.der");
 }
 
 /* ---- the directory */
@@ -157,6 +160,7 @@ int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o)
     o->with_root = args->values[CMD_OPT_WITH_ROOT] != NULL;
     o->force = args->values[CMD_OPT_FORCE] != NULL;
     o->has_key = has_key;
+    o->enveloped = args->values[CMD_OPT_KEY_BY_CA] != NULL;
     if (!o->path)
         return cmd_usagef("--out is missing: say into which directory the files go");
     status = read_formats(args, o);
@@ -166,6 +170,21 @@ int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o)
         return status;
     list_names(o);
     status = open_dir(o, !dry);
+    return status == CMD_DONE ? check_there(o) : status;
+}
+
+int cert_out_open_for_key(const struct cmd_args *args, struct cert_out *o)
+{
+    int status;
+
+    *o = CERT_OUT_INIT;
+    o->path = args->values[CMD_OPT_OUT];
+    o->force = args->values[CMD_OPT_FORCE] != NULL;
+    if (!o->path)
+        return cmd_usagef("--out is missing: say into which directory the files go");
+    o->formats = CERT_PEM;
+    add_name(o, "privkey.pem");
+    status = open_dir(o, true);
     return status == CMD_DONE ? check_there(o) : status;
 }
 
@@ -211,7 +230,8 @@ static enum rc put_key(const struct cert_out *o, const struct crypto_key *key, s
 
 struct texts {
     struct str cert, chain, root;
-    struct str name; /* for programs that show one */
+    struct str name;     /* for programs that show one */
+    struct str envelope; /* of the key, DER; empty: none */
 };
 
 static enum rc put_pem(const struct cert_out *o, const struct texts *t, struct err *err)
@@ -293,6 +313,8 @@ static enum rc put_all(const struct cert_out *o, const struct texts *t,
 {
     if (key)
         TRY(put_key(o, key, err));
+    if (t->envelope.n)
+        TRY(put(o, "enveloped.der", t->envelope, CERT_MODE, err));
     if (o->formats & CERT_P12)
         TRY(put_p12(o, t, key, err));
     if (o->formats & CERT_PEM)
@@ -300,24 +322,38 @@ static enum rc put_all(const struct cert_out *o, const struct texts *t,
     return o->formats & CERT_DER ? put_der(o, t, err) : RC_OK;
 }
 
-enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
-                       const struct crypto_key *key, struct err *err)
+/* All of the files get their names, or none is left. */
+static enum rc finish(const struct cert_out *o, enum rc rc, struct err *err)
 {
-    struct texts t = {json_shown(answer, "certificate"), json_shown(answer, "chain"),
-                      json_shown(answer, "root"), first_name(answer)};
-
-    enum rc rc;
-
-    if (t.cert.n == 0)
-        return ERR(err, RC_PARSE, msg_answer);
-    if (t.chain.n == 0 || (o->with_root && t.root.n == 0))
-        return ERR(err, RC_NOTFOUND, msg_no_chain);
-    rc = put_all(o, &t, key, err);
     if (rc == RC_OK)
         rc = cert_set_commit(o, err);
     if (rc != RC_OK)
         IGNORE_RC(cert_set_recover(o->dir, NULL)); /* or the next one does */
     return rc;
+}
+
+enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
+                       const struct crypto_key *key, struct err *err)
+{
+    CLEANUP(buf_done) struct buf envelope = BUF_INIT(X509_ENVELOPE_MAX);
+    struct texts t = {.cert = json_shown(answer, "certificate"),
+                      .chain = json_shown(answer, "chain"),
+                      .root = json_shown(answer, "root"),
+                      .name = first_name(answer)};
+
+    if (t.cert.n == 0)
+        return ERR(err, RC_PARSE, msg_answer);
+    if (t.chain.n == 0 || (o->with_root && t.root.n == 0))
+        return ERR(err, RC_NOTFOUND, msg_no_chain);
+    if (o->enveloped && !key)
+        TRY(cert_envelope_read(answer, &envelope, err));
+    t.envelope = buf_str(&envelope);
+    return finish(o, put_all(o, &t, key, err), err);
+}
+
+enum rc cert_out_write_key(const struct cert_out *o, const struct crypto_key *key, struct err *err)
+{
+    return finish(o, put_key(o, key, err), err);
 }
 
 void cert_out_put(const struct cert_out *o, struct json_out *j)

@@ -19,6 +19,8 @@ struct cert_out {
     int dir;          /* -1: not open */
     unsigned formats;
     bool with_root, force, has_key;
+    bool enveloped; /* the CA makes the key, and the answer has it as SM2EnvelopedKey */
+    const struct crypto_key *opens; /* that; NULL: it is written as it came */
     bool made; /* the directory was; it goes again unless something is written into it */
     struct secret *password; /* of the PKCS#12 file */
     struct file_owner owner;
@@ -32,12 +34,16 @@ struct cert_out {
  * --force. `has_key`: a private key will be written, too. CMD_DONE, or the exit status after having
  * said what is wrong. */
 int cert_out_open(const struct cmd_args *args, bool has_key, struct cert_out *o);
+/* The same for privkey.pem alone, of --out and --force. */
+int cert_out_open_for_key(const struct cmd_args *args, struct cert_out *o);
 void cert_out_done(struct cert_out *o);
 /* Writes the certificate that the server's answer holds, and the key (may be NULL): all of the
  * files or, where one cannot be written, none. Keys have mode 0600. Run as root, they belong to
  * whom the directory belongs to. */
 enum rc cert_out_write(const struct cert_out *o, const struct json *answer,
                        const struct crypto_key *key, struct err *err);
+/* That file alone. */
+enum rc cert_out_write_key(const struct cert_out *o, const struct crypto_key *key, struct err *err);
 /* cert_set.c. One file of `o->names`, complete and on disk, under another name; a failure leaves it
  * to cert_set_recover. */
 enum rc cert_set_stage(const struct cert_out *o, const char *name, struct str content, mode_t mode,
@@ -59,6 +65,14 @@ void cert_put_common(const struct cmd_args *args, bool names, struct json_out *j
 int cert_ask_and_write(const struct cmd_args *args, struct cert_out *o, struct str ask,
                        const struct crypto_key *key);
 
+/* The private key of a PEM file, not encrypted. */
+enum rc cert_private_key(const char *path, struct crypto_key **out, struct err *err);
+/* cert_envelope.c. What an answer to "key_by_ca" has under "enveloped_key", appended, DER.
+ * RC_NOTFOUND: the server knows nothing of it. */
+enum rc cert_envelope_read(const struct json *answer, struct buf *der, struct err *err);
+/* The key in it. RC_DENIED unless it opens and is the key of the first certificate in the PEM. */
+enum rc cert_envelope_open(const struct crypto_key *opens, struct str der, struct str cert_pem,
+                           struct crypto_key **out, struct err *err);
 /* The SHA-256 of a SubjectPublicKeyInfo, in hexadecimal: as given, or of the certificate, request
  * or key in that file (PEM or DER). */
 enum rc cert_read_key(const char *given, struct buf *out, struct err *err);

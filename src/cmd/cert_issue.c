@@ -10,6 +10,7 @@
 #include "cmd/cert_int.h"
 #include "crypto/crypto.h"
 #include "x509/csr.h"
+#include "x509/envelope.h"
 
 MSG(msg_lost, "cmd.cert-not-written",
     "the certificate {0} was issued, and its files are not all there: {1}. `autarky cert export "
@@ -34,6 +35,8 @@ void cert_put_common(const struct cmd_args *args, bool names, struct json_out *j
             json_kv_z(j, texts[i].name, args->values[texts[i].option]);
     if (args->values[CMD_OPT_DRY_RUN])
         json_kv_bool(j, "dry_run", true);
+    if (args->values[CMD_OPT_KEY_BY_CA])
+        json_kv_bool(j, "key_by_ca", true);
     if (!names || args->n_many == 0)
         return;
     json_key(j, "names");
@@ -121,10 +124,17 @@ static enum rc show_json(const struct cert_out *o, const struct json *answer)
 static enum rc write_files(const struct cert_out *o, const struct json *answer,
                            const struct crypto_key *key, struct err *err)
 {
+    CLEANUP(crypto_key_unrefp) struct crypto_key *made = NULL;
+    CLEANUP(buf_done) struct buf envelope = BUF_INIT(X509_ENVELOPE_MAX);
     struct err why = ERR_INIT;
     char text[512];
-    enum rc rc = cert_out_write(o, answer, key, &why);
+    enum rc rc = o->opens ? cert_envelope_read(answer, &envelope, &why) : RC_OK;
 
+    if (rc == RC_OK && o->opens)
+        rc = cert_envelope_open(o->opens, buf_str(&envelope), json_shown(answer, "certificate"),
+                                &made, &why);
+    if (rc == RC_OK)
+        rc = cert_out_write(o, answer, made ? made : key, &why);
     if (rc == RC_OK)
         return rc;
     why.rc = rc;
@@ -177,6 +187,27 @@ static int read_kind(const struct cmd_args *args, struct crypto_key_spec *out)
         kind);
 }
 
+static int check_by_ca(const struct cmd_args *args)
+{
+    bool by_ca = args->values[CMD_OPT_KEY_BY_CA] != NULL;
+
+    if (by_ca != (args->values[CMD_OPT_SIGN_KEY] != NULL))
+        return cmd_usagef("--key-by-ca and --sign-key belong together: what the CA makes is sent "
+                          "in an envelope that only the key that signs opens");
+    if (by_ca && args->values[CMD_OPT_KEY])
+        return cmd_usagef("--key is for a key that is made here, and with --key-by-ca none is");
+    return CMD_DONE;
+}
+
+/* That of the certificate, or the one that opens what the CA sends. */
+static enum rc make_key(const struct cmd_args *args, struct crypto_key_spec spec,
+                        struct crypto_key **out, struct err *err)
+{
+    if (args->values[CMD_OPT_SIGN_KEY])
+        return cert_private_key(args->values[CMD_OPT_SIGN_KEY], out, err);
+    return crypto_key_generate(spec, out);
+}
+
 /* The names travel beside the request, so that the server reads them as people write them. */
 static enum rc make_request(const struct crypto_key *key, struct buf *out, struct err *err)
 {
@@ -195,6 +226,9 @@ int cmd_cert_issue(const struct cmd_args *args)
     struct err err = ERR_INIT;
     int status = read_kind(args, &spec);
 
+    if (status == CMD_DONE)
+        status = check_by_ca(args);
+
     if (status == CMD_DONE && args->n_many == 0)
         status = cmd_usagef("--name is missing: say what the certificate is for");
     if (status == CMD_DONE)
@@ -203,12 +237,15 @@ int cmd_cert_issue(const struct cmd_args *args)
         return status;
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be initialised");
-    err.rc = crypto_key_generate(spec, &key);
+    err.rc = make_key(args, spec, &key, &err);
+    if (o.enveloped)
+        o.opens = key;
     if (err.rc == RC_OK)
         err.rc = make_request(key, &csr, &err);
     if (err.rc == RC_OK)
         err.rc = make_ask(args, buf_str(&csr), &ask);
-    return err.rc == RC_OK ? cert_ask_and_write(args, &o, buf_str(&ask), key) : cmd_fail(&err);
+    return err.rc == RC_OK ? cert_ask_and_write(args, &o, buf_str(&ask), o.opens ? NULL : key)
+                           : cmd_fail(&err);
 }
 
 /* ---- sign */

@@ -147,7 +147,7 @@ int cmd_cert_revoke(const struct cmd_args *args)
 
 /* ---- export */
 
-static enum rc read_key(const char *path, struct crypto_key **out, struct err *err)
+enum rc cert_private_key(const char *path, struct crypto_key **out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     struct err why = ERR_INIT;
@@ -238,7 +238,7 @@ int cmd_cert_export(const struct cmd_args *args)
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be initialised");
     if (key_file)
-        err.rc = read_key(key_file, &key, &err);
+        err.rc = cert_private_key(key_file, &key, &err);
     if (err.rc == RC_OK)
         err.rc = make_ask(args, &ask);
     if (err.rc == RC_OK)

@@ -17,6 +17,10 @@
 #include "net/net.h"
 #include "tls/tlcp_client.h"
 
+MSG(msg_wants, "cmd.forward-wants",
+    "the server asked for certificates of its client, and there are none to show ({0}): give "
+    "--sign-cert, --sign-key, --enc-cert and --enc-key");
+
 enum {
     CONNECTIONS_MAX = 256, /* others wait in the backlog */
     IDLE_MS = 10 * 60 * 1000,
@@ -27,6 +31,7 @@ enum {
 struct forward {
     struct cmd_tlcp_target target;
     struct cmd_tlcp_roots roots;
+    struct tlcp_identity *identity; /* NULL: none is shown */
     size_t children;
 };
 
@@ -37,19 +42,35 @@ static void on_signal(int)
     ended = 1;
 }
 
+static enum rc connect_to(const struct forward *f, struct tlcp_conn *c, int far, struct err *err)
+{
+    struct err why = ERR_INIT;
+    enum rc rc = tls_tlcp_connect(c, far, &why);
+    char text[256];
+
+    if (rc != RC_OK && !f->identity && tlcp_conn_asked(c)) {
+        why.rc = rc;
+        return ERR(err, rc, msg_wants, str_of(err_textz(&why, text, sizeof(text))));
+    }
+    if (rc != RC_OK)
+        *err = why;
+    return rc;
+}
+
 static enum rc carry(const struct forward *f, int plain, struct err *err)
 {
     CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
     CLEANUP(fd_closep) int far = -1;
     struct cmd_tlcp_check check = {.roots = &f->roots, .target = &f->target};
-    struct tlcp_client_conf conf = {.judge = cmd_tlcp_judge, .arg = &check};
+    struct tlcp_client_conf conf = {
+        .identity = f->identity, .judge = cmd_tlcp_judge, .arg = &check};
 
     if (!f->target.ip.n)
         conf.server_name = str_of(f->target.host);
     TRY(site_connect(str_of(f->target.host), f->target.port, &far, err));
     TRY(tlcp_client_new(&conf, &c));
     check.conn = c;
-    TRY(tls_tlcp_connect(c, far, err));
+    TRY(connect_to(f, c, far, err));
     return tls_tlcp_relay(c, far, plain, IDLE_MS);
 }
 
@@ -150,12 +171,15 @@ int cmd_forward(const struct cmd_args *args)
                           args->operand);
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be used");
-    status = read_roots(args, &f.roots);
+    status = cmd_tlcp_identity(args, &f.identity);
+    if (status == CMD_DONE)
+        status = read_roots(args, &f.roots);
     if (status == CMD_DONE)
         status = listen_at(args->values[CMD_OPT_TLCP], &listener);
     if (status == CMD_DONE)
         run(&f, listener);
     cmd_tlcp_roots_done(&f.roots);
+    tlcp_identity_unref(f.identity);
     crypto_done();
     return status;
 }

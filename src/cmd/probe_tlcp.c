@@ -30,8 +30,9 @@ struct probe {
     struct cmd_tlcp_target target;
     struct json_out o;
     struct tlcp_session session;
-    bool any;           /* a handshake was finished */
-    struct err refused; /* why the last one was not */
+    struct tlcp_identity *identity; /* NULL: none is shown */
+    bool any;                       /* a handshake was finished */
+    struct err refused;             /* why the last one was not */
 };
 
 /* One handshake; the connection is closed again. */
@@ -41,6 +42,7 @@ static enum rc shake(struct probe *p, struct tlcp_client_conf *conf, struct tlcp
     CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
     CLEANUP(fd_closep) int fd = -1;
 
+    conf->identity = p->identity;
     if (!p->target.ip.n)
         conf->server_name = str_of(p->target.host);
     TRY(site_connect(str_of(p->target.host), p->target.port, &fd, err));
@@ -202,7 +204,10 @@ int cmd_probe_tlcp(const struct cmd_args *args)
                           "wiki.example:443");
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be used");
-    status = probe(&p, args);
+    status = cmd_tlcp_identity(args, &p.identity);
+    if (status == CMD_DONE)
+        status = probe(&p, args);
+    tlcp_identity_unref(p.identity);
     crypto_done();
     return status;
 }

@@ -2,6 +2,7 @@
 #include "cmd/agents.h"
 #include "cmd/alert.h"
 #include "cmd/backup.h"
+#include "cmd/cert.h"
 #include "cmd/cmd.h"
 #include "cmd/operators.h"
 #include "program/program.h"
@@ -51,19 +52,29 @@ static const struct cmd_row rows[] = {
     {"cert", "issue", "make a key and have it certified, without ACME",
      "Writes cert.pem, chain.pem (the issuers without the root), fullchain.pem (both) and\n"
      "privkey.pem. The key is made here and never leaves this program but into its file, which\n"
-     "is readable by its owner alone. Nothing that is there is overwritten without --force.",
+     "is readable by its owner alone. Nothing that is there is overwritten without --force.\n"
+     "With --key-by-ca the CA makes the key, of a profile like tlcp-enc, keeps nothing of it, and\n"
+     "sends it in an envelope (SM2EnvelopedKey, GM/T 0009) that only --sign-key opens.",
      NULL,
-     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT),
-             OPT(P12_PASSWORD_FILE), OPT(WITH_ROOT), OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM),
-             OPT(SERVICE), OPT(DRY_RUN)),
+     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY), OPT(KEY_BY_CA), OPT(SIGN_KEY),
+             OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT), OPT(P12_PASSWORD_FILE), OPT(WITH_ROOT),
+             OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE), OPT(DRY_RUN)),
      cmd_cert_issue},
     {"cert", "sign", "certify the key of a certificate request (PKCS#10), without ACME",
      "CSRFILE is DER or PEM, or - for standard input. Names come from the request, unless --name\n"
-     "gives others; the rest is the profile's. Writes cert.pem, chain.pem and fullchain.pem.",
+     "gives others; the rest is the profile's. Writes cert.pem, chain.pem and fullchain.pem.\n"
+     "With --key-by-ca the certificate is for a key that the CA makes, and enveloped.der is that\n"
+     "key for the one of the request: `autarky cert open` opens it.",
      "CSRFILE",
-     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT), OPT(WITH_ROOT),
-             OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE), OPT(DRY_RUN)),
+     OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY_BY_CA), OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT),
+             OPT(WITH_ROOT), OPT(FORCE), OPT(REASON), OPT(OWNER), OPT(TEAM), OPT(SERVICE),
+             OPT(DRY_RUN)),
      cmd_cert_sign},
+    {"cert", "open", "open the envelope of a key that a CA made",
+     "ENVELOPE is an SM2EnvelopedKey (GM/T 0009), DER or PEM, as enveloped.der. The key is "
+     "written\n"
+     "as privkey.pem only if it is that of the certificate. Asks no server.",
+     "ENVELOPE", OPTIONS(OPT(SIGN_KEY), OPT(CERT), OPT(OUT), OPT(FORCE)), cmd_cert_open},
     {"cert", "revoke", "revoke a certificate",
      "A key that is compromised is never certified again. Revoking cannot be taken back.", "SERIAL",
      OPTIONS(OPT(REVOKE_REASON), OPT(WHY), OPT(DRY_RUN)), cmd_cert_revoke},
@@ -266,8 +277,11 @@ static const struct cmd_row rows[] = {
      "Listens on that address (port 0: one that is free, printed) and carries what comes to the\n"
      "server and back, under TLCP. The server has to show both of its certificates, for its name "
      "or\n"
-     "address, by one of the roots of --root, otherwise of the data directory.",
-     "HOST:PORT", OPTIONS(OPT(TLCP), OPT(ROOT)), cmd_forward},
+     "address, by one of the roots of --root, otherwise of the data directory. Where it asks its\n"
+     "clients for certificates, it is shown those of --sign-cert and --enc-cert.",
+     "HOST:PORT",
+     OPTIONS(OPT(TLCP), OPT(ROOT), OPT(SIGN_CERT), OPT(SIGN_KEY), OPT(ENC_CERT), OPT(ENC_KEY)),
+     cmd_forward},
     {"agent", "token", "create: make a token by which one host can enrol, once",
      "The word behind it is create. The token goes to standard output, this once; with --name the\n"
      "agent is called so, whatever its host says. agents.enabled has to be true.",
@@ -290,8 +304,11 @@ static const struct cmd_row rows[] = {
      "With --as-ca: the answers that each name server of its zone, and those that hold the zone,\n"
      "give the running server now; whether http-01 would reach anybody; whether CAA would allow a\n"
      "certificate. Nothing is proven, and nothing changed. With --tlcp HOST:PORT: which suites a\n"
-     "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions.",
-     "[NAME]", OPTIONS(OPT(AS_CA), OPT(TLCP)), cmd_probe},
+     "server of TLCP accepts, its certificates, unverified, and whether it resumes sessions; of\n"
+     "suites that want certificates of the client more is seen with --sign-cert and --enc-cert.",
+     "[NAME]",
+     OPTIONS(OPT(AS_CA), OPT(TLCP), OPT(SIGN_CERT), OPT(SIGN_KEY), OPT(ENC_CERT), OPT(ENC_KEY)),
+     cmd_probe},
     {"scan", NULL, "look at what is served in networks, and judge it",
      "TARGET is an address, a network as in 10.1.0.0/16, a name (all of its addresses),\n"
      "[PROTOCOL:]HOST:PORT, or @FILE with such targets, @csv:FILE for a table, @prometheus:FILE\n"

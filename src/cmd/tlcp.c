@@ -4,10 +4,13 @@
 #include <fcntl.h>
 
 #include "base/file.h"
+#include "cmd/cmd.h"
+#include "crypto/pem.h"
 #include "ev/clock.h"
 #include "x509/cert.h"
 #include "x509/verify.h"
 
+MSG(msg_pair, "cmd.tlcp-pair", "{0}: {1}");
 MSG(msg_roots, "cmd.tlcp-roots", "{0} has more roots than can be used");
 
 enum { PORT_DEFAULT = 443, FILE_MAX = 1024 * 1024, ARENA_MAX = 8 * 1024 * 1024 };
@@ -76,4 +79,61 @@ enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct er
     TRY(tlcp_conn_encryption(c->conn, &encrypts));
     in.leaf = certs[encrypts];
     return x509_verify(&in, err);
+}
+
+/* ---- the client's pair */
+
+static enum rc say_file(const char *path, enum rc rc, struct err *why, struct err *err)
+{
+    char text[512];
+
+    why->rc = rc;
+    return ERR(err, rc, msg_pair, str_of(path), str_of(err_textz(why, text, sizeof(text))));
+}
+
+static enum rc read_key(const char *path, struct crypto_key **out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+    struct err why = ERR_INIT;
+    enum rc rc;
+
+    TRY(file_read(AT_FDCWD, path, &pem, err));
+    rc = crypto_pem_read(buf_str(&pem), NULL, out, &why);
+    return rc == RC_OK ? rc : say_file(path, rc, &why, err);
+}
+
+static enum rc read_pair(const struct cmd_args *args, struct tlcp_identity **out, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *sign = NULL, *encrypt = NULL;
+    CLEANUP(buf_done) struct buf sign_pem = BUF_INIT(FILE_MAX), encrypt_pem = BUF_INIT(FILE_MAX);
+    struct tlcp_identity_in in;
+    struct err why = ERR_INIT;
+    enum rc rc;
+
+    TRY(read_key(args->values[CMD_OPT_SIGN_KEY], &sign, err));
+    TRY(read_key(args->values[CMD_OPT_ENC_KEY], &encrypt, err));
+    TRY(file_read(AT_FDCWD, args->values[CMD_OPT_SIGN_CERT], &sign_pem, err));
+    TRY(file_read(AT_FDCWD, args->values[CMD_OPT_ENC_CERT], &encrypt_pem, err));
+    in = (struct tlcp_identity_in){buf_str(&sign_pem), sign, buf_str(&encrypt_pem), encrypt};
+    rc = tlcp_identity_new(&in, out, &why);
+    return rc == RC_OK ? rc : say_file(args->values[CMD_OPT_SIGN_CERT], rc, &why, err);
+}
+
+int cmd_tlcp_identity(const struct cmd_args *args, struct tlcp_identity **out)
+{
+    static const enum cmd_option options[] = {CMD_OPT_SIGN_CERT, CMD_OPT_SIGN_KEY, CMD_OPT_ENC_CERT,
+                                              CMD_OPT_ENC_KEY};
+    enum { PAIR = sizeof(options) / sizeof(options[0]) };
+    struct err err = ERR_INIT;
+    size_t given = 0;
+
+    for (size_t i = 0; i < PAIR; i++)
+        given += args->values[options[i]] != NULL;
+    if (given == 0)
+        return CMD_DONE;
+    if (given < PAIR)
+        return cmd_usagef("--sign-cert, --sign-key, --enc-cert and --enc-key belong together: a "
+                          "client of TLCP shows two certificates, and has a key for each");
+    err.rc = read_pair(args, out, &err);
+    return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }

@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "base/name.h"
 #include "tlcp/conn.h"
+#include "tlcp/identity.h"
+
+struct cmd_args;
 
 enum { CMD_TLCP_ROOTS_MAX = 64 };
 
@@ -38,6 +41,10 @@ struct cmd_tlcp_check {
 };
 enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err);
 
+/* The pair of a client, of --sign-cert, --sign-key, --enc-cert and --enc-key; NULL where none of
+ * them is given. Needs crypto_init. CMD_DONE, or the exit status after having said what is wrong.
+ */
+int cmd_tlcp_identity(const struct cmd_args *args, struct tlcp_identity **out);
+
 /* `probe --tlcp`. */
-struct cmd_args;
 int cmd_probe_tlcp(const struct cmd_args *args);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as every role sees it: immutable, shared by count, every field checked and with
  * its default filled in. It is loaded from bytes (conf/load.h): the supervisor alone reads files
- * and hands each role the same. Only features that exist have fields and keys. Each key is
- * documented in its line of schema.c; `autarky config show` prints what counts. */
+ * and hands each role the same. Each key is documented in its line of schema.c. */
 #pragma once
 
 #include "conf/alert.h"
@@ -95,6 +94,7 @@ struct conf {
     struct {
         enum conf_constraints constraints; /* of issuers of the intranet that are made */
         unsigned constrained_root;         /* 1: of its roots as well */
+        bool sm2_empty_id; /* requests of SM2 may be signed over the empty identifier */
         struct {
             struct str root, issuer; /* templates of common names */
         } names;

@@ -453,6 +453,10 @@ const struct conf_key conf_schema[] = {
      .names = conf_choice_no_yes,
      .initial = "no", .take = &next_issuer,
      .help = "yes: roots of the intranet say it too, and a new domain takes new roots"},
+    {KEY("ca.sm2_empty_id", CONF_ONE, ca.sm2_empty_id, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "Requests of SM2 signed over the empty identifier are taken, as OpenSSL below 4.0 "
+             "signs them unless told otherwise"},
     MAP_OF_KEYS("ca.names"),
     {KEY("ca.names.root", CONF_ONE, ca.names.root, &conf_kind_template), .min = 1, .max = 200,
      .initial = "{organization} {algorithm} Root CA {number}", .take = &next_issuer,

@@ -50,7 +50,7 @@ struct signing {
 };
 
 static void put_certificate(struct core *core, struct ipc_req *req,
-                            const struct store_certificate *cert)
+                            const struct store_certificate *cert, struct str enveloped)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct api_view v = core_view(core, NULL);
@@ -59,7 +59,7 @@ static void put_certificate(struct core *core, struct ipc_req *req,
     enum rc rc;
 
     json_out_init(&o, &text, JSON_COMPACT);
-    rc = api_cert_put(&v, cert, &o);
+    rc = api_cert_put(&v, cert, enveloped, &o);
     if (rc == RC_OK)
         core_admin_reply(req, &o, &text);
     else
@@ -73,7 +73,7 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
     struct err why = ERR_INIT;
 
     if (rc == RC_OK) {
-        put_certificate(g->core, g->req, cert);
+        put_certificate(g->core, g->req, cert, g->s.enveloped);
         return;
     }
     if (rc == RC_AGAIN)
@@ -207,6 +207,8 @@ static enum rc sign(struct core *core, struct ipc_req *req, const struct json *a
         g->s.request.reserve = use_approval;
         g->s.request.reserve_arg = g;
     }
+    if (g->s.key_by_ca)
+        TRY(api_cert_sign_make_key(&g->s, a));
     return ca_issue(core->ca, &g->s.request, issued, g, err);
 }
 
@@ -251,7 +253,7 @@ static void put_revoked(const struct revoking *g)
                                        &g->cert.id, &cert);
 
     if (rc == RC_OK)
-        put_certificate(g->core, g->req, &cert);
+        put_certificate(g->core, g->req, &cert, STR(""));
     else
         fail(g->req, rc, &err);
 }
@@ -267,7 +269,7 @@ static void already(const struct revoking *g, const struct revocation_result *re
     if (store_certificate_get(store_read(g->core->store), ipc_req_arena(g->req), &g->cert.id,
                               &cert) == RC_OK &&
         cert.revocation_reason == g->ask.reason) {
-        put_certificate(g->core, g->req, &cert);
+        put_certificate(g->core, g->req, &cert, STR(""));
         return;
     }
     if (x509_serial_from_bytes(g->cert.serial, &s) == RC_OK)

@@ -61,6 +61,11 @@ enum rc crypto_key_refuse_algorithm(struct err *err);
 /* RC_DENIED when a list of crypto/weak.h has the modulus. */
 enum rc crypto_weak_look_up(const BIGNUM *n, struct err *err);
 
+/* sm2.c: t = (d + x * r) mod n, GB/T 32918.3 section 6.1; big endian, x below 2^128. The same steps
+ * for all numbers, and no address or branch that depends on one. */
+void crypto_sm2_scalar(const unsigned char *d, const unsigned char *r, const unsigned char *x,
+                       unsigned char *t);
+
 DEFINE_FREEP(EVP_PKEY_free, EVP_PKEY)
 DEFINE_FREEP(EVP_PKEY_CTX_free, EVP_PKEY_CTX)
 DEFINE_FREEP(EVP_MD_CTX_free, EVP_MD_CTX)

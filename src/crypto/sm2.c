@@ -193,28 +193,35 @@ static bool private_number(const struct crypto_key *k, unsigned char out[static 
     return ok;
 }
 
+void crypto_sm2_scalar(const unsigned char *d, const unsigned char *r, const unsigned char *x,
+                       unsigned char *t)
+{
+    uint64_t dl[LIMBS] = {}, rl[LIMBS] = {}, xl[LIMBS] = {}, p[WIDE], tl[LIMBS];
+
+    read_limbs(d, dl);
+    read_limbs(r, rl);
+    read_limbs(x, xl);
+    multiply_add(dl, xl, rl, p);
+    reduce(p, tl);
+    write_limbs(tl, t);
+    explicit_bzero(dl, sizeof(dl));
+    explicit_bzero(rl, sizeof(rl));
+    explicit_bzero(p, sizeof(p));
+    explicit_bzero(tl, sizeof(tl));
+}
+
 /* t = (d + x_bar * r) mod n */
 static bool scalar(const struct crypto_sm2_exchange *x, unsigned char out[static CRYPTO_SM2_FIELD])
 {
     unsigned char d[CRYPTO_SM2_FIELD], r[CRYPTO_SM2_FIELD], bar[CRYPTO_SM2_FIELD];
-    uint64_t dl[LIMBS] = {}, rl[LIMBS] = {}, bl[LIMBS] = {}, p[WIDE], t[LIMBS];
     bool ok = private_number(x->own, d) && private_number(x->own_once, r);
 
     if (ok) {
         x_bar(x->own_once, bar);
-        read_limbs(d, dl);
-        read_limbs(r, rl);
-        read_limbs(bar, bl);
-        multiply_add(dl, bl, rl, p);
-        reduce(p, t);
-        write_limbs(t, out);
-        explicit_bzero(p, sizeof(p));
-        explicit_bzero(t, sizeof(t));
+        crypto_sm2_scalar(d, r, bar, out);
     }
     explicit_bzero(d, sizeof(d));
     explicit_bzero(r, sizeof(r));
-    explicit_bzero(dl, sizeof(dl));
-    explicit_bzero(rl, sizeof(rl));
     return ok;
 }
 

@@ -14,6 +14,7 @@ enum {
     /* Two coordinates, the digest and headers around the plain text. */
     CRYPTO_SM2_CIPHER_MAX = CRYPTO_SM2_PLAIN_MAX + 128,
     CRYPTO_SM2_AGREED_MAX = 4096,
+    CRYPTO_SM4_KEY = 16,
 };
 
 /* Z of a user (GB/T 32918.2 section 5.5): the digest of identifier, curve and public key. RC_INVAL
@@ -40,3 +41,14 @@ struct crypto_sm2_exchange {
  * confirmed: a peer without its keys has other bytes. RC_INVAL for another key or a private half
  * that is missing; RC_CRYPTO, also when the two points cancel each other out. */
 enum rc crypto_sm2_agree(const struct crypto_sm2_exchange *x, unsigned char *out, size_t n);
+
+/* A private number d carried under a key of SM4 (GM/T 0009 section 7.4): ECB over its 32 bytes,
+ * without padding. `number` is for nobody to see but encrypted. RC_INVAL for another key than SM2
+ * or one without its private half in memory; RC_CRYPTO. */
+enum rc crypto_sm2_wrap(const struct crypto_key *k, const unsigned char key[static CRYPTO_SM4_KEY],
+                        unsigned char out[static CRYPTO_SM2_FIELD]);
+/* Undoes it: the key pair whose public half is x, y, each CRYPTO_SM2_FIELD bytes. RC_DENIED when
+ * what comes out is no private number, or another point's: nothing is told of which. */
+enum rc crypto_sm2_unwrap(const unsigned char key[static CRYPTO_SM4_KEY],
+                          const unsigned char number[static CRYPTO_SM2_FIELD], struct str x,
+                          struct str y, struct crypto_key **out);

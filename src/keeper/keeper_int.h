@@ -143,40 +143,6 @@ struct keeper {
 /* role_def.measure. */
 void keeper_measure(struct role_env *env);
 
-/* ---- slot.c */
-
-/* Of SM2 the one that signs. */
-struct keeper_slot *keeper_slot_find(struct keeper *k, struct str name,
-                                     enum conf_key_algorithm algorithm);
-/* "rsa", "ecdsa", "sm2", "sm2-enc": of the directory, and in the log. */
-const char *keeper_slot_text(const struct keeper_slot *slot);
-/* Makes what the configuration has and the keeper has not, in k->next; nothing changes. */
-enum rc keeper_slots_prepare(struct keeper *k, const struct conf *next);
-/* Takes them, drops what is gone, and looks on disk for the new ones. */
-void keeper_slots_commit(struct keeper *k, const struct conf *conf);
-void keeper_slots_abort(struct keeper *k);
-void keeper_slots_free(struct keeper *k);
-/* Looks on disk for it; load.c. */
-void keeper_slot_load(struct keeper_slot *slot);
-void keeper_load_init(struct keeper *k);
-/* What was checked becomes the pair in force, issued by the CA with that directory, or by ours: the
- * chain, leaf first, and the key, PKCS#8 in DER. On failure nothing has changed. */
-enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs, size_t n,
-                        struct str key, struct str directory);
-/* None is in force any more. */
-void keeper_slot_drop(struct keeper_slot *slot);
-/* It was issued by the CA with that directory; empty: by ours. RC_NOMEM, not for the empty one. */
-enum rc keeper_slot_issued_by(struct keeper_slot *slot, struct str url);
-enum { KEEPER_PATH_MAX = 1024 };
-/* "TOP/NAME/ALGORITHM" and `behind`; that NULL: of the directory above. */
-enum rc keeper_slot_path(const struct keeper_slot *slot, const char *top, const char *behind,
-                         char out[static KEEPER_PATH_MAX]);
-/* Takes chain and key of slot->fresh into use and on disk. */
-enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *result,
-                         struct err *err);
-/* What is told of a failure to write it is a line in the log. */
-void keeper_slot_save(const struct keeper_slot *slot);
-
 /* ---- issue.c */
 
 /* When what is in force is renewed. */

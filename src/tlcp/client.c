@@ -193,6 +193,7 @@ static enum rc take_request(struct tlcp_conn *c, struct str body)
     if (rc != RC_OK)
         return tlcp_fail_on(c, rc, "CertificateRequest");
     c->hs->requested = true;
+    c->asked = true;
     c->state = TLCP_WAIT_DONE;
     return RC_OK;
 }

@@ -360,6 +360,11 @@ struct str tlcp_conn_ticket(const struct tlcp_conn *c)
     return buf_str(&c->ticket);
 }
 
+bool tlcp_conn_asked(const struct tlcp_conn *c)
+{
+    return c->asked;
+}
+
 int tlcp_conn_alert(const struct tlcp_conn *c)
 {
     return c->alert;

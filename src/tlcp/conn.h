@@ -129,5 +129,7 @@ enum rc tlcp_conn_session(const struct tlcp_conn *c, struct tlcp_session *out);
 /* For a client: the ticket of that session, the one it was resumed with or a new one; empty: there
  * is none. Borrowed. */
 struct str tlcp_conn_ticket(const struct tlcp_conn *c);
+/* For a client: the server asked for certificates, in this handshake. */
+bool tlcp_conn_asked(const struct tlcp_conn *c);
 /* The last alert that came (GB/T 38636 section 6.4.4.2), -1: none. */
 int tlcp_conn_alert(const struct tlcp_conn *c);

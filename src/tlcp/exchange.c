@@ -75,22 +75,29 @@ enum rc tlcp_premaster_make(struct tlcp_conn *c, unsigned char out[static TLCP_P
     return buf_rc(message);
 }
 
+void tlcp_premaster_choose(enum rc opened, size_t n,
+                           const unsigned char meant[static TLCP_PREMASTER],
+                           unsigned char out[static TLCP_PREMASTER])
+{
+    uint32_t good = tlcp_ct_equal((uint32_t)opened, RC_OK) &
+                    tlcp_ct_equal((uint32_t)n, TLCP_PREMASTER) &
+                    tlcp_ct_equal((uint32_t)meant[0] << 8 | meant[1], TLCP_VERSION);
+
+    for (size_t i = 0; i < TLCP_PREMASTER; i++)
+        out[i] = (unsigned char)((meant[i] & good) | (out[i] & ~good));
+}
+
 enum rc tlcp_premaster_take(const struct crypto_key *key, struct str cipher,
                             unsigned char out[static TLCP_PREMASTER])
 {
-    unsigned char meant[CRYPTO_SM2_CIPHER_MAX] = {}, other[TLCP_PREMASTER];
+    unsigned char meant[CRYPTO_SM2_CIPHER_MAX] = {};
     struct buf plain = {.p = (char *)meant, .cap = sizeof(meant), .max = sizeof(meant)};
-    enum rc rc = crypto_random(other, sizeof(other));
-    uint32_t good;
+    enum rc rc = crypto_random(out, TLCP_PREMASTER);
 
     if (rc != RC_OK)
         return rc;
     rc = cipher.n <= sizeof(meant) ? crypto_sm2_decrypt(key, cipher, &plain) : RC_DENIED;
-    good = tlcp_ct_equal((uint32_t)rc, RC_OK) & tlcp_ct_equal((uint32_t)plain.n, TLCP_PREMASTER) &
-           tlcp_ct_equal((uint32_t)meant[0] << 8 | meant[1], TLCP_VERSION);
-    for (size_t i = 0; i < TLCP_PREMASTER; i++)
-        out[i] = (unsigned char)((meant[i] & good) | (other[i] & ~good));
+    tlcp_premaster_choose(rc, plain.n, meant, out);
     explicit_bzero(meant, sizeof(meant));
-    explicit_bzero(other, sizeof(other));
     return RC_OK;
 }

@@ -85,6 +85,7 @@ struct tlcp_conn {
     bool ended;     /* the peer's close_notify came */
     bool closed;    /* ours went */
     bool resumed;
+    bool asked; /* of a client: the server wants certificates */
     unsigned empties, warnings;
     int alert;
     const struct tlcp_suite *suite;
@@ -174,6 +175,12 @@ enum rc tlcp_premaster_make(struct tlcp_conn *c, unsigned char out[static TLCP_P
  * a Finished that nobody can read. */
 enum rc tlcp_premaster_take(const struct crypto_key *key, struct str cipher,
                             unsigned char out[static TLCP_PREMASTER]);
+
+/* `out`, random until now, becomes `meant` if that was `opened` (RC_OK), has the length and begins
+ * with the version; which it is, no branch and no address tells. */
+void tlcp_premaster_choose(enum rc opened, size_t n,
+                           const unsigned char meant[static TLCP_PREMASTER],
+                           unsigned char out[static TLCP_PREMASTER]);
 
 /* ---- identity.c, peer.c */
 

@@ -96,10 +96,18 @@ static enum rc look_tlcp(int fd, struct str server_name, struct buf *out_pem, st
 {
     CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
     struct tlcp_client_conf conf = {.server_name = server_name};
+    struct err why = ERR_INIT;
     struct str der;
+    enum rc rc;
 
     TRY(tlcp_client_new(&conf, &c));
-    TRY(tls_tlcp_connect(c, fd, err));
+    rc = tls_tlcp_connect(c, fd, &why);
+    /* One that asks has signed already; that it then wants no stranger is its right. */
+    if (rc != RC_OK && !(rc == RC_NET && tlcp_conn_asked(c))) {
+        if (err)
+            *err = why;
+        return rc;
+    }
     for (size_t i = 0; (der = tlcp_conn_certificate(c, i)).n; i++)
         text_pem(out_pem, STR("CERTIFICATE"), der);
     return buf_rc(out_pem);

@@ -18,6 +18,9 @@ MSG(msg_names, "x509.csr-names", "the certificate request holds more than 100 na
 MSG(msg_sig_alg, "x509.csr-signature-algorithm",
     "the certificate request is signed with an algorithm that is not supported; use SHA-256, "
     "SHA-384 or SHA-512, SM3 for SM2, and ML-DSA without a context");
+MSG(msg_id, "x509.csr-id",
+    "the certificate request is signed over an empty identifier, as OpenSSL below 4.0 does unless "
+    "told otherwise: sign it with -sigopt distid:1234567812345678, or set ca.sm2_empty_id");
 MSG(msg_signature, "x509.csr-signature", "the signature of the certificate request is wrong");
 MSG(msg_dns, "x509.csr-dns", "the certificate request asks for \"{0}\", which is not a DNS name");
 MSG(msg_common_name, "x509.csr-common-name",
@@ -307,14 +310,15 @@ static enum rc read_wishes(struct parse *p, struct err *err)
 
 /* RFC 2986 section 3: whoever asks has the private key. SM2 signs together with an identifier that
  * is not in the request; what OpenSSL below 4 signs without being told one proves the same. */
-static enum rc check_possession(const struct crypto_key *key, enum crypto_sig_alg alg,
-                                struct str info, struct str signature)
+static enum rc check_possession(struct parse *p, const struct crypto_key *key,
+                                enum crypto_sig_alg alg, struct str info, struct str signature)
 {
     enum rc rc = crypto_verify(key, alg, CRYPTO_SIG_DER, info, signature);
 
-    if (rc == RC_DENIED && alg == CRYPTO_SIG_SM2_SM3)
-        rc = crypto_verify_sm2(key, STR(""), CRYPTO_SIG_DER, info, signature);
-    return rc;
+    if (rc != RC_DENIED || alg != CRYPTO_SIG_SM2_SM3)
+        return rc;
+    p->csr.empty_id = true;
+    return crypto_verify_sm2(key, STR(""), CRYPTO_SIG_DER, info, signature);
 }
 
 static enum rc check_key(struct parse *p, struct str info, enum crypto_sig_alg alg,
@@ -330,7 +334,7 @@ static enum rc check_key(struct parse *p, struct str info, enum crypto_sig_alg a
     TRY(rc);
     if (!crypto_sig_fits(alg, key))
         return bad(err, ERR(err, RC_UNSUPPORTED, msg_sig_alg));
-    rc = check_possession(key, alg, info, signature);
+    rc = check_possession(p, key, alg, info, signature);
     if (rc == RC_DENIED)
         return bad(err, ERR(err, rc, msg_signature));
     TRY(rc);
@@ -397,6 +401,11 @@ enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
     TRY(check_key(&p, info, x509_sigalg_get(&alg), signature, err));
     *out = p.csr;
     return RC_OK;
+}
+
+enum rc x509_csr_check_id(const struct x509_csr *csr, bool allowed, struct err *err)
+{
+    return csr->empty_id && !allowed ? bad(err, ERR(err, RC_DENIED, msg_id)) : RC_OK;
 }
 
 /* ---- files ---- */

@@ -34,6 +34,7 @@ struct x509_csr {
     size_t n_dns, n_ips, n_emails, n_uris;
     uint16_t key_usage, eku; /* asked for; 0: not asked */
     bool must_staple;
+    bool empty_id;    /* of SM2: signed over the empty identifier, not CRYPTO_SM2_ID */
     bool ca;          /* asks to be one: X509_CSR_LENIENT only */
     size_t n_ignored; /* names of other kinds, extensions and attributes: X509_CSR_LENIENT only */
 };
@@ -48,6 +49,9 @@ struct x509_csr {
  * beside the common name. */
 enum rc x509_csr_parse(struct arena *a, struct str der, enum x509_csr_mode mode,
                        struct x509_csr *out, struct err *err);
+
+/* RC_DENIED (badCSR) for one that was signed over the empty identifier unless that is `allowed`. */
+enum rc x509_csr_check_id(const struct x509_csr *csr, bool allowed, struct err *err);
 
 /* Sorts names (str_cmp), or addresses, as in struct x509_csr; drops what is there twice and returns
  * how many are left. */

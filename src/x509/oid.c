@@ -67,6 +67,8 @@ static const struct str oids[X509_OID_COUNT] = {
     [X509_OID_MLDSA44] = NIST_SIG("\x11"),
     [X509_OID_MLDSA65] = NIST_SIG("\x12"),
     [X509_OID_MLDSA87] = NIST_SIG("\x13"),
+    [X509_OID_SM4] = STR("\x2a\x81\x1c\xcf\x55\x01\x68"),
+    [X509_OID_SM4_ECB] = STR("\x2a\x81\x1c\xcf\x55\x01\x68\x01"),
 };
 
 /* RFC 8017 appendix A.2.4 (NULL parameters), RFC 5758 section 3.2, RFC 8410 section 3 and RFC 9881

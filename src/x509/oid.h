@@ -66,6 +66,9 @@ enum x509_oid {
     X509_OID_MLDSA44, /* RFC 9881 */
     X509_OID_MLDSA65,
     X509_OID_MLDSA87,
+    /* ciphers, GM/T 0006: whatever mode the context says, and ECB */
+    X509_OID_SM4,
+    X509_OID_SM4_ECB,
     X509_OID_COUNT,
 };
 

@@ -5,6 +5,7 @@
 OpenSSL, GnuTLS and NSS, each as far as it knows the algorithm, and used for mutual TLS by curl."""
 
 import atexit
+import base64
 import json
 import os
 import pathlib
@@ -169,6 +170,100 @@ def tlcp_pair(lab):
     run(OPENSSL, "pkeyutl", "-encrypt", "-certin", "-inkey", receiving / "cert.pem", "-in", message, "-out", receiving / "secret")
     expect(run(OPENSSL, "pkeyutl", "-decrypt", "-inkey", receiving / "privkey.pem", "-in", receiving / "secret"), "what is signed", "SM2")
     issue(lab, "rsa-tlcp", "--name", NAME, "--profile", "tlcp-sign", "--key", "rsa2048", want=2, says="does not certify RSA keys")
+
+
+def der(data):
+    """Tag and content of each value in these bytes."""
+    values = []
+    while data:
+        tag, length, at = data[0], data[1], 2
+        if length > 0x80:
+            at += length - 0x80
+            length = int.from_bytes(data[2:at], "big")
+        values.append((tag, data[at:at + length]))
+        data = data[at + length:]
+    return values
+
+
+def number_of(key):
+    """The private number of a key file, as OpenSSL reads it."""
+    text = run(OPENSSL, "pkey", "-in", key, "-noout", "-text")
+    return int("".join(text.split("priv:")[1].split("pub:")[0].split()).replace(":", ""), 16).to_bytes(32, "big")
+
+
+def opened_by_openssl(lab, path, signing):
+    """The private number in an SM2EnvelopedKey, by nothing of ours."""
+    cipher, key, point, number = [v for _, v in der(der(path.read_bytes())[0][1])]
+    if der(cipher)[0][1].hex() != "2a811ccf55016801" or len(point) != 66:
+        sys.exit(f"no SM2EnvelopedKey with SM4: {path.read_bytes().hex()}")
+    (lab.directory / "key.sm2").write_bytes(b"\x30" + bytes([0x81] if len(key) > 127 else []) + bytes([len(key)]) + key)
+    sm4, clear, sealed = (lab.directory / name for name in ("key.sm4", "number", "number.sm4"))
+    run(OPENSSL, "pkeyutl", "-decrypt", "-inkey", signing, "-in", lab.directory / "key.sm2", "-out", sm4)
+    sealed.write_bytes(number[1:])
+    run(OPENSSL, "enc", "-d", "-sm4-ecb", "-nopad", "-K", sm4.read_bytes().hex(), "-in", sealed, "-out", clear)
+    return clear.read_bytes()
+
+
+def nowhere(directory, number):
+    """These bytes, or what a line of a key file in PEM would have of them, are in no file of the server's."""
+    for path in directory.rglob("*"):
+        if path.is_file() and any(form in path.read_bytes() for form in (number, number.hex().encode(), base64.b64encode(number[:12]))):
+            sys.exit(f"{path} has a key that nobody was to keep")
+
+
+def key_by_the_ca(lab):
+    """An encryption key that the CA makes: opened by us and by OpenSSL, kept by nobody, and never one that signs."""
+    signing = lab.directory / "tlcp-sign" / "privkey.pem"
+    ask = ("--name", NAME, "--profile", "tlcp-enc", "--key-by-ca")
+    issue(lab, "by-ca", *ask, "--sign-key", signing)
+    out = lab.directory / "by-ca"
+    expect(fields_of(out / "cert.pem"), "Key Encipherment, Data Encipherment, Key Agreement\n", "by the CA")
+    same_key(out)
+    verify_openssl(lab, out, "root-sm2")
+    nowhere(lab.data, number_of(out / "privkey.pem"))
+    if stat.S_IMODE((out / "privkey.pem").stat().st_mode) != 0o600 or (out / "enveloped.der").exists():
+        sys.exit(f"by-ca: {sorted(files_in(out))}")
+    csr, far = lab.directory / "sign.csr", lab.directory / "far"
+    run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-new", "-key", signing, "-sm3", "-sigopt", f"distid:{DISTID}", "-subj", f"/CN={NAME}",
+        "-out", csr)
+    autarky(lab, "cert", "sign", csr, *ask[2:], "--out", far)
+    if sorted(files_in(far)) != ["cert.pem", "chain.pem", "enveloped.der", "fullchain.pem"]:
+        sys.exit(f"far: {sorted(files_in(far))}")
+    number = opened_by_openssl(lab, far / "enveloped.der", signing)
+    nowhere(lab.data, number)
+    openings(lab, far, signing)
+    same_key(far)
+    if number_of(far / "privkey.pem") != number:
+        sys.exit("OpenSSL finds another key in the envelope")
+    autarky(lab, "audit", "export", "--out", lab.directory / "trail")
+    made = b"".join(path.read_bytes() for path in (lab.directory / "trail").rglob("*") if path.is_file()).count(b'"key_made":true')
+    if made < 2:
+        sys.exit(f"the trail says {made} times that the CA made a key")
+    for words, says in (((*ask,), "--sign-key"), ((*ask, "--sign-key", signing, "--key", "sm2"), "--key is for"),
+                        (("--name", NAME, "--sign-key", signing), "--key-by-ca")):
+        issue(lab, "none", *words, want=64, says=says)
+    rsa = lab.directory / "rsa2048" / "privkey.pem"
+    for key, profile, says in ((signing, "tlcp-sign", "keys of profile"), (signing, "default", "keys of profile"), (rsa, "tlcp-enc", "is for SM2")):
+        issue(lab, "none", "--name", NAME, "--profile", profile, "--key-by-ca", "--sign-key", key, want=2, says=says)
+    issue(lab, "none", *ask, "--sign-key", signing, "--dry-run")
+
+
+def openings(lab, far, signing):
+    """Wrong keys, wrong certificates and damage write nothing."""
+    broken = lab.directory / "broken.der"
+    good = (far / "enveloped.der").read_bytes()
+    broken.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    (lab.directory / "no.der").write_bytes(good[:-1])
+    sm2 = lab.directory / "sm2" / "privkey.pem"
+    for envelope, key, cert, says in ((far / "enveloped.der", signing, lab.directory / "by-ca" / "cert.pem", "not that of the certificate"),
+                                      (far / "enveloped.der", sm2, far / "cert.pem", "does not open"),
+                                      (broken, signing, far / "cert.pem", "does not open"),
+                                      (lab.directory / "no.der", signing, far / "cert.pem", "no SM2EnvelopedKey")):
+        autarky(lab, "cert", "open", envelope, "--sign-key", key, "--cert", cert, "--out", far, want=2, says=says)
+        if (far / "privkey.pem").exists():
+            sys.exit(f"{says}: a key was written all the same")
+    autarky(lab, "cert", "open", far / "enveloped.der", "--sign-key", signing, "--out", far, want=64, says="--cert")
+    autarky(lab, "cert", "open", far / "enveloped.der", "--sign-key", signing, "--cert", far / "cert.pem", "--out", far)
 
 
 def requests(lab):
@@ -358,6 +453,21 @@ def profiles_are_checked(lab):
     (lab.data / "autarky.yaml").write_text(good)
 
 
+def identifiers(lab):
+    """A request as OpenSSL 3 signs it by itself, over the empty identifier, takes a setting."""
+    csr, config = lab.directory / "empty.csr", lab.data / "autarky.yaml"
+    signing = lab.directory / "tlcp-sign" / "privkey.pem"
+    run(OPENSSL, "req", "-config", REQUEST_CONFIG, "-new", "-key", signing, "-sm3", "-sigopt", "distid:", "-subj", f"/CN={NAME}", "-out", csr)
+    sign = ("cert", "sign", csr, "--profile", "tlcp-sign", "--out", lab.directory / "empty")
+    autarky(lab, *sign, want=2, says=("empty identifier", "ca.sm2_empty_id"))
+    good = config.read_text()
+    config.write_text(good + "ca: {sm2_empty_id: true}\n")
+    autarky(lab, "reload")
+    autarky(lab, *sign)
+    config.write_text(good)
+    autarky(lab, "reload")
+
+
 def reload_holds_profiles_against_rules(lab):
     """What the signer would refuse is refused when the configuration is taken, and not when somebody needs a certificate."""
     good = (lab.data / "autarky.yaml").read_text()
@@ -407,7 +517,7 @@ def main():
         profiles_are_checked(lab)
         autarky(lab, "cert", "show", "01", want=2, says="no server answers")
         lab.start()
-        for test in (every_kind_of_key, what_a_profile_says, tlcp_pair, requests, wrong_words, bundles, register, mutual_tls, owners,
+        for test in (every_kind_of_key, what_a_profile_says, tlcp_pair, key_by_the_ca, requests, identifiers, wrong_words, bundles, register, mutual_tls, owners,
                      reload_holds_profiles_against_rules, a_pair_is_replaced_as_one):
             test(lab)
 

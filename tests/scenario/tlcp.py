@@ -33,9 +33,9 @@ def curl(base, path, *options):
                base + path)
 
 
-def forward(lab, name, roots):
+def forward(lab, name, roots, *pair):
     process = Process(name, lab.directory, AUTARKY, "forward", "--tlcp", "127.0.0.1:0", f"{NAME}:{lab.gateway}",
-                      "--root", roots)
+                      "--root", roots, *pair)
 
     def listening():
         if process.popen.poll() is not None:
@@ -125,6 +125,52 @@ def renewed(lab):
         sys.exit(f"not one thing, or not six certificates: {shown}")
 
 
+def pair_of(lab, name):
+    """The options that show a client's two certificates."""
+    for use in ("sign", "enc"):
+        lab.autarky("cert", "issue", "--profile", f"tlcp-{use}", "--name", name, "--out", lab.directory / name / use)
+    return [word for use in ("sign", "enc") for what, file in (("cert", "fullchain.pem"), ("key", "privkey.pem"))
+            for word in (f"--{use}-{what}", lab.directory / name / use / file)]
+
+
+def demanded(lab, roots):
+    """The site demands certificates of its clients: who forwards shows those that it was given, and the backend is told whose."""
+    (lab.data / "conf.d").mkdir(exist_ok=True)
+    (lab.data / "conf.d" / "clients.pem").write_bytes((lab.data / "trust" / "root-sm2.pem").read_bytes())
+    config = lab.data / "autarky.yaml"
+    open_to_all = json.dumps(lab.sites)
+    lab.sites[0].update(client_ca="clients.pem", client_headers=["names"])
+    config.write_text(config.read_text().replace(open_to_all, json.dumps(lab.sites)))
+    client = f"laptop.{DOMAIN}"
+    (lab.directory / client).mkdir()
+    pair = pair_of(lab, client)
+    lab.autarky("reload")
+    process, base = forward(lab, "mutual", roots, *pair)
+    try:
+        head = json.loads(curl(base, "/echo", "-H", f"Host: {NAME}:{lab.gateway}"))["headers"]
+        names = [value for header, value in head if header.lower() == "x-client-cert-names"]
+        if names != [f"DNS:{client}"]:
+            sys.exit(f"the backend hears of the client: {head}")
+    finally:
+        process.stop()
+    with_pair = json.loads(run(AUTARKY, "probe", "--tlcp", f"{NAME}:{lab.gateway}", "--json", *pair))
+    accepted = [(s["suite"], s["accepted"], s["certificates"]) for s in with_pair["suites"]]
+    if len(accepted) != 4 or any(not yes or asks for _, yes, asks in accepted):
+        sys.exit(f"with certificates of the client: {with_pair}")
+    process, base = forward(lab, "nobody", roots)
+    try:
+        run("/usr/bin/curl", "--silent", "--noproxy", "*", "--max-time", "20", base, ok=(52, 56))
+        wait_for("the reason", lambda: "asked for certificates of its client" in process.log.read_text())
+    finally:
+        process.stop()
+    tlcp = ("forward", "--tlcp", "127.0.0.1:0", f"{NAME}:{lab.gateway}", "--root", roots)
+    for words, status, says in ((pair[:6], 64, "belong together"),
+                                ([*pair[:3], pair[7], *pair[4:7], pair[3]], 2, "another certificate"),
+                                ([pair[0], pair[5], pair[2], pair[7], pair[4], pair[1], pair[6], pair[3]], 2, "key usage")):
+        said = run(AUTARKY, *tlcp, *words, ok=(status,))
+        expect(said, says, "forward")
+
+
 def main():
     backend = Backend()
     sites = [{"name": NAME, "backends": [backend.url], "algorithms": ["ecdsa", "sm2"]},
@@ -145,8 +191,11 @@ def main():
             renewed(lab)
             carried(lab, backend, base)
             process.stop()
+            demanded(lab, lab.data / "trust" / "roots-all.pem")
             found = lab.autarky("site", "check", NAME, ok=(0, 2, 3))
             expect(found, "sm2", "site check")
+            if "failed   sm2" in found:
+                sys.exit(f"a site that demands certificates of its clients is no failure:\n{found}")
             print(found)
     finally:
         backend.stop()
