@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is known of one certificate: slot.c and load.c write and read it, issue.c and public.c change it. */
+/* What is known of one certificate: slot.c and load.c write and read it, issue.c and public.c
+ * change it. */
 #pragma once
 
 #include "base/list.h"
