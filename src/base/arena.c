@@ -75,12 +75,16 @@ void *arena_calloc(struct arena *a, size_t count, size_t size)
 
 enum rc arena_str(struct arena *a, struct str s, struct str *out)
 {
-    char *p = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
+    char *p;
 
+    if (s.n == 0) {
+        *out = STR("");
+        return RC_OK;
+    }
+    p = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
     if (!p)
         return RC_NOMEM;
-    if (s.n)
-        memcpy(p, s.p, s.n);
+    memcpy(p, s.p, s.n);
     *out = (struct str){p, s.n};
     return RC_OK;
 }

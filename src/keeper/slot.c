@@ -212,8 +212,9 @@ enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs,
         keeper_pair_free(&k->pairs, pair);
         return rc;
     }
-    keeper_pair_free(&k->pairs, slot->before);
-    slot->before = MOVE(slot->pair);
+    keeper_pair_free(&k->pairs, MOVE(slot->before));
+    if (k->env->conf->gateway.keys == CONF_KEYS_KEEPER) /* nobody else has it then */
+        slot->before = MOVE(slot->pair);
     slot->before_until = clock_now(k->env->clock) + KEEPER_BEFORE_SECONDS * WHEN_SECOND;
     keeper_slot_drop(slot);
     IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
