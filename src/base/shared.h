@@ -29,6 +29,6 @@ static inline struct str shared_str(const struct shared *s)
 {
     return str_bytes(s->bytes, s->n);
 }
-/* Drops one reference, NULL: none; the last one ends what `user_free` (NULL: nothing) is given,
- * unless that is NULL. */
+/* Drops one reference (NULL: none). With the last one, `user` goes to `user_free`, if there are
+ * both. */
 void shared_drop(struct shared *s, void (*user_free)(void *user));

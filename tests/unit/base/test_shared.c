@@ -3,12 +3,19 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/shared.h"
+
+static void drop(struct shared **s)
+{
+    shared_drop(*s, NULL);
+    *s = NULL;
+}
 
 static void once_for_all(void)
 {
-    struct shared *a = NULL, *b = NULL, *c = NULL, *none = NULL;
     struct shared_pool pool;
+    CLEANUP(drop) struct shared *a = NULL, *b = NULL, *c = NULL, *none = NULL;
 
     shared_init(&pool);
     CHECK_OK(shared_take(&pool, STR("one"), &a));
@@ -19,12 +26,12 @@ static void once_for_all(void)
     CHECK_STR(shared_str(a), "one");
     CHECK_STR(shared_str(b), "other");
     CHECK_STR(shared_str(none), "");
-    shared_drop(a, NULL);
+    drop(&a);
     CHECK_STR(shared_str(c), "one");
-    shared_drop(c, NULL);
-    shared_drop(b, NULL);
-    shared_drop(none, NULL);
-    shared_drop(NULL, NULL);
+    drop(&c);
+    drop(&b);
+    drop(&none);
+    drop(&none); /* none is dropped */
     CHECK(list_empty(&pool.all));
 }
 
@@ -35,21 +42,21 @@ static void ends(void *user)
 
 static void with_the_last_one(void)
 {
-    struct shared *a = NULL, *b = NULL;
     struct shared_pool pool;
+    CLEANUP(drop) struct shared *a = NULL, *b = NULL;
     int ended = 0;
 
     shared_init(&pool);
     CHECK_OK(shared_take(&pool, STR("one"), &a));
     CHECK_OK(shared_take(&pool, STR("one"), &b));
     a->user = &ended;
-    shared_drop(a, ends);
+    shared_drop(MOVE(a), ends);
     CHECK_INT(ended, 0);
-    shared_drop(b, ends);
+    shared_drop(MOVE(b), ends);
     CHECK_INT(ended, 1);
     CHECK_OK(shared_take(&pool, STR("one"), &a));
     CHECK(!a->user);
-    shared_drop(a, ends);
+    shared_drop(MOVE(a), ends);
     CHECK_INT(ended, 1);
 }
 
