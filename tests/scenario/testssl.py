@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=900
+# autarky-test: timeout=1600
 """What strangers' scanners say of a site with our defaults: testssl.sh, which is told to trust our root, finds nothing of medium
 weight or above, and sslscan nothing that it shows in red."""
 
@@ -29,7 +29,7 @@ EXTRA = f"urls: {{plain: \"http://ca.{DOMAIN}\"}}\n"
 def testssl(lab):
     found = lab.directory / "testssl.json"
     run("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "min", "--ip", "127.0.0.1", "--add-ca", lab.roots,
-        "--jsonfile", found, f"https://{NAME}:{lab.gateway}", ok=range(256), timeout=840)
+        "--jsonfile", found, f"https://{NAME}:{lab.gateway}", ok=range(256), timeout=1500)
     findings = json.loads(found.read_text())
     if len(findings) < 100:
         sys.exit(f"testssl.sh has looked at little: {findings}")
