@@ -195,15 +195,10 @@ static enum rc check_pair(const struct keeper_slot *slot, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     CLEANUP(buf_done) struct buf ders = BUF_INIT(KEEPER_FILE_MAX), pem = BUF_INIT(KEEPER_FILE_MAX);
-    struct x509_cert *certs;
     bool ours;
-    size_t n;
 
     TRY(keeper_pair_chain(slot->pair, &ders));
-    TRY(x509_cert_read_der(&a, buf_str(&ders), X509_CHAIN_MAX, &certs, &n, err));
-    for (size_t i = 0; i < n; i++)
-        x509_cert_put_pem(certs[i].der, &pem);
-    TRY(buf_rc(&pem));
+    TRY(x509_cert_put_pems(buf_str(&ders), &pem));
     return check(&a, slot, buf_str(&pem), keeper_pair_key_der(slot->pair), &ours, err);
 }
 

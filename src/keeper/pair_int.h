@@ -6,7 +6,6 @@
 #include "base/shared.h"
 #include "crypto/key.h"
 
-struct arena;
 struct x509_cert;
 
 enum { KEEPER_KEYS_OPEN = 256 /* at a time */ };

@@ -32,7 +32,6 @@
 #include "tls/shelf.h"
 #include "x509/cert.h"
 #include "x509/challenge.h"
-#include "x509/der.h"
 
 MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no listener for sites");
 MSG(msg_key, "gateway.key-place",
@@ -257,19 +256,6 @@ static void look_at_all(struct worker *w)
 }
 
 /* tlcp/ takes PEM. */
-static enum rc put_chain(struct str ders, struct buf *out)
-{
-    struct rd r = rd_of(ders);
-
-    while (r.left && !r.failed) {
-        uint8_t tag;
-
-        x509_cert_put_pem(x509_der_any(&r, &tag), out);
-    }
-    TRY(rd_done(&r));
-    return buf_rc(out);
-}
-
 static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *sign = NULL, *encrypt = NULL;
@@ -278,8 +264,8 @@ static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct 
     CLEANUP(buf_done) struct buf encrypts = BUF_INIT(2 * IPC_IDENTITY_CHAIN_MAX);
     struct tlcp_identity_in in = {};
 
-    TRY(put_chain(m->chain, &signs));
-    TRY(put_chain(m->encrypt_chain, &encrypts));
+    TRY(x509_cert_put_pems(m->chain, &signs));
+    TRY(x509_cert_put_pems(m->encrypt_chain, &encrypts));
     TRY(crypto_key_read_der(m->key, &sign, err));
     TRY(crypto_key_read_der(m->encrypt_key, &encrypt, err));
     in.sign_pem = buf_str(&signs);

@@ -304,6 +304,19 @@ void x509_cert_put_pem(struct str der, struct buf *out)
     text_pem(out, STR("CERTIFICATE"), der);
 }
 
+enum rc x509_cert_put_pems(struct str ders, struct buf *out)
+{
+    struct rd r = rd_of(ders);
+
+    while (r.left && !r.failed) {
+        uint8_t tag;
+
+        x509_cert_put_pem(x509_der_any(&r, &tag), out);
+    }
+    TRY(rd_done(&r));
+    return buf_rc(out);
+}
+
 /* ---- asking ---- */
 
 enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct err *err)

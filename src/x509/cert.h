@@ -68,6 +68,9 @@ enum rc x509_cert_read_der(struct arena *a, struct str ders, size_t max, struct 
                            size_t *out_n, struct err *err);
 /* Appends a "CERTIFICATE" block. */
 void x509_cert_put_pem(struct str der, struct buf *out);
+/* The same of each of several, one behind the other. RC_PARSE: they are not; RC_NOMEM, RC_TOOBIG.
+ */
+enum rc x509_cert_put_pems(struct str ders, struct buf *out);
 
 /* The public key, by crypto_key_from_spki. */
 enum rc x509_cert_key(const struct x509_cert *c, struct crypto_key **out, struct err *err);
