@@ -84,7 +84,8 @@ class Page(Locator):
         if "error" in said:
             where = [self.browser.ask({"page": self.number, "chain": c}).get("value") or ""
                      for c in ([["url"]], [["locator", "body"], ["innerText", {"timeout": 2000}]])]
-            sys.exit(f"{json.dumps(chain, ensure_ascii=False)}:\n{said['error']}\n{where[0]}\n{where[1][:3000]}")
+            # The reason last, where whoever is shown the end of a log finds it.
+            sys.exit(f"{where[1][:3000]}\n{where[0]}\n{json.dumps(chain, ensure_ascii=False)}:\n{said['error']}")
         return said["value"]
 
     def listen(self):

@@ -61,6 +61,12 @@ def tab_to(screen, name, at_most=80):
     sys.exit(f"Tab does not come to {name}, but to {focused(screen)}")
 
 
+def pressable(page, name):
+    """The dialog has drawn what was typed."""
+    button = page.dialog.get_by_role("button", name=name, exact=True)
+    button.and_(page.locator(":enabled")).wait_for()
+
+
 def frozen(lab):
     return json.loads(lab.autarky("status", "--json"))["frozen"]
 
@@ -87,6 +93,7 @@ def an_action(screen, lab):
     page.types("INC-9")
     page.key("Tab")
     page.types("freeze")
+    pressable(page, "Freeze issuance …")  # or Tab goes past it
     tab_to(screen, "Freeze issuance …", 4)
     page.key("Enter")
     page.dialog.get_by_role("status").wait_for()
@@ -99,9 +106,11 @@ def an_action(screen, lab):
     screen.says("INC-9")
     tab_to(screen, "Thaw")
     page.key("Enter")
+    page.dialog.wait_for()  # which takes the focus, and with it what is typed
     page.types("over")
     page.key("Tab")
     page.types(f"keys.{DOMAIN}")
+    pressable(page, "Thaw")
     page.key("Enter")  # as in any form
     page.dialog.get_by_role("status").wait_for()
     page.key("Escape")
