@@ -255,18 +255,23 @@ def keys(site, rounds, seconds, spread):
     """Rows: handshakes with the keys in the workers and with the keeper, whose time is in it."""
     rows = [["keys of sites, ms CPU each", "with the workers", "with the keeper", "ratio"]]
     spent = {(load, where): [] for load in LOADS[:2] for where in ("workers", "keeper")}
+
+    def move(where):
+        before = site.processes("gateway")
+        site.configure(f"  keys: {where}\n")
+        site.autarky("reload")
+        if where != "workers" or spent[LOADS[0], "keeper"]:
+            lab.wait_for("other workers", lambda: not set(before) & set(site.processes("gateway")))
+        lab.wait_for("an answer", lambda: "200" in site.curl(SITE, "/small", "--output", "/dev/null", "--write-out", "%{http_code}",
+                                                         ok=(0, 7, 35, 52, 56)))
+
     for _ in range(rounds):
         for where in ("workers", "keeper"):
-            before = site.processes("gateway")
-            site.configure(f"  keys: {where}\n")
-            site.autarky("reload")
-            if where != "workers" or spent[LOADS[0], "keeper"]:
-                lab.wait_for("other workers", lambda before=before: not set(before) & set(site.processes("gateway")))
-            lab.wait_for("an answer", lambda: "200" in site.curl(SITE, "/small", "--output", "/dev/null", "--write-out", "%{http_code}",
-                                                             ok=(0, 7, 35, 52, 56)))
+            move(where)
             for load in LOADS[:2]:
                 spent[load, where].append(
                     measure(site.processes("gateway") + site.processes("keeper"), site.gateway, load, seconds))
+    move("workers")
     for load in LOADS[:2]:
         ours, theirs = spent[load, "workers"], spent[load, "keeper"]
         rows.append([load[0], spread(ours, 1, 4), spread(theirs, 1, 4),
@@ -305,20 +310,24 @@ FIRST, IDLE = 50, 800
 
 
 def run(rounds, seconds, table, spread):
-    with SiteLab() as site:
+    with SiteLab() as site, contextlib.ExitStack() as others:
         site.verified = False
         if SITE not in pathlib.Path("/etc/hosts").read_text():
             print("\ngateway: left out, for only root can give wrk a hosts file with the site's name")
             return
         behind, port = backend(site.directory)
+        others.callback(behind.stop)
         site.sites = [{"name": SITE, "backends": [f"http://127.0.0.1:{port}"]}]
         site.workers = 1
         site.configure()
         site.start()
         site.wait_site(SITE)
         peer, own = front(site.directory, port, site.data / "sites" / SITE)
+        others.callback(peer.stop)
         caddy = Caddy(site.directory, port, site.data / "sites" / SITE)
+        others.callback(caddy.stop)
         haproxy = HAProxy(site.directory, port, site.data / "sites" / SITE)
+        others.callback(haproxy.stop)
         beside = {"autarky": (lambda: site.processes("gateway"), site.gateway), "nginx": (peer.pids, own),
                   "haproxy": (haproxy.pids, haproxy.own), "caddy": (caddy.pids, caddy.own)}
         rows = [["ms CPU each", "autarky", "nginx", "ratio", "haproxy", "ratio", "caddy", "ratio"]]
@@ -337,10 +346,6 @@ def run(rounds, seconds, table, spread):
         table(rows)
         table(keys(site, rounds, seconds, spread))
         table(access_log(site, rounds, seconds, spread))
-        caddy.stop()
-        haproxy.stop()
-        peer.stop()
-        behind.stop()
 
 
 def row(name, texts, values):

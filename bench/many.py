@@ -3,6 +3,7 @@
 what it takes to replace one certificate, beside nginx, HAProxy and Caddy with the same files on the same libssl (Caddy on its own).
 The certificates are made here with the installation's own issuers, for issuing them would take longer than all that is measured."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -156,14 +157,14 @@ def front_haproxy(site, port, n):
 
 def everybody(site):
     """All processes of the server."""
-    status = json.loads(site.autarky("status", "--json"))
-    return [site.server.popen.pid] + [p["pid"] for p in status["processes"]]
+    return [p["pid"] for p in json.loads(site.autarky("status", "--json"))["processes"]]
 
 
 def run(n, table):
-    with SiteLab() as site:
+    with SiteLab() as site, contextlib.ExitStack() as others:
         site.verified = False
         behind, port = gateway.backend(site.directory)
+        others.callback(behind.stop)
         site.workers = 1
         site.sites = []
         site.configure()
@@ -179,7 +180,7 @@ def run(n, table):
         at = time.monotonic() - begin
         seconds, spent, memory = measured(lambda: everybody(site), site.gateway, n)
         rows.append(["autarky, all of its processes", f"{at + seconds:.2f}", f"{spent:.2f}", f"{memory:.1f}"])
-        for role in ("gateway", "keeper", "core", "front"):
+        for role in ("gateway", "keeper", "core", "supervisor", "front"):
             pids = site.processes(role)
             rows.append([f"  {role}", "", f"{sum(servers.cpu_clock(p) for p in pids):.2f}",
                          f"{sum(servers.pss(p) for p in pids):.1f}"])
@@ -194,7 +195,6 @@ def run(n, table):
         print(f"\nsites: {n} with two certificates each, one worker")
         table(rows)
         print(f"  one certificate renewed, until its site shows it: {replaced}", flush=True)
-        behind.stop()
 
 
 def replace(site, n):

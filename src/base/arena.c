@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { BLOCK_MIN = 4096, ALIGN = _Alignof(max_align_t) };
+/* Blocks grow with the arena: the large ones malloc takes from the system, and gives back. */
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 256 << 10, ALIGN = _Alignof(max_align_t) };
 /* Leaves room for rounding up and the block's head, whatever the cap. */
 #define MAX_BYTES (SIZE_MAX / 2)
 
@@ -34,9 +35,11 @@ void arena_done(struct arena *a)
 
 static struct arena_block *add_block(struct arena *a, size_t n)
 {
-    size_t cap = n > BLOCK_MIN ? n : BLOCK_MIN;
-    struct arena_block *b = mem_calloc(1, sizeof(*b) + cap);
+    size_t cap = a->used < BLOCK_MIN ? BLOCK_MIN : a->used < BLOCK_MAX ? a->used : BLOCK_MAX;
+    struct arena_block *b;
 
+    cap = n > cap ? n : cap;
+    b = mem_calloc(1, sizeof(*b) + cap);
     if (!b)
         return NULL;
     b->cap = cap;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channel between two roles over a connected stream socket. Both ends ask, answer and notify
  * within ipc/table; each treats the other as hostile. Nothing here assumes one host, except passing
- * descriptors, which only the supervisor does.
+ * descriptors, which only the supervisor does, and the keeper with memory that it shares.
  *
  * Promises: every ipc_call that returned RC_OK gets exactly one last callback, never from inside
  * ipc_call. Callbacks never come after ipc_chan_free. A call that timed out or was cancelled keeps

@@ -14,9 +14,13 @@ enum {
 
 IPC_FIELDS(ipc_vouch, IPC_F_STR(ipc_vouch, thumbprint, THUMBPRINT_BYTES));
 
+IPC_FIELDS(ipc_segment, IPC_F_U64(ipc_segment, number));
+
 IPC_FIELDS(ipc_identity, IPC_F_STR(ipc_identity, site, DNS_BYTES),
-           IPC_F_U8(ipc_identity, algorithm, UINT8_MAX),
-           IPC_F_STR(ipc_identity, chain, IPC_IDENTITY_CHAIN_MAX),
+           IPC_F_U8(ipc_identity, algorithm, UINT8_MAX), IPC_F_U64(ipc_identity, segment),
+           IPC_F_U64(ipc_identity, at), IPC_F_U32(ipc_identity, leaf_n),
+           IPC_F_U32(ipc_identity, key_n), IPC_F_STR(ipc_identity, leaf, IPC_IDENTITY_CHAIN_MAX),
+           IPC_F_STR(ipc_identity, issuers, IPC_IDENTITY_CHAIN_MAX),
            IPC_F_STR(ipc_identity, key, 16 * KIB),
            IPC_F_STR(ipc_identity, encrypt_chain, IPC_IDENTITY_CHAIN_MAX),
            IPC_F_STR(ipc_identity, encrypt_key, 16 * KIB),

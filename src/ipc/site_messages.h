@@ -12,12 +12,23 @@ struct ipc_vouch {
     struct str thumbprint; /* RFC 7638, SHA-256, base64url */
 };
 
+/* A segment (base/segment.h) with leaves, and keys if workers have these, comes with it; identities
+ * that follow may be in it. */
+struct ipc_segment {
+    uint64_t number; /* rises */
+};
+
 enum { IPC_IDENTITY_CHAIN_MAX = 64 << 10 /* bytes of one chain */ };
 
 struct ipc_identity {
     struct str site;
-    uint8_t algorithm;                     /* enum conf_key_algorithm */
-    struct str chain;                      /* DER one behind the other, leaf first, no root */
+    uint8_t algorithm; /* enum conf_key_algorithm */
+    /* Where in the segment the leaf is, `leaf_n` bytes, and behind it the key, `key_n`, 0: it stays
+     * with the keeper. Number 0: they are here, below. */
+    uint64_t segment, at;
+    uint32_t leaf_n, key_n;
+    struct str leaf;                       /* DER */
+    struct str issuers;                    /* DER one behind the other, without the root */
     struct str key;                        /* PKCS#8, DER; empty: it stays with the keeper */
     struct str encrypt_chain, encrypt_key; /* SM2: of the certificate to which is encrypted */
     struct str staple;                     /* OCSP answer about the leaf, DER; empty: none */
@@ -141,7 +152,7 @@ struct ipc_access {
     struct str lines;
 };
 
-extern const struct ipc_fields ipc_vouch_fields, ipc_identity_fields, ipc_tickets_fields,
-    ipc_handshake_fields, ipc_handshaken_fields, ipc_site_fields, ipc_sites_fields,
-    ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields, ipc_run_reply_fields, ipc_record_fields,
-    ipc_deliver_fields, ipc_delivered_fields, ipc_access_fields;
+extern const struct ipc_fields ipc_vouch_fields, ipc_segment_fields, ipc_identity_fields,
+    ipc_tickets_fields, ipc_handshake_fields, ipc_handshaken_fields, ipc_site_fields,
+    ipc_sites_fields, ipc_sites_ask_fields, ipc_renew_fields, ipc_run_fields, ipc_run_reply_fields,
+    ipc_record_fields, ipc_deliver_fields, ipc_delivered_fields, ipc_access_fields;

@@ -101,9 +101,10 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
            4 * MIB + SLACK, 8, UINT64_C(16) << 30),
 
     CALL(IPC_VOUCH, "vouch", KEEPER, CORE, ipc_vouch, 64, ipc_none, 0, 1),
-    CALL(IPC_IDENTITY, "identity", KEEPER, GATEWAY, ipc_identity, 184 * KIB, ipc_none, 0, 16),
+    CALL(IPC_IDENTITY, "identity", KEEPER, GATEWAY, ipc_identity, 248 * KIB, ipc_none, 0, 16),
     CALL(IPC_HANDSHAKE, "handshake", GATEWAY, KEEPER, ipc_handshake, KIB + SLACK, ipc_handshaken,
          5 * KIB + SLACK, IPC_HANDSHAKE_CREDITS),
+    NOTIFY(IPC_SEGMENT, "segment", KEEPER, GATEWAY, ipc_segment, 8, IPC_F_FD),
     CALL(IPC_TICKETS, "tickets", KEEPER, GATEWAY, ipc_tickets, KIB, ipc_none, 0, 2),
     CALL(IPC_SITES, "sites", CORE, KEEPER, ipc_sites_ask, 8, ipc_sites, 1184 * KIB, 4),
     CALL(IPC_RENEW, "renew", CORE, KEEPER, ipc_renew, KIB, ipc_none, 0, 4),

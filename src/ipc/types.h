@@ -51,6 +51,7 @@ enum ipc_type {
     /* keeper to gateway */
     IPC_IDENTITY = 108, /* ipc_identity -> ipc_none, when it is in force */
     IPC_TICKETS,        /* ipc_tickets -> ipc_none */
+    IPC_SEGMENT,        /* ipc_segment, notify, with the descriptor */
     /* core to keeper */
     IPC_SITES = 112, /* ipc_sites_ask -> ipc_sites */
     IPC_RENEW,       /* ipc_renew -> ipc_none, when it is under way */

@@ -49,7 +49,7 @@ MSG(msg_directory, "keeper.data-directory", "the keeper cannot enter DATA");
 
 static const struct sandbox sandbox = {
     .user = USER,
-    .promises = SB_STDIO | SB_FDPASS | SB_UNIX | SB_RPATH | SB_WPATH,
+    .promises = SB_STDIO | SB_FDPASS | SB_UNIX | SB_RPATH | SB_WPATH | SB_SHARE,
     .files = 256,
     .paths = {{"keeper", SB_READ | SB_WRITE}, {"sites", SB_READ | SB_WRITE}},
 };
@@ -271,6 +271,7 @@ static enum rc keeper_start(struct role_env *env, struct err *err)
     TRY(make_client(k, err));
     TRY(keeper_public_prepare(k, env->conf, err));
     TRY(keeper_slots_prepare(k, env->conf));
+    keeper_segment_renew(k);
     keeper_slots_commit(k, env->conf);
     return RC_OK;
 }
@@ -325,6 +326,7 @@ static void keeper_close(struct role_env *env)
     keeper_staple_stop(k);
     keeper_slots_free(k);
     keeper_push_done(k);
+    keeper_pairs_done(&k->pairs);
     keeper_public_free(k);
     client_free(k->client);
     client_transport_free(k->transport);

@@ -2,8 +2,9 @@
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site,
  * and on disk), load.c (at the start), pair_int.h (in memory), issue.c (what is obtained and
  * renewed when), fresh.c (which are newer than what somebody has), push.c (what the gateway's
- * workers get), handshake.c (what they have signed), staple.c (the OCSP answers with it),
- * public_int.h (other CAs), tell.c (what core may ask), measure.c (numbers). */
+ * workers get), handshake.c (what they have signed),
+ * staple.c (the OCSP answers with it), public_int.h (other CAs), tell.c (what core may ask),
+ * measure.c (numbers). */
 #pragma once
 
 #include "base/list.h"
@@ -64,6 +65,7 @@ struct keeper_worker {
     uint8_t instance;
     struct ipc_chan *chan; /* borrowed until the frame says that it is gone */
     uint64_t sent;         /* version of the newest identity on its way or there */
+    uint64_t segment;      /* number of the one that it has */
     struct list pushes;    /* on their way */
     unsigned pushing, refusals;
     uint64_t back;  /* the oldest version refused since `again` was set; 0: none */
@@ -99,6 +101,7 @@ struct keeper {
     unsigned vouch_failures;
 
     struct keeper_pairs pairs;
+    uint64_t segment;      /* number of that of `pairs`, 1 or more */
     struct list unchecked; /* slots whose certificates are still to be looked at closely */
     size_t loaded;         /* at once */
     struct ev_timer check;
@@ -169,6 +172,8 @@ enum rc keeper_push_init(struct keeper *k);
 void keeper_push_done(struct keeper *k);
 /* That worker has come, or has gone (NULL). */
 void keeper_push_peer(struct keeper *k, uint8_t instance, struct ipc_chan *chan);
+/* All pairs go into a new segment, of which workers learn with what is pushed next. */
+void keeper_segment_renew(struct keeper *k);
 /* There are new identities. */
 void keeper_push_look(struct keeper *k);
 

@@ -66,9 +66,11 @@ static void on_identity(void *arg, const struct ipc_answer *answer)
 
 static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, struct push *p)
 {
-    CLEANUP(buf_done) struct buf chain = BUF_INIT(IPC_IDENTITY_CHAIN_MAX);
     CLEANUP(buf_done) struct buf encrypt_chain = BUF_INIT(IPC_IDENTITY_CHAIN_MAX);
+    const struct keeper_pairs *pairs = &w->keeper->pairs;
     const struct keeper_slot *other = slot->other;
+    const struct keeper_pair *pair = slot->pair;
+    bool with_key = other || w->keeper->env->conf->gateway.keys == CONF_KEYS_WORKERS;
     struct ipc_identity msg = {.site = str_of(slot->name), .algorithm = (uint8_t)slot->algorithm};
     struct ipc_ask ask = {.type = IPC_IDENTITY,
                           .msg = &msg,
@@ -76,10 +78,16 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
                           .fn = on_identity,
                           .arg = p};
 
-    if (other || w->keeper->env->conf->gateway.keys == CONF_KEYS_WORKERS)
-        msg.key = keeper_pair_key_der(slot->pair);
-    TRY(keeper_pair_chain(slot->pair, &chain));
-    msg.chain = buf_str(&chain);
+    msg.issuers = shared_str(pair->issuers);
+    if (!other && keeper_pair_shared(pairs, pair) && with_key == pairs->with_keys) {
+        msg.segment = w->keeper->segment;
+        msg.at = segment_at(pairs->segment, pair->leaf);
+        msg.leaf_n = pair->leaf_n;
+        msg.key_n = with_key ? pair->key_n : 0;
+    } else {
+        msg.leaf = keeper_pair_leaf(pair);
+        msg.key = with_key ? keeper_pair_key_der(pair) : STR("");
+    }
     msg.staple = buf_str(&slot->staple.der);
     msg.staple_until = slot->staple.until;
     if (other) {
@@ -113,6 +121,50 @@ static enum rc push_one(struct keeper_worker *w, const struct keeper_slot *slot)
               LOG_Z("algorithm", keeper_slot_text(slot)), LOG_INT("instance", w->instance),
               LOG_RC(rc));
     w->sent = keeper_slot_version(slot); /* the others are not to wait for it */
+    return RC_OK;
+}
+
+/* ---- the segment that they share with this process (pair_int.h): what is in it stays. So every
+ * time that half of it is of certificates that were replaced, or that there are more sites than it
+ * has room for, all that are in force go into another, and each worker is told of them anew. */
+
+static void move_all(struct keeper *k, struct list *slots)
+{
+    LIST_FOREACH (it, slots) {
+        struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
+
+        /* What found no memory stays in the old one, and goes to workers as bytes. */
+        IGNORE_RC(keeper_pair_move(&k->pairs, &slot->pair));
+        IGNORE_RC(keeper_pair_move(&k->pairs, &slot->before));
+    }
+}
+
+void keeper_segment_renew(struct keeper *k)
+{
+    keeper_pairs_share(&k->pairs, k->index.n, k->env->conf->gateway.keys == CONF_KEYS_WORKERS);
+    k->segment++;
+    move_all(k, &k->slots);
+    LIST_FOREACH (it, &k->workers)
+        LIST_ENTRY(it, struct keeper_worker, link)->sent = 0;
+}
+
+static void look_at_segment(struct keeper *k)
+{
+    bool with_keys = k->env->conf->gateway.keys == CONF_KEYS_WORKERS;
+
+    if (keeper_pairs_wasteful(&k->pairs, k->index.n) || k->pairs.with_keys != with_keys)
+        keeper_segment_renew(k);
+}
+
+static enum rc push_segment(struct keeper_worker *w)
+{
+    struct keeper *k = w->keeper;
+    struct ipc_segment msg = {.number = k->segment};
+
+    if (w->segment == k->segment || !k->pairs.segment)
+        return RC_OK;
+    TRY(ipc_notify(w->chan, IPC_SEGMENT, &msg, segment_fd(k->pairs.segment)));
+    w->segment = k->segment;
     return RC_OK;
 }
 
@@ -160,7 +212,9 @@ static void push(struct keeper_worker *w)
 
     if (!w->chan)
         return;
-    if (w->tickets != w->keeper->tickets_made && !w->ticketing && !ev_timer_running(&w->again))
+    rc = push_segment(w);
+    if (rc == RC_OK && w->tickets != w->keeper->tickets_made && !w->ticketing &&
+        !ev_timer_running(&w->again))
         rc = push_tickets(w);
     while (rc == RC_OK && w->pushing < KEEPER_PUSHES_MAX) {
         const struct keeper_slot *slot = keeper_fresh_after(w->keeper, w->sent);
@@ -210,6 +264,7 @@ static void on_again(void *arg)
 
 void keeper_push_look(struct keeper *k)
 {
+    look_at_segment(k);
     LIST_FOREACH (it, &k->workers)
         push(worker_at(it));
 }

@@ -11,8 +11,10 @@
  * nothing but the port. What comes from clients and from backends is taken apart by http/reader.
  */
 #include <assert.h>
+#include <unistd.h>
 
 #include "base/name.h"
+#include "base/segment.h"
 #include "conf/conf.h"
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
@@ -37,6 +39,8 @@ MSG(msg_no_listener, "gateway.no-listener", "the supervisor handed over no liste
 MSG(msg_key, "gateway.key-place",
     "the key of {0} came where none is wanted, or did not come: the keeper has another "
     "configuration, and sends it again");
+MSG(msg_segment, "gateway.segment",
+    "the certificate for {0} is said to be where this worker cannot see it");
 MSG(msg_no_site, "gateway.no-site", "the configuration has no site {0}");
 
 /* Two descriptors for each request under way, and the connections kept to backends. */
@@ -62,7 +66,9 @@ struct worker {
     struct gateway *gateway;
     struct handshakes handshakes;
     struct tls_shelf *shelf; /* of the identities that the keeper pushes */
-    bool away;               /* the keys are the keeper's; a change of that takes another process */
+    struct segment *segment; /* of the keeper's, the last one; NULL: none yet */
+    uint64_t segment_number;
+    bool away; /* the keys are the keeper's; a change of that takes another process */
     struct gateway_plan *next; /* of the configuration that was prepared */
     struct addr_port servers[DNS_RESOLV_CONF_MAX];
     size_t n_servers;
@@ -224,6 +230,7 @@ static void gateway_role_close(struct role_env *env)
     gateway_free(w->gateway);
     handshakes_done(&w->handshakes);
     tls_shelf_free(w->shelf);
+    segment_unref(w->segment);
     net_free(w->net);
     mem_free(w);
     env->state = NULL;
@@ -260,11 +267,12 @@ static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct 
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *sign = NULL, *encrypt = NULL;
     CLEANUP(tlcp_identity_unrefp) struct tlcp_identity *id = NULL;
-    CLEANUP(buf_done) struct buf signs = BUF_INIT(2 * IPC_IDENTITY_CHAIN_MAX);
+    CLEANUP(buf_done) struct buf signs = BUF_INIT(4 * IPC_IDENTITY_CHAIN_MAX);
     CLEANUP(buf_done) struct buf encrypts = BUF_INIT(2 * IPC_IDENTITY_CHAIN_MAX);
     struct tlcp_identity_in in = {};
 
-    TRY(x509_cert_put_pems(m->chain, &signs));
+    TRY(x509_cert_put_pems(m->leaf, &signs));
+    TRY(x509_cert_put_pems(m->issuers, &signs));
     TRY(x509_cert_put_pems(m->encrypt_chain, &encrypts));
     TRY(crypto_key_read_der(m->key, &sign, err));
     TRY(crypto_key_read_der(m->encrypt_key, &encrypt, err));
@@ -276,6 +284,24 @@ static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct 
     return gateway_set_tlcp(w->gateway, m->site, id);
 }
 
+/* Where leaf and key are. */
+static enum rc find(const struct worker *w, const struct ipc_identity *m, struct tls_shelved *out,
+                    struct err *err)
+{
+    out->issuers = m->issuers;
+    out->leaf = m->leaf;
+    out->key = m->key;
+    if (m->segment == 0)
+        return RC_OK;
+    out->segment = w->segment;
+    /* What the end of the leaf is added to does not overflow: it is in the segment. */
+    if (m->segment != w->segment_number ||
+        !segment_look(w->segment, m->at, m->leaf_n, &out->leaf) ||
+        !segment_look(w->segment, m->at + m->leaf_n, m->key_n, &out->key))
+        return ERR(err, RC_INVAL, msg_segment, m->site);
+    return RC_OK;
+}
+
 static enum rc take_tls(struct worker *w, const struct ipc_identity *m, struct err *err)
 {
     static const unsigned kinds[CONF_SITE_KEYS] = {[CONF_KEY_RSA] = TLS_KIND_RSA,
@@ -283,9 +309,10 @@ static enum rc take_tls(struct worker *w, const struct ipc_identity *m, struct e
                                                    [CONF_KEY_MLDSA] = TLS_KIND_MLDSA};
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
     CLEANUP(buf_done) struct buf about = BUF_INIT(TLS_ABOUT_MAX);
-    struct tls_shelved in = {.chain = m->chain, .key = m->key};
+    struct tls_shelved in = {};
 
-    if (w->away != (m->key.n == 0) || m->algorithm >= CONF_SITE_KEYS || !kinds[m->algorithm])
+    TRY(find(w, m, &in, err));
+    if (w->away != (in.key.n == 0) || m->algorithm >= CONF_SITE_KEYS || !kinds[m->algorithm])
         return ERR(err, RC_DENIED, msg_key, m->site);
     in.kind = kinds[m->algorithm];
     if (w->away) {
@@ -327,6 +354,25 @@ static void on_identity(void *arg, struct ipc_req *req, const void *msg, int fd)
         log_error("gateway.bad-certificate", LOG_STR("site", m->site), LOG_RC(rc), LOG_ERR(&err));
     answer(req, rc, &err);
     look_at_all(w);
+}
+
+/* Those who have something of the one before it keep that. */
+static void on_segment(void *arg, struct ipc_req *, const void *msg, int fd)
+{
+    struct role_env *env = arg;
+    struct worker *w = env->state;
+    const struct ipc_segment *m = msg;
+    struct segment *next = NULL;
+    enum rc rc = segment_open(fd, &next);
+
+    close(fd);
+    if (rc != RC_OK) {
+        role_fail(env, &(struct err){.rc = rc});
+        return;
+    }
+    segment_unref(w->segment);
+    w->segment = next;
+    w->segment_number = m->number;
 }
 
 static void on_tickets(void *arg, struct ipc_req *req, const void *msg, int fd)
@@ -377,8 +423,10 @@ static void on_proof(void *arg, struct ipc_req *req, const void *msg, int)
     answer(req, rc == RC_NOTFOUND ? ERR(&err, rc, msg_no_site, m->site) : rc, &err);
 }
 
-static const struct ipc_handler handlers[] = {
-    {IPC_IDENTITY, on_identity}, {IPC_TICKETS, on_tickets}, {IPC_PROOF, on_proof}};
+static const struct ipc_handler handlers[] = {{IPC_IDENTITY, on_identity},
+                                              {IPC_SEGMENT, on_segment},
+                                              {IPC_TICKETS, on_tickets},
+                                              {IPC_PROOF, on_proof}};
 
 const struct role_def role_gateway = {
     .role = ROLE_GATEWAY,

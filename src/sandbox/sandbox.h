@@ -25,8 +25,9 @@ enum sandbox_promise {
     SB_THREADS = 1 << 7,      /* threads; never processes */
     SB_EXEC = 1 << 8,         /* executes programs, which inherit a filter: no seccomp, Landlock,
                                  no-new-privileges */
+    SB_SHARE = 1 << 9,        /* makes memory that others are handed to read (base/segment.h) */
     SB_SANITIZER =
-        1 << 9, /* added to every table by a build with AddressSanitizer; see sandbox_strict */
+        1 << 10, /* added to every table by a build with AddressSanitizer; see sandbox_strict */
 };
 
 enum sandbox_access {

@@ -155,9 +155,11 @@ static const int no_files[] = {
 };
 static const int no_chown[] = {S(chown), S(fchown), S(fchownat), S(lchown)};
 static const int newer[] = {
-    S(clone3),       S(openat2),         S(io_uring_setup), S(io_uring_enter), S(io_uring_register),
-    S(memfd_create), S(copy_file_range),
+    S(clone3),         S(openat2),           S(io_uring_setup),
+    S(io_uring_enter), S(io_uring_register), S(copy_file_range),
 };
+static const int sharing[] = {S(memfd_create)};
+static const int sized[] = {S(ftruncate)};
 static const int newer_files[] = {S(statx), S(faccessat2)};
 static const int priorities[] = {
     S(getpriority),    S(setpriority),   S(sched_setaffinity), S(sched_setscheduler),
@@ -175,12 +177,15 @@ const struct sandbox_calls sandbox_calls[] = {
     {SB_UNIX, 0, LIST(connecting_unix)},
     {LOOKS, 0, LIST(looking)},
     {SB_WPATH, 0, LIST(writing)},
+    {SB_SHARE, 0, LIST(sharing)},
+    {SB_SHARE, 0, LIST(sized)},
     {SB_THREADS, 0, LIST(threads)},
     {SB_SANITIZER, 0, LIST(sanitizer)},
     {LOOKS, EACCES, LIST(no_files)},
     {LOOKS, ENOSYS, LIST(newer_files)},
     {SB_EXEC, EPERM, LIST(no_chown)},
     {SB_EXEC, ENOSYS, LIST(newer)},
+    {SB_EXEC | SB_SHARE, ENOSYS, LIST(sharing)},
     {SB_EXEC, EPERM, LIST(priorities)},
     {},
 };
@@ -208,6 +213,8 @@ const struct sandbox_way sandbox_ways[] = {
     {S(fcntl), SB_STDIO, 0, 0, 1, {IS(1, F_SETFD)}},
     {S(fcntl), SB_STDIO, 0, 0, 1, {IS(1, F_GETFL)}},
     {S(fcntl), SB_STDIO, 0, 0, 1, {IS(1, F_SETFL)}},
+    {S(fcntl), SB_STDIO, 0, 0, 1, {IS(1, F_GET_SEALS)}},
+    {S(fcntl), SB_SHARE, 0, 0, 1, {IS(1, F_ADD_SEALS)}},
     {S(fcntl), FILES, 0, 0, 1, {IS(1, F_GETLK)}},
     {S(fcntl), FILES, 0, 0, 1, {IS(1, F_SETLK)}},
     {S(fcntl), FILES, 0, 0, 1, {IS(1, F_SETLKW)}},

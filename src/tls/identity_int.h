@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buf.h"
+#include "base/segment.h"
 #include "base/shared.h"
 #include "tls/shelf.h"
 
@@ -26,9 +27,12 @@ struct tls_identity {
     struct tls_shelf *shelf;
     struct list link; /* among those that are open */
     struct shared *issuers;
-    const struct tls_signer *signer; /* then what follows the leaf is `about`, not the key */
-    unsigned char *bytes;            /* the leaf, and behind it the key */
-    size_t leaf_n, key_n;
+    const struct tls_signer *signer;
+    struct segment *segment;   /* where the two are; NULL: `own` has them */
+    const unsigned char *leaf; /* DER */
+    const unsigned char *key;  /* PKCS#8 in DER; with a signer it is what that is told */
+    unsigned char *own;
+    uint32_t leaf_n, key_n, own_n;
 };
 
 /* Gives the references back. */

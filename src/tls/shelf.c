@@ -99,7 +99,7 @@ void tls_parts_done(struct tls_parts *p)
 static EVP_PKEY *key_of(const struct tls_identity *id, X509 *leaf)
 {
     CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    struct str behind = str_bytes(id->bytes + id->leaf_n, id->key_n);
+    struct str behind = str_bytes(id->key, id->key_n);
     EVP_PKEY *public, *out;
 
     if (id->signer) {
@@ -124,7 +124,7 @@ static void close_one(struct tls_identity *id)
 
 static bool open_one(struct tls_identity *id)
 {
-    const unsigned char *at = id->bytes;
+    const unsigned char *at = id->leaf;
     struct tls_parts p = {.leaf = read_one(&at, at + id->leaf_n)};
     STACK_OF(X509) *issuers = p.leaf ? open_issuers(id->issuers) : NULL;
 
@@ -161,9 +161,10 @@ void tls_shelf_drop(struct tls_identity *id)
 {
     close_one(id);
     shared_drop(id->issuers, issuers_free);
-    if (id->bytes)
-        OPENSSL_cleanse(id->bytes, id->leaf_n + id->key_n);
-    mem_free(id->bytes);
+    if (id->own)
+        OPENSSL_cleanse(id->own, id->own_n);
+    mem_free(id->own);
+    segment_unref(id->segment);
     tls_shelf_free(id->shelf);
 }
 
@@ -171,7 +172,7 @@ bool tls_shelf_is(const struct tls_identity *id, const X509 *leaf)
 {
     unsigned char *der = NULL;
     int n = i2d_X509(leaf, &der);
-    bool same = n > 0 && (size_t)n == id->leaf_n && memcmp(der, id->bytes, id->leaf_n) == 0;
+    bool same = n > 0 && (size_t)n == id->leaf_n && memcmp(der, id->leaf, id->leaf_n) == 0;
 
     OPENSSL_free(der);
     return same;
@@ -179,29 +180,60 @@ bool tls_shelf_is(const struct tls_identity *id, const X509 *leaf)
 
 /* ---- put there */
 
-/* What is behind the leaf; empty: nothing. */
-static enum rc split(struct str chain, struct str *out_leaf, struct str *out_issuers,
-                     struct err *err)
+/* How many certificates, or what looks so, are one behind the other; false: something else. */
+static bool count_der(struct str ders, size_t *out)
 {
-    struct rd r = rd_of(chain);
-    size_t n = 0;
+    struct rd r = rd_of(ders);
 
-    if (chain.n > TLS_CHAIN_PEM_MAX)
-        return ERR(err, RC_TOOBIG, msg_many, STR("10"));
-    for (; r.left && !r.failed; n++) {
+    for (*out = 0; r.left && !r.failed; ++*out) {
         uint8_t tag = 0;
-        struct str der = x509_der_any(&r, &tag);
 
+        x509_der_any(&r, &tag);
         if (tag != X509_DER_SEQUENCE)
             rd_fail(&r);
-        if (n == 0)
-            *out_leaf = der;
     }
-    if (rd_done(&r) != RC_OK || n == 0)
-        return ERR(err, RC_PARSE, msg_der);
-    if (n > TLS_CHAIN_MAX)
+    return rd_done(&r) == RC_OK;
+}
+
+static enum rc check(const struct tls_shelved *in, struct err *err)
+{
+    struct str behind = in->signer ? in->about : in->key;
+    size_t leaves, issuers;
+
+    if (in->signer && in->kind == TLS_KIND_ED25519)
+        return ERR(err, RC_UNSUPPORTED, msg_kind);
+    if (in->signer && behind.n > TLS_ABOUT_MAX)
+        return RC_TOOBIG;
+    if (in->leaf.n > TLS_CHAIN_PEM_MAX || in->issuers.n > TLS_CHAIN_PEM_MAX ||
+        behind.n > CRYPTO_PEM_MAX)
         return ERR(err, RC_TOOBIG, msg_many, STR("10"));
-    *out_issuers = str_skip(chain, out_leaf->n);
+    if (behind.n == 0 || !count_der(in->leaf, &leaves) || leaves != 1 ||
+        !count_der(in->issuers, &issuers))
+        return ERR(err, RC_PARSE, msg_der);
+    return issuers < TLS_CHAIN_MAX ? RC_OK : ERR(err, RC_TOOBIG, msg_many, STR("10"));
+}
+
+/* Copies of what is in no segment. */
+static enum rc keep(struct tls_identity *id, const struct tls_shelved *in)
+{
+    struct str leaf = in->segment ? STR("") : in->leaf;
+    struct str behind = in->signer ? in->about : in->segment ? STR("") : in->key;
+
+    id->leaf = (const unsigned char *)in->leaf.p;
+    id->key = (const unsigned char *)in->key.p;
+    id->leaf_n = (uint32_t)in->leaf.n;
+    id->key_n = (uint32_t)(in->signer ? in->about.n : in->key.n);
+    id->segment = in->segment ? segment_ref(in->segment) : NULL;
+    id->own_n = (uint32_t)(leaf.n + behind.n);
+    if (id->own_n == 0)
+        return RC_OK;
+    id->own = mem_alloc(id->own_n);
+    if (!id->own)
+        return RC_NOMEM;
+    if (leaf.n)
+        id->leaf = memcpy(id->own, leaf.p, leaf.n);
+    if (behind.n)
+        id->key = memcpy(id->own + leaf.n, behind.p, behind.n);
     return RC_OK;
 }
 
@@ -218,15 +250,8 @@ enum rc tls_shelf_put(struct tls_shelf *s, const struct tls_shelved *in, struct 
                       struct err *err)
 {
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
-    struct str leaf = STR(""), issuers, behind = in->signer ? in->about : in->key;
 
-    if (in->signer && in->kind == TLS_KIND_ED25519)
-        return ERR(err, RC_UNSUPPORTED, msg_kind);
-    if (behind.n == 0)
-        return ERR(err, RC_PARSE, msg_der);
-    if (in->signer && behind.n > TLS_ABOUT_MAX)
-        return RC_TOOBIG;
-    TRY(split(in->chain, &leaf, &issuers, err));
+    TRY(check(in, err));
     id = MEM_NEW(struct tls_identity);
     if (!id)
         return RC_NOMEM;
@@ -237,14 +262,8 @@ enum rc tls_shelf_put(struct tls_shelf *s, const struct tls_shelved *in, struct 
     list_init(&id->link);
     id->shelf = s;
     s->refs++;
-    TRY(shared_take(&s->issuers, issuers, &id->issuers));
-    id->bytes = mem_alloc(leaf.n + behind.n);
-    if (!id->bytes)
-        return RC_NOMEM;
-    id->leaf_n = leaf.n;
-    id->key_n = behind.n;
-    memcpy(id->bytes, leaf.p, leaf.n);
-    memcpy(id->bytes + leaf.n, behind.p, behind.n);
+    TRY(shared_take(&s->issuers, in->issuers, &id->issuers));
+    TRY(keep(id, in));
     *out = MOVE(id);
     return RC_OK;
 }

@@ -40,10 +40,10 @@ def secret(lab, algorithm):
 
 
 def has(pid, what):
-    """Whether that process has these bytes anywhere in memory that it can write to."""
+    """Whether that process has these bytes anywhere in memory that is its own, or shared with the keeper."""
     for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
         span, rights = line.split()[:2]
-        if not rights.startswith("rw"):
+        if not rights.startswith("rw") and "segment" not in line:
             continue
         begin, end = (int(x, 16) for x in span.split("-"))
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:

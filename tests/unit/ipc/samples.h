@@ -111,12 +111,18 @@ static const struct ipc_measured sample_measured[] = {{ROLE_CORE, 0, S("\x01\x00
 static const struct ipc_gathered sample_gathered = {{sample_measured, 2}};
 
 static const struct ipc_vouch sample_vouch = {S("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")};
+static const struct ipc_segment sample_segment = {7};
 static const struct ipc_identity sample_identity = {S("wiki.hospital.example"),
                                                     1,
-                                                    S("-----BEGIN CERTIFICATE-----\n"),
-                                                    S("-----BEGIN PRIVATE KEY-----\n"),
-                                                    S("-----BEGIN CERTIFICATE-----\n\n"),
-                                                    S("-----BEGIN PRIVATE KEY-----\n\n"),
+                                                    7,
+                                                    1000,
+                                                    0x300,
+                                                    0x400,
+                                                    S("\x30\x01x"),
+                                                    S("\x30\x01y"),
+                                                    S("\x30\x00"),
+                                                    S("\x30\x02xy"),
+                                                    S("\x30\x01z"),
                                                     S("\x30\x03"),
                                                     INT64_C(1795199040000000)};
 static const struct ipc_handshake sample_handshake = {
@@ -259,6 +265,7 @@ static const struct sample {
     {IPC_IDENTITY, &sample_identity, &sample_none},
     {IPC_HANDSHAKE, &sample_handshake, &sample_handshaken},
     {IPC_TICKETS, &sample_tickets, &sample_none},
+    {IPC_SEGMENT, &sample_segment, NULL},
     {IPC_SITES, &sample_sites_ask, &sample_sites},
     {IPC_RENEW, &sample_renew, &sample_none},
     {IPC_RUN, &sample_run, &sample_run_reply},

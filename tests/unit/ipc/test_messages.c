@@ -49,9 +49,9 @@ static void the_table_is_sound(void)
         CHECK_INT(notify, r->credits == 0);
         CHECK(r->max_request <= IPC_PAYLOAD_MAX && r->max_reply <= IPC_PAYLOAD_MAX);
         CHECK_INT((r->flags & IPC_F_STREAM) != 0, r->max_stream != 0);
-        /* Descriptors come from the supervisor, with notifications. */
+        /* Descriptors come from the supervisor, with notifications; and one is the keeper's. */
         if (r->flags & IPC_F_FD)
-            CHECK(notify && r->from == IPC_ROLE(ROLE_SUPERVISOR));
+            CHECK(notify && (r->from == IPC_ROLE(ROLE_SUPERVISOR) || r->type == IPC_SEGMENT));
         /* Many may ask the supervisor, or be told by it; everything else joins two roles. */
         if (!((r->from | r->to) & IPC_ROLE(ROLE_SUPERVISOR)))
             CHECK(is_one_role(r->from) && is_one_role(r->to));

@@ -228,13 +228,13 @@ static void peers_come_and_go(void)
 static enum rc grows_too_long(struct keeper_slot *slot)
 {
     CLEANUP(buf_done) struct buf long_one = BUF_INIT(2 * KEEPER_CHAIN_MAX);
-    struct x509_cert leaf = {};
+    struct x509_cert certs[2] = {{.der = STR("leaf")}};
 
     while (long_one.n <= KEEPER_CHAIN_MAX && buf_rc(&long_one) == RC_OK)
         buf_putz(&long_one, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     TRY(buf_rc(&long_one));
-    leaf.der = buf_str(&long_one);
-    return keeper_slot_set(slot, &leaf, 1, STR("key"), STR(""));
+    certs[1].der = buf_str(&long_one);
+    return keeper_slot_set(slot, certs, 2, STR("key"), STR(""));
 }
 
 static void what_cannot_be_handed_on_is_passed_over(void)

@@ -107,7 +107,7 @@ static void keeper_each_peer(struct role_env *env, enum role role, uint8_t insta
                              struct ipc_chan *chan)
 {
     const struct ipc_identity m = {
-        .site = STR("wiki.hospital.example"), .chain = STR("chain"), .key = STR("key")};
+        .site = STR("wiki.hospital.example"), .leaf = STR("leaf"), .key = STR("key")};
     const struct ipc_ask ask = {
         .type = IPC_IDENTITY, .msg = &m, .fn = keeper_on_stored, .arg = env};
 

@@ -107,7 +107,7 @@ static enum rc put(struct elsewhere *e, unsigned kind, struct str chain_pem, str
     CLEANUP(buf_done) struct buf der = BUF_INIT(16384);
 
     IGNORE_RC(text_unpem(&chain_pem, STR("CERTIFICATE"), NULL, &der));
-    in.chain = buf_str(&der);
+    in.leaf = buf_str(&der);
     return tls_shelf_put(e->shelf, &in, out, err);
 }
 

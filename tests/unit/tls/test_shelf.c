@@ -15,8 +15,8 @@ struct stand {
     struct world w;
     struct tls_shelf *shelf;
     struct tls_identity *kept[KEPT];
-    struct buf issuer;     /* PEM */
-    struct buf chain, key; /* of the last one, DER */
+    struct buf issuer;             /* PEM */
+    struct buf leaf, issuers, key; /* of the last one, DER */
 };
 
 static void stand_done(struct stand *s)
@@ -26,7 +26,8 @@ static void stand_done(struct stand *s)
     tls_shelf_free(s->shelf);
     world_done(&s->w);
     buf_done(&s->issuer);
-    buf_done(&s->chain);
+    buf_done(&s->leaf);
+    buf_done(&s->issuers);
     buf_wipe(&s->key);
 }
 
@@ -39,7 +40,8 @@ static enum rc make(struct stand *s, const char *name)
 
     if (!key)
         return RC_NOMEM;
-    buf_reset(&s->chain);
+    buf_reset(&s->leaf);
+    buf_reset(&s->issuers);
     buf_reset(&s->key);
     TRY(certificate(key, name, &pem));
     if (s->issuer.n == 0)
@@ -47,15 +49,17 @@ static enum rc make(struct stand *s, const char *name)
     buf_puts(&pem, buf_str(&s->issuer));
     TRY(buf_rc(&pem));
     rest = buf_str(&pem);
-    TRY(text_unpem(&rest, STR("CERTIFICATE"), NULL, &s->chain));
-    TRY(text_unpem(&rest, STR("CERTIFICATE"), NULL, &s->chain));
+    TRY(text_unpem(&rest, STR("CERTIFICATE"), NULL, &s->leaf));
+    TRY(text_unpem(&rest, STR("CERTIFICATE"), NULL, &s->issuers));
     return crypto_key_put_der(key, &s->key);
 }
 
 static enum rc put(struct stand *s, struct tls_identity **out, struct err *err)
 {
-    const struct tls_shelved in = {
-        .kind = TLS_KIND_EC, .chain = buf_str(&s->chain), .key = buf_str(&s->key)};
+    const struct tls_shelved in = {.kind = TLS_KIND_EC,
+                                   .leaf = buf_str(&s->leaf),
+                                   .issuers = buf_str(&s->issuers),
+                                   .key = buf_str(&s->key)};
 
     return tls_shelf_put(s->shelf, &in, out, err);
 }
@@ -67,7 +71,8 @@ static enum rc stand_init(struct stand *s)
 
     *s = (struct stand){};
     buf_init(&s->issuer, 8192);
-    buf_init(&s->chain, 8192);
+    buf_init(&s->leaf, 8192);
+    buf_init(&s->issuers, 8192);
     buf_init(&s->key, 8192);
     TRY(world_init(&s->w, &conf));
     TRY(tls_shelf_new(OPEN_MOST, &s->shelf));
@@ -152,13 +157,13 @@ static void damaged_within(void)
 
     BEGIN(s);
     CHECK_OK(make(&s, "damaged"));
-    s.chain.p[6] ^= 0x55;
+    s.leaf.p[6] ^= 0x55;
     CHECK_OK(put(&s, &leaf, NULL));
     CHECK_OK(make(&s, "damaged"));
     s.key.p[6] ^= 0x55;
     CHECK_OK(put(&s, &key, NULL));
     CHECK_OK(make(&s, "damaged"));
-    s.chain.p[s.chain.n / 2 + 6] ^= 0x55;
+    s.issuers.p[6] ^= 0x55;
     CHECK_OK(put(&s, &issuer, NULL));
     for (size_t i = 0; i < 6; i++) {
         tls_context_set_identity(s.w.context, i % 3 == 0 ? leaf : i % 3 == 1 ? key : issuer);
@@ -176,26 +181,63 @@ static void refused(void)
     struct err err = ERR_INIT;
 
     BEGIN(s);
-    s.chain.n--;
+    s.leaf.n--;
     CHECK_RC(put(&s, &id, &err), RC_PARSE);
     CHECK(err.msg != NULL);
-    s.chain.n = 0;
+    s.leaf.n = 0;
+    CHECK_RC(put(&s, &id, &err), RC_PARSE);
+    CHECK_OK(make(&s, "four"));
+    buf_puts(&s.leaf, buf_str(&s.issuers)); /* two */
+    CHECK_RC(put(&s, &id, &err), RC_PARSE);
+    CHECK_OK(make(&s, "four"));
+    s.issuers.n--;
     CHECK_RC(put(&s, &id, &err), RC_PARSE);
     CHECK_OK(make(&s, "four"));
     s.key.n = 0;
     CHECK_RC(put(&s, &id, &err), RC_PARSE);
     CHECK_OK(make(&s, "four"));
-    buf_puts(&one, buf_str(&s.chain));
+    buf_puts(&one, buf_str(&s.issuers));
     CHECK_OK(buf_rc(&one));
-    for (size_t i = 0; i < TLS_CHAIN_MAX / 2 - 1; i++)
-        buf_puts(&s.chain, buf_str(&one));
-    CHECK_OK(buf_rc(&s.chain));
+    for (size_t i = 0; i < TLS_CHAIN_MAX - 2; i++)
+        buf_puts(&s.issuers, buf_str(&one));
+    CHECK_OK(buf_rc(&s.issuers));
     CHECK_OK(put(&s, &id, &err)); /* TLS_CHAIN_MAX of them */
     tls_identity_unref(MOVE(id));
-    buf_puts(&s.chain, buf_str(&one));
-    CHECK_OK(buf_rc(&s.chain));
+    buf_puts(&s.issuers, buf_str(&one));
+    CHECK_OK(buf_rc(&s.issuers));
     CHECK_RC(put(&s, &id, &err), RC_TOOBIG);
 }
 
+/* Shown from where another process has written it, which stays as long as the identity does. */
+static void not_copied(void)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    CLEANUP(segment_unrefp) struct segment *theirs = NULL, *ours = NULL;
+    struct tls_shelved in = {.kind = TLS_KIND_EC};
+    unsigned char *at;
+    char name[64];
+
+    BEGIN(s);
+    CHECK_OK(make(&s, "far"));
+    CHECK_OK(segment_new(1 << 20, &theirs));
+    at = segment_alloc(theirs, s.leaf.n + s.key.n);
+    memcpy(at, s.leaf.p, s.leaf.n);
+    memcpy(at + s.leaf.n, s.key.p, s.key.n);
+    CHECK_OK(segment_open(segment_fd(theirs), &ours));
+    CHECK(segment_look(ours, 0, s.leaf.n, &in.leaf));
+    CHECK(segment_look(ours, s.leaf.n, s.key.n, &in.key));
+    in.issuers = buf_str(&s.issuers);
+    in.segment = ours;
+    CHECK_OK(tls_shelf_put(s.shelf, &in, &id, NULL));
+    CHECK(id->leaf == (const unsigned char *)in.leaf.p && id->own_n == 0);
+    segment_unref(MOVE(ours));
+    segment_unref(MOVE(theirs));
+    tls_context_set_identity(s.w.context, id);
+    CHECK_OK(visit(&s, KEPT));
+    shown(&s.w, name);
+    CHECK_STR(str_of(name), "far");
+    tls_context_set_identity(s.w.context, NULL);
+}
+
 CHECK_MAIN(CHECK_TEST(opened_when_shown), CHECK_TEST(staple_of_one_that_was_closed),
-           CHECK_TEST(damaged_within), CHECK_TEST(refused))
+           CHECK_TEST(damaged_within), CHECK_TEST(refused), CHECK_TEST(not_copied))
