@@ -10,9 +10,17 @@ enum { HSTS_TEXT = 40 };
 
 /* ---- life */
 
-static enum rc copy_headers(struct gateway_route *r, const struct conf_strs *from,
-                            struct http_header *to, size_t *n)
+/* With room for `more` beyond them. */
+static enum rc copy_headers(struct gateway_route *r, const struct conf_strs *from, size_t more,
+                            struct http_header **out, size_t *n)
 {
+    struct http_header *to;
+
+    if (from->n + more == 0)
+        return RC_OK;
+    to = *out = ARENA_ARRAY(&r->arena, struct http_header, from->n + more);
+    if (!to)
+        return RC_NOMEM;
     for (size_t i = 0; i < from->n; i++) {
         struct str all;
 
@@ -42,10 +50,11 @@ static enum rc copy_nets(struct gateway_route *r, const struct conf_nets *from,
 static enum rc add_hsts(struct gateway_route *r, when_t hsts)
 {
     char text[HSTS_TEXT];
-    struct http_header *h = &r->response[r->n_response];
+    struct http_header *h;
 
     if (hsts == 0)
         return RC_OK;
+    h = &r->response[r->n_response];
     snprintf(text, sizeof(text), "max-age=%" PRId64, (int64_t)(hsts / WHEN_SECOND));
     h->name = STR("strict-transport-security");
     TRY(arena_str(&r->arena, str_of(text), &h->value));
@@ -126,8 +135,8 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     r->rate = rate_of(site);
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
     TRY(backend_pool_new(all, site, &r->pool, err));
-    TRY(copy_headers(r, &site->request_headers, r->request, &r->n_request));
-    TRY(copy_headers(r, &site->response_headers, r->response, &r->n_response));
+    TRY(copy_headers(r, &site->request_headers, 0, &r->request, &r->n_request));
+    TRY(copy_headers(r, &site->response_headers, site->hsts != 0, &r->response, &r->n_response));
     TRY(copy_nets(r, &site->allow, &r->allow));
     TRY(copy_nets(r, &site->deny, &r->deny));
     TRY(add_hsts(r, site->hsts));

@@ -27,8 +27,8 @@ struct gateway_route {
     struct backend_pool *pool;
     struct gateway_path *paths;
     size_t n_paths;
-    struct http_header request[CONF_SITE_HEADERS_MAX]; /* set in what backends get */
-    struct http_header response[CONF_SITE_HEADERS_MAX + 1];
+    struct http_header *request; /* set in what backends get */
+    struct http_header *response;
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
     bool access_log;

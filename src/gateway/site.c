@@ -6,14 +6,14 @@
 
 enum rc gateway_site_new(struct str name, struct gateway_site **out)
 {
-    CLEANUP(gateway_site_unrefp) struct gateway_site *s = MEM_NEW(struct gateway_site);
+    CLEANUP(gateway_site_unrefp) struct gateway_site *s = mem_calloc(1, sizeof(*s) + name.n + 1);
 
     if (!s)
         return RC_NOMEM;
     s->refs = 1;
     list_init(&s->clients);
     gateway_rates_init(&s->rates);
-    TRY(str_copyz(name, s->name, sizeof(s->name)));
+    memcpy(s->name, name.p, name.n);
     TRY(tls_site_init(&s->tls, name));
     s->number = gateway_site_number(name);
     *out = MOVE(s);

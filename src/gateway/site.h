@@ -18,9 +18,9 @@ struct gateway_site {
     struct list clients;         /* struct gateway_client: their connections */
     struct gateway_route *route; /* NULL: the configuration has it no longer */
     struct gateway_rates rates;  /* by the route's */
-    char name[NAME_MAX_BYTES + 1];
-    size_t number; /* in what is counted by site */
-    bool bare;     /* somebody was refused for want of a certificate, and the log says so */
+    size_t number;               /* in what is counted by site */
+    bool bare; /* somebody was refused for want of a certificate, and the log says so */
+    char name[];
 };
 
 /* Without a route. RC_NOMEM, RC_CRYPTO. */

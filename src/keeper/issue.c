@@ -57,7 +57,7 @@ when_t keeper_issue_renewal(const struct keeper_slot *slot)
 /* One of another profile than is configured now. */
 static bool is_other(const struct keeper_slot *slot)
 {
-    return slot->issued_profile[0] && !str_eq(str_of(slot->issued_profile), str_of(slot->profile));
+    return slot->issued_profile && !str_eq(shared_str(slot->issued_profile), slot->profile);
 }
 
 /* When its next order at our own CA is due. */
@@ -93,7 +93,7 @@ static when_t look_due(const struct keeper_slot *slot)
 {
     when_t most = now_of(slot->keeper) + CLIENT_LOOK_MOST, look = slot->renewal.look_at;
 
-    if (!slot->pair || !slot->certid[0] || !look || !issuer(slot) ||
+    if (!slot->pair || !slot->certid || !look || !issuer(slot) ||
         keeper_public_busy(keeper_public_issuer(slot)))
         return WHEN_MAX;
     return look > most ? 0 : look; /* the clock, as above */
@@ -347,11 +347,14 @@ static enum rc order(struct keeper_slot *slot, bool outside, struct err *err)
     struct str name = str_of(slot->name);
     /* Core knows the site's profile itself, and which two there are for TLCP. */
     struct client_want want = {.dns = &name, .n_dns = 1};
+    CLEANUP(buf_done) struct buf certid = BUF_INIT(KEEPER_CERTID_MAX);
 
     if (slot->algorithm == CONF_KEY_SM2)
-        want.profile = str_of(slot->profile);
-    if (slot->pair && (outside || !slot->directory))
-        want.replaces = str_of(slot->certid);
+        want.profile = slot->profile;
+    if (slot->pair && slot->certid && (outside || !slot->directory)) {
+        TRY(keeper_slot_certid(slot, &certid));
+        want.replaces = buf_str(&certid);
+    }
     if (outside) /* first: whatever fails from here on has failed there */
         TRY(keeper_public_choose(slot, err));
     TRY(crypto_key_generate(specs[slot->algorithm], &slot->fresh));
@@ -359,6 +362,15 @@ static enum rc order(struct keeper_slot *slot, bool outside, struct err *err)
     if (outside)
         return keeper_public_order(slot, &want, on_obtained);
     return client_obtain(slot->keeper->client, &want, on_obtained, slot, &slot->run);
+}
+
+/* What ARI says of the one in force. */
+static enum rc look(struct keeper_slot *slot)
+{
+    CLEANUP(buf_done) struct buf certid = BUF_INIT(KEEPER_CERTID_MAX);
+
+    TRY(keeper_slot_certid(slot, &certid));
+    return client_look(issuer(slot), buf_str(&certid), on_looked, slot, &slot->run);
 }
 
 static void start(struct keeper_slot *slot, bool outside)
@@ -372,7 +384,7 @@ static void start(struct keeper_slot *slot, bool outside)
     if (ordering)
         rc = order(slot, outside, &err);
     else
-        rc = client_look(issuer(slot), str_of(slot->certid), on_looked, slot, &slot->run);
+        rc = look(slot);
     if (rc == RC_OK) {
         count(slot, ordering ? slot->at : keeper_public_issuer(slot));
         return;

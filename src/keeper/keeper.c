@@ -117,6 +117,7 @@ static enum rc keeper_open(struct role_env *env, struct err *err)
     ev_timer_init(&k->tell_again, env->ev, tell_again, k);
     ev_timer_init(&k->vouch_again, env->ev, vouch_again, k);
     ev_timer_init(&k->patience, env->ev, out_of_patience, k);
+    shared_init(&k->words);
     keeper_pairs_init(&k->pairs);
     keeper_load_init(k);
     keeper_issue_init(k);

@@ -100,6 +100,7 @@ struct keeper {
     struct ev_timer vouch_again;
     unsigned vouch_failures;
 
+    struct shared_pool words; /* names of profiles, paths of responders */
     struct keeper_pairs pairs;
     uint64_t segment;      /* number of that of `pairs`, 1 or more */
     struct list unchecked; /* slots whose certificates are still to be looked at closely */

@@ -71,9 +71,8 @@ static void read_state(struct keeper_slot *slot, const struct json *o)
     slot->renewal.window_start = get_when(o, "window_start");
     slot->renewal.window_end = get_when(o, "window_end");
     slot->renewal.least = get_when(o, "not_before");
-    if (json_str(json_get(o, "profile"), &s) != RC_OK ||
-        str_copyz(s, slot->issued_profile, sizeof(slot->issued_profile)) != RC_OK)
-        slot->issued_profile[0] = '\0';
+    if (json_str(json_get(o, "profile"), &s) == RC_OK && s.n <= CLIENT_TYPE_MAX)
+        keeper_slot_issued_as(slot, s);
     slot->failures = get_failures(o, "failures");
     if (slot->failures == 0)
         return;

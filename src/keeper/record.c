@@ -3,6 +3,7 @@
  * and again when core was away. The oldest is dropped when core has been away for too long. */
 #include "keeper/keeper_int.h"
 
+#include "base/text.h"
 #include "log/log.h"
 
 enum { REASON_BYTES = 1024, AGAIN_SECONDS = 5, SHA256_HEX = 64 };
@@ -82,6 +83,18 @@ void keeper_record_look(struct keeper *k)
     send(k);
 }
 
+/* Of the certificate, hexadecimal; empty without memory. */
+static void put_sha256(const struct keeper_slot *slot, char out[static SHA256_HEX + 1])
+{
+    CLEANUP(buf_done) struct buf hex = BUF_INIT(SHA256_HEX);
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    if (crypto_sha256(keeper_pair_leaf(slot->pair), digest) != RC_OK)
+        return;
+    text_hex(&hex, str_bytes(digest, sizeof(digest)));
+    IGNORE_RC(str_copyz(buf_str(&hex), out, SHA256_HEX + 1));
+}
+
 void keeper_record(struct keeper_slot *slot, enum ipc_public_what what, const struct err *why)
 {
     struct keeper *k = slot->keeper;
@@ -101,7 +114,7 @@ void keeper_record(struct keeper_slot *slot, enum ipc_public_what what, const st
     IGNORE_RC(str_copyz(str_of(slot->at->url), e->directory, sizeof(e->directory)));
     if (what == IPC_PUBLIC_INSTALLED) {
         x509_serial_text(&slot->serial, e->serial);
-        IGNORE_RC(str_copyz(str_of(slot->sha256), e->sha256, sizeof(e->sha256)));
+        put_sha256(slot, e->sha256);
         e->not_after = slot->not_after;
     }
     if (why)

@@ -16,7 +16,7 @@
 #include "json/out.h"
 #include "log/log.h"
 
-enum { KEY_BYTES = NAME_MAX_BYTES + 3 };
+enum { KEY_BYTES = NAME_MAX_BYTES + 3, LEAF_ARENA_MAX = 1 << 20 };
 
 const char *keeper_slot_text(const struct keeper_slot *slot)
 {
@@ -124,7 +124,7 @@ static void put_state(const struct keeper_slot *slot, struct buf *out)
 
     json_out_init(&o, out, JSON_PRETTY);
     json_obj(&o);
-    json_kv_z(&o, "profile", slot->issued_profile);
+    json_kv_str(&o, "profile", slot->issued_profile ? shared_str(slot->issued_profile) : STR(""));
     put_when(&o, "renew_at", slot->renewal.due);
     put_when(&o, "look_at", slot->renewal.look_at);
     put_when(&o, "window_start", slot->renewal.window_start);
@@ -188,8 +188,25 @@ void keeper_slot_drop(struct keeper_slot *slot)
     list_remove(&slot->unchecked);
     slot->not_before = slot->not_after = 0;
     slot->serial.n = 0;
-    slot->certid[0] = '\0';
+    slot->certid = false;
     keeper_slot_forget(slot);
+}
+
+enum rc keeper_slot_certid(const struct keeper_slot *slot, struct buf *out)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(LEAF_ARENA_MAX);
+    struct x509_cert *leaf;
+    size_t n;
+
+    TRY(x509_cert_read_der(&a, keeper_pair_leaf(slot->pair), 1, &leaf, &n, NULL));
+    return client_certid(leaf, out);
+}
+
+void keeper_slot_issued_as(struct keeper_slot *slot, struct str profile)
+{
+    shared_drop(MOVE(slot->issued_profile), NULL);
+    if (profile.n)
+        IGNORE_RC(shared_take(&slot->keeper->words, profile, &slot->issued_profile)); /* as told */
 }
 
 enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs, size_t n,
@@ -197,18 +214,17 @@ enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs,
 {
     const struct x509_cert *leaf = &certs[0];
     struct keeper *k = slot->keeper;
-    CLEANUP(buf_done) struct buf certid = BUF_INIT(sizeof(slot->certid) - 1);
-    CLEANUP(buf_done) struct buf hex = BUF_INIT(64);
-    unsigned char digest[CRYPTO_SHA256_BYTES];
+    CLEANUP(buf_done) struct buf certid = BUF_INIT(KEEPER_CERTID_MAX);
     struct keeper_pair *pair;
+    struct shared *responder = NULL;
     enum rc rc;
 
-    TRY(crypto_sha256(leaf->der, digest));
-    text_hex(&hex, str_bytes(digest, sizeof(digest)));
-    TRY(buf_rc(&hex));
     TRY(keeper_pair_new(&k->pairs, certs, n, key, &pair));
-    rc = keeper_slot_issued_by(slot, directory);
+    rc = keeper_staple_responder(slot, leaf, &responder);
+    if (rc == RC_OK)
+        rc = keeper_slot_issued_by(slot, directory);
     if (rc != RC_OK) {
+        shared_drop(responder, NULL);
         keeper_pair_free(&k->pairs, pair);
         return rc;
     }
@@ -217,17 +233,16 @@ enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs,
         slot->before = MOVE(slot->pair);
     slot->before_until = clock_now(k->env->clock) + KEEPER_BEFORE_SECONDS * WHEN_SECOND;
     keeper_slot_drop(slot);
-    IGNORE_RC(str_copyz(buf_str(&hex), slot->sha256, sizeof(slot->sha256)));
     slot->pair = pair;
     slot->not_before = leaf->not_before;
     slot->not_after = leaf->not_after;
     slot->serial = leaf->serial;
-    if (client_certid(leaf, &certid) == RC_OK)
-        IGNORE_RC(str_copyz(buf_str(&certid), slot->certid, sizeof(slot->certid)));
+    slot->certid = client_certid(leaf, &certid) == RC_OK;
     keeper_slot_touch(slot);
     /* The responder of another CA is out of reach, and most have none any more. */
-    if (!slot->directory)
-        keeper_staple_begin(slot, leaf);
+    if (slot->directory)
+        shared_drop(MOVE(responder), NULL);
+    keeper_staple_begin(slot, responder, leaf->must_staple);
     return RC_OK;
 }
 
@@ -253,8 +268,7 @@ enum rc keeper_slot_take(struct keeper_slot *slot, const struct client_result *r
                         slot->at ? str_of(slot->at->url) : STR("")));
     client_renewal_plan(&slot->renewal, slot->not_before, slot->not_after, client_looks(client),
                         clock_now(k->env->clock));
-    IGNORE_RC(str_copyz(slot->at ? STR("") : str_of(slot->profile), slot->issued_profile,
-                        sizeof(slot->issued_profile)));
+    keeper_slot_issued_as(slot, slot->at ? STR("") : slot->profile);
     if (slot->at)
         keeper_public_succeeded(slot);
     slot->failures = 0;
@@ -282,6 +296,7 @@ static void slot_free(struct keeper_slot *slot)
     if (slot->other)
         slot->other->other = NULL;
     keeper_slot_drop(slot);
+    keeper_slot_issued_as(slot, STR(""));
     keeper_pair_free(&slot->keeper->pairs, slot->before);
     keeper_why_clear(&slot->why);
     keeper_why_clear(&slot->public.why);
@@ -368,7 +383,7 @@ static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *sit
     list_push(&k->slots, &slot->link);
     slot->listed = true;
     keeper_public_set(slot, site);
-    IGNORE_RC(str_copyz(profile_of(slot, site), slot->profile, sizeof(slot->profile)));
+    slot->profile = profile_of(slot, site);
     if (!slot->loaded)
         keeper_slot_load(slot);
     return slot;

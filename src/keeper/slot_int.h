@@ -15,6 +15,8 @@
 struct keeper;
 struct x509_cert;
 
+enum { KEEPER_CERTID_MAX = 128 };
+
 /* One certificate of one site. */
 struct keeper_slot {
     struct list link; /* in keeper.slots, in the order of the configuration */
@@ -24,11 +26,11 @@ struct keeper_slot {
     /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each
      * has a slot; they are shown, renewed and handed to the gateway as one. */
     bool encrypts;
-    struct keeper_slot *other;         /* of the two; NULL where there is one alone */
-    char profile[CLIENT_TYPE_MAX + 1]; /* wanted; "" after one that is no longer configured */
-    bool listed;                       /* in keeper.slots: the configuration has it */
-    bool loaded;                       /* looked for on disk */
-    struct list unchecked;             /* in keeper.unchecked: load.c */
+    struct keeper_slot *other; /* of the two; NULL where there is one alone */
+    struct str profile;        /* wanted; of the configuration */
+    bool listed;               /* in keeper.slots: the configuration has it */
+    bool loaded;               /* looked for on disk */
+    struct list unchecked;     /* in keeper.unchecked: load.c */
 
     /* In force, NULL and 0: none. */
     struct keeper_pair *pair;
@@ -36,18 +38,17 @@ struct keeper_slot {
     when_t before_until;
     when_t not_before, not_after;
     struct x509_serial serial;
-    char certid[128]; /* ARI; "": none */
+    bool certid;      /* it has one: keeper_slot_certid */
     char *directory;  /* of the other CA that issued it, URL; NULL: ours did */
-    char sha256[65];  /* of the certificate, hexadecimal */
     uint64_t version; /* rises with each one, and each OCSP answer; 0: none */
     struct keeper_staple staple;
 
     /* Kept on disk. */
     struct client_renewal renewal;
-    char issued_profile[CLIENT_TYPE_MAX + 1]; /* of the one in force */
-    unsigned failures;                        /* in a row */
-    when_t next_at;                           /* not before, after a failure */
-    struct err *why;                          /* of the last failure; keeper_why */
+    struct shared *issued_profile; /* of the one in force; NULL: not known */
+    unsigned failures;             /* in a row */
+    when_t next_at;                /* not before, after a failure */
+    struct err *why;               /* of the last failure; keeper_why */
 
     /* Other CAs; NULL: none. */
     struct keeper_ca *first, *second;
@@ -87,6 +88,11 @@ void keeper_load_init(struct keeper *k);
  * chain, leaf first, and the key, PKCS#8 in DER. On failure nothing has changed. */
 enum rc keeper_slot_set(struct keeper_slot *slot, const struct x509_cert *certs, size_t n,
                         struct str key, struct str directory);
+/* What ARI (RFC 9773) calls the one in force, appended, KEEPER_CERTID_MAX bytes at most. RC_NOMEM;
+ * what client_certid says. */
+enum rc keeper_slot_certid(const struct keeper_slot *slot, struct buf *out);
+/* The profile of the one in force; empty: it is not known. Without memory it is not. */
+void keeper_slot_issued_as(struct keeper_slot *slot, struct str profile);
 /* None is in force any more. */
 void keeper_slot_drop(struct keeper_slot *slot);
 /* It was issued by the CA with that directory; empty: by ours. RC_NOMEM, not for the empty one. */

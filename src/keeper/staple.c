@@ -48,7 +48,7 @@ enum ipc_staple keeper_staple_state(const struct keeper_slot *slot)
 {
     const struct keeper_staple *s = &slot->staple;
 
-    if (!slot->pair || !s->path[0])
+    if (!slot->pair || !s->path)
         return IPC_STAPLE_NONE;
     if (!holds(s, now_of(slot->keeper)))
         return IPC_STAPLE_MISSING;
@@ -60,7 +60,7 @@ bool keeper_staple_awaited(const struct keeper_slot *slot)
     const struct keeper_staple *s = &slot->staple;
     when_t now = now_of(slot->keeper);
 
-    return s->must && s->path[0] && !holds(s, now) && s->awaited_until > now &&
+    return s->must && s->path && !holds(s, now) && s->awaited_until > now &&
            s->awaited_until <= now + KEEPER_STAPLE_AWAIT_SECONDS * WHEN_SECOND;
 }
 
@@ -195,7 +195,7 @@ static enum rc take(struct keeper_slot *slot, const struct client_answer *answer
 
     snprintf(status, sizeof(status), "%d", answer->status);
     if (answer->status != 200)
-        return ERR(err, RC_AGAIN, msg_status, str_of(s->path), str_of(status));
+        return ERR(err, RC_AGAIN, msg_status, shared_str(s->path), str_of(status));
     TRY(verify(&a, slot, answer->body, &single, err));
     revoked = single.status == X509_OCSP_REVOKED;
     if (holds(s, now_of(slot->keeper)) &&
@@ -276,7 +276,7 @@ static enum rc ask(struct keeper_slot *slot, struct err *err)
                              .max_body = KEEPER_STAPLE_MAX,
                              .timeout = KEEPER_STAPLE_SECONDS * WHEN_SECOND};
 
-    snprintf(url, sizeof(url), RESPONDER "%s", slot->staple.path);
+    snprintf(url, sizeof(url), RESPONDER "%.*s", STR_ARG(shared_str(slot->staple.path)));
     ask.url = str_of(url);
     TRY(put_request(slot, &body, err));
     ask.body = buf_str(&body);
@@ -344,7 +344,7 @@ static void on_due(void *arg)
         struct keeper_slot *slot = slot_at(it);
         struct keeper_staple *s = &slot->staple;
 
-        if (!s->path[0])
+        if (!s->path)
             continue;
         released |= release(slot, now, &next);
         if (s->queued || s->ask)
@@ -364,34 +364,47 @@ static void on_due(void *arg)
 /* ---- of a slot */
 
 /* The responder is our own, whatever urls.plain was when it was issued: what counts is what stands
- * behind /ocsp/. */
-static void set_path(struct keeper_staple *s, struct str url)
+ * behind /ocsp/. Empty: it is another. */
+static struct str ref_of(struct str url)
 {
-    struct str mark = STR("/ocsp/"), ref;
     size_t at = url.n;
+    struct str ref;
 
     while (at && url.p[at - 1] != '/')
         at--;
-    if (!str_ends(str_head(url, at), mark))
-        return;
+    if (!str_ends(str_head(url, at), STR("/ocsp/")))
+        return STR("");
     ref = str_skip(url, at);
     for (size_t i = 0; i < ref.n; i++)
         if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-", ref.p[i]))
-            return;
-    if (ref.n && ref.n + mark.n < sizeof(s->path))
-        snprintf(s->path, sizeof(s->path), "/ocsp/%.*s", STR_ARG(ref));
+            return STR("");
+    return ref;
 }
 
-void keeper_staple_begin(struct keeper_slot *slot, const struct x509_cert *leaf)
+enum rc keeper_staple_responder(const struct keeper_slot *slot, const struct x509_cert *leaf,
+                                struct shared **out)
+{
+    char path[KEEPER_STAPLE_PATH_MAX];
+    struct str ref;
+
+    *out = NULL;
+    /* TLCP has no such thing. */
+    if (slot->algorithm == CONF_KEY_SM2 || leaf->n_ocsp_urls == 0)
+        return RC_OK;
+    ref = ref_of(leaf->ocsp_urls[0]);
+    if (ref.n == 0 || ref.n > sizeof(path) - sizeof("/ocsp/"))
+        return RC_OK;
+    snprintf(path, sizeof(path), "/ocsp/%.*s", STR_ARG(ref));
+    return shared_take(&slot->keeper->words, str_of(path), out);
+}
+
+void keeper_staple_begin(struct keeper_slot *slot, struct shared *path, bool must)
 {
     struct keeper_staple *s = &slot->staple;
 
-    s->must = leaf->must_staple;
-    /* TLCP has no such thing. */
-    if (slot->algorithm == CONF_KEY_SM2 || leaf->n_ocsp_urls == 0)
-        return;
-    set_path(s, leaf->ocsp_urls[0]);
-    if (!s->path[0])
+    s->must = must;
+    s->path = path;
+    if (!path)
         return;
     s->awaited_until =
         now_of(slot->keeper) + (s->must ? KEEPER_STAPLE_AWAIT_SECONDS * WHEN_SECOND : 0);
@@ -411,6 +424,7 @@ void keeper_staple_drop(struct keeper_slot *slot)
     if (s->queued)
         list_remove(&s->link);
     buf_done(&s->der);
+    shared_drop(s->path, NULL);
     *s = (struct keeper_staple){};
     buf_init(&s->der, KEEPER_STAPLE_MAX);
 }
@@ -422,7 +436,7 @@ void keeper_staple_reached(struct keeper *k)
     LIST_FOREACH (it, &k->slots) {
         struct keeper_slot *slot = slot_at(it);
 
-        if (slot->staple.path[0] && slot->staple.failures)
+        if (slot->staple.path && slot->staple.failures)
             queue(slot);
     }
     arm(k, now_of(k) + LOOK_EVERY);

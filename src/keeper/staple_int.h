@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/shared.h"
 #include "base/when.h"
 #include "ipc/site_messages.h"
 
@@ -24,21 +25,26 @@ enum {
 
 /* The OCSP answer that is shown with a certificate. */
 struct keeper_staple {
-    char path[KEEPER_STAPLE_PATH_MAX]; /* of the responder; "": the certificate names none */
-    struct buf der;                    /* empty: none yet; otherwise verified */
-    when_t since, until;               /* its thisUpdate and nextUpdate */
-    bool revoked;                      /* it says so */
-    bool must;                         /* the certificate is no good without one (RFC 7633) */
-    when_t awaited_until;              /* it is kept from the workers so long */
-    when_t next_at;                    /* the next is asked for */
-    unsigned tries, failures;          /* in a row */
-    struct client_exchange *ask;       /* under way */
-    struct list link;                  /* in keeper.staples while queued */
+    struct shared *path;         /* of the responder; NULL: the certificate names none */
+    struct buf der;              /* empty: none yet; otherwise verified */
+    when_t since, until;         /* its thisUpdate and nextUpdate */
+    bool revoked;                /* it says so */
+    bool must;                   /* the certificate is no good without one (RFC 7633) */
+    when_t awaited_until;        /* it is kept from the workers so long */
+    when_t next_at;              /* the next is asked for */
+    unsigned tries, failures;    /* in a row */
+    struct client_exchange *ask; /* under way */
+    struct list link;            /* in keeper.staples while queued */
     bool queued;
 };
 
-/* The certificate is in force; its answer is asked for. Before it: keeper_staple_drop. */
-void keeper_staple_begin(struct keeper_slot *slot, const struct x509_cert *leaf);
+/* The path of the responder of a certificate for that slot; NULL: it has none that we ask.
+ * RC_NOMEM. */
+enum rc keeper_staple_responder(const struct keeper_slot *slot, const struct x509_cert *leaf,
+                                struct shared **out);
+/* The certificate is in force; its answer is asked for. Before it: keeper_staple_drop. `path` is
+ * taken over. */
+void keeper_staple_begin(struct keeper_slot *slot, struct shared *path, bool must);
 void keeper_staple_drop(struct keeper_slot *slot);
 enum ipc_staple keeper_staple_state(const struct keeper_slot *slot);
 /* It has to be shown with one that is on its way: for the moment the workers keep what they have.

@@ -88,8 +88,8 @@ static void two_certificates_are_one(void)
     CHECK(sign && !sign->encrypts);
     encrypt = sign->other;
     CHECK(encrypt && encrypt->encrypts && encrypt->other == sign);
-    CHECK_STR(str_of(sign->issued_profile), "tlcp-sign");
-    CHECK_STR(str_of(encrypt->issued_profile), "tlcp-enc");
+    CHECK_STR(shared_str(sign->issued_profile), "tlcp-sign");
+    CHECK_STR(shared_str(encrypt->issued_profile), "tlcp-enc");
     CHECK(!str_eq(keeper_pair_key_der(sign->pair), keeper_pair_key_der(encrypt->pair)));
     known = (unsigned)count(&w.workers[0].seen, "wiki.hospital.example 2;");
     CHECK_INT(known, 1);
