@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LARGE_BYTES = 128 << 10 };
+
 /* The store's writer thread allocates too, hence atomics; they cost nothing beside malloc itself.
  */
 static atomic_ulong fail_countdown;
@@ -85,6 +87,14 @@ void mem_free(void *p)
         return;
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
     free(p);
+}
+
+void mem_init(void)
+{
+    /* Otherwise both rise with the largest block that was ever freed, and a process that has once
+     * read ten thousand sites keeps what that took. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
 void mem_trim(void)

@@ -36,6 +36,8 @@
 [[nodiscard]] void *mem_dup(const void *p, size_t n);
 [[nodiscard]] char *mem_strdup(const char *s);
 void mem_free(void *p);
+/* First of all in main(): large blocks go back to the system when they are freed. */
+void mem_init(void);
 /* Hands what was freed back to the system; for once, after something large. */
 void mem_trim(void);
 

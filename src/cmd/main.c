@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
 #include "cmd/cmd.h"
 #include "role/role.h"
 
@@ -17,6 +18,7 @@ int main(int argc, char **argv)
     enum role role;
     int status;
 
+    mem_init();
     if (is_child(argc, argv, &role))
         return role_child_main(role);
     status = cmd_parse(argc, argv, &args);

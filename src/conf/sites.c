@@ -301,26 +301,38 @@ static enum rc fill_text(struct conf_report *report, const struct conf_node *n,
     return RC_OK;
 }
 
+enum { SITE_FILES = 3 };
+
+/* What was stored last of each kind of file: thousands of sites may name one. */
+struct stored {
+    struct str file, text;
+};
+
 static enum rc fill_site(struct conf_report *report, const struct conf_node *n,
-                         const struct conf_input *in, struct arena *a, struct conf_site *s)
+                         const struct conf_input *in, struct arena *a,
+                         struct stored last[static SITE_FILES], struct conf_site *s)
 {
     static const struct str cert = STR("-----BEGIN CERTIFICATE-----"),
                             crl = STR("-----BEGIN X509 CRL-----");
     const struct {
         struct named what;
         struct str *out;
-    } files[] = {
+    } files[SITE_FILES] = {
         {{s->backend_ca, cert, &msg_ca_text}, &s->backend_roots},
         {{s->client_ca, cert, &msg_ca_text}, &s->client_roots},
         {{s->client_crl, crl, &msg_crl_text}, &s->client_lists},
     };
 
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+    for (size_t i = 0; i < SITE_FILES; i++) {
         struct str text = {NULL, 0};
 
         TRY(fill_text(report, n, in, &files[i].what, s, &text));
-        if (text.p)
-            TRY(arena_str(a, text, files[i].out));
+        if (!text.p)
+            continue;
+        if (!str_eq(files[i].what.file, last[i].file))
+            TRY(arena_str(a, text, &last[i].text));
+        last[i].file = files[i].what.file;
+        *files[i].out = last[i].text;
     }
     return RC_OK;
 }
@@ -329,21 +341,17 @@ enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root
                         const struct conf_input *in, struct arena *a, struct conf *conf)
 {
     const struct conf_node *n = first_of(root, STR("sites"));
-    struct conf_site *sites = ARENA_ARRAY(a, struct conf_site, conf->gateway.n_sites);
+    /* Made by load.c, in the same arena. */
+    struct conf_site *sites = (struct conf_site *)(uintptr_t)conf->gateway.sites;
+    struct stored last[SITE_FILES] = {};
 
-    if (conf->gateway.n_sites == 0)
-        return RC_OK;
-    if (!sites)
-        return RC_NOMEM;
-    memcpy(sites, conf->gateway.sites, conf->gateway.n_sites * sizeof(*sites));
-    conf->gateway.sites = sites;
     for (size_t i = 0; i < conf->gateway.n_sites; i++) {
         sites[i].passes = sites[i].backends.n && is_tls(sites[i].backends.p[0]);
         if (sites[i].passes)
             sites[i].algorithms = 0; /* certificates are its backends' */
     }
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
-        TRY(fill_site(report, n, in, a, &sites[i]));
+        TRY(fill_site(report, n, in, a, last, &sites[i]));
     return RC_OK;
 }
 
