@@ -37,7 +37,6 @@ MSG(msg_file_unused, "conf.file-unused", "has no effect while ca.passphrase.from
 
 enum {
     TREE_ARENA_MAX = 64 << 20,
-    NODES_MANY = 10000, /* take 1 MiB and more, which malloc would keep for ever */
     INPUT_BYTES_MAX = CONF_BYTES_MAX + CONF_FILES_MAX * (CONF_NAME_BYTES_MAX + 16),
 };
 
@@ -545,8 +544,6 @@ enum rc conf_load(const struct conf_input *in, const struct conf **out, struct c
     arena_init(&arena, TREE_ARENA_MAX);
     rc = load_tree(&tree, in, box);
     arena_done(&arena);
-    if (tree.nodes > NODES_MANY)
-        mem_trim();
     if (rc == RC_OK)
         *out = &box->conf;
     else
