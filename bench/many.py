@@ -71,8 +71,9 @@ def fill(site, n):
     made = [t for t in (top, states) if not t.exists()]
     for t in made:
         t.mkdir(mode=0o700)
-    later = datetime.datetime.utcnow() + datetime.timedelta(days=20)
-    state = json.dumps({"profile": "default", "renew_at": f"{later:%Y-%m-%dT%H:%M:%SZ}", "look_at": f"{later:%Y-%m-%dT%H:%M:%SZ}"})
+    now = datetime.datetime.utcnow()
+    at = {"renew_at": now + datetime.timedelta(days=20), "look_at": now + datetime.timedelta(hours=6)}
+    state = json.dumps({"profile": "default"} | {key: f"{t:%Y-%m-%dT%H:%M:%SZ}" for key, t in at.items()})
     for i in range(n):
         for algorithm in ("ecdsa", "rsa"):
             chain, key = maker.pair(algorithm, name_of(i), 1 + 2 * i + (algorithm == "rsa"))

@@ -99,19 +99,23 @@ void text_b64url(struct buf *out, struct str bytes)
     b64_put(out, bytes, b64url_alphabet, false);
 }
 
-static int b64_value(char c, bool url)
+/* All ones where first <= c <= last, else 0. */
+static int within(int c, int first, int last)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == (url ? '-' : '+'))
-        return 62;
-    if (c == (url ? '_' : '/'))
-        return 63;
-    return -1;
+    return ((first - 1 - c) & (c - last - 1)) >> 8;
+}
+
+/* -1: no digit. Private keys come this way, so nothing branches on what they are made of. */
+static int b64_value(unsigned char c, bool url)
+{
+    int v = -1, minus = url ? '-' : '+', slash = url ? '_' : '/';
+
+    v += within(c, 'A', 'Z') & (c - 'A' + 1);
+    v += within(c, 'a', 'z') & (c - 'a' + 27);
+    v += within(c, '0', '9') & (c - '0' + 53);
+    v += within(c, minus, minus) & 63;
+    v += within(c, slash, slash) & 64;
+    return v;
 }
 
 static bool blank(char c)
@@ -119,19 +123,19 @@ static bool blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Counts the digits and checks everything but the unused bits: known characters, as much padding as
- * belongs there and nothing behind it. White space passes in PEM only. */
+/* Counts the digits and checks the padding: as much as belongs there, and nothing behind it. White
+ * space passes in PEM only. */
 static bool b64_shape(struct str s, bool url, bool pem, size_t *out_digits)
 {
     size_t digits = 0;
     size_t pads = 0;
 
     for (size_t i = 0; i < s.n; i++) {
-        if (pem && blank(s.p[i]))
-            continue;
         if (s.p[i] == '=' && !url)
             pads++;
-        else if (pads || b64_value(s.p[i], url) < 0)
+        else if (pem && blank(s.p[i]))
+            continue;
+        else if (pads)
             return false;
         else
             digits++;
@@ -149,6 +153,7 @@ static enum rc b64_get(struct str s, bool url, bool pem, struct buf *out)
     size_t n = 0;
     uint32_t acc = 0;
     unsigned held = 0;
+    int bad = 0;
 
     if (!b64_shape(s, url, pem, &digits))
         return RC_PARSE;
@@ -156,10 +161,12 @@ static enum rc b64_get(struct str s, bool url, bool pem, struct buf *out)
     if (!to)
         return buf_rc(out);
     for (size_t i = 0; i < s.n; i++) {
-        int v = b64_value(s.p[i], url);
+        int v;
 
-        if (v < 0)
+        if ((s.p[i] == '=' && !url) || (pem && blank(s.p[i])))
             continue;
+        v = b64_value((unsigned char)s.p[i], url);
+        bad |= v;
         acc = (acc << 6 | (uint32_t)v) & 0xffff;
         held += 6;
         if (held >= 8) {
@@ -167,7 +174,7 @@ static enum rc b64_get(struct str s, bool url, bool pem, struct buf *out)
             to[n++] = (unsigned char)(acc >> held);
         }
     }
-    if (acc & ((1u << held) - 1))
+    if (bad < 0 || acc & ((1u << held) - 1))
         return RC_PARSE;
     buf_advance(out, n);
     return RC_OK;

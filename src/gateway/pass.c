@@ -71,7 +71,8 @@ void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
         .websocket_key = make_key(x->up.reader, &key),
     };
 
-    memcpy(set, x->route->request, f.n_set * sizeof(set[0]));
+    if (f.n_set)
+        memcpy(set, x->route->request, f.n_set * sizeof(set[0]));
     f.n_set += gateway_peer_tell(x->peer, x->route->client_headers, set + f.n_set);
     if (x->path && x->path->replace.n) {
         f.prefix = x->path->replace;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <stdio.h>
+
 #include "base/text.h"
 
 typedef void (*encoder)(struct buf *, struct str);
@@ -95,6 +97,32 @@ static void base64_is_strict(void)
 }
 
 /* Only one text per content: whatever decodes is what encoding gives. */
+/* Each of the 256 bytes is that digit, or none. */
+static void digits_of_base64(void)
+{
+    static const char common[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    for (int url = 0; url < 2; url++)
+        for (int c = 0; c < 256; c++) {
+            char text[4] = {'A', 'A', 'A', (char)c}, digits[65];
+            const char *at;
+            CLEANUP(buf_done) struct buf b = BUF_INIT(16);
+            enum rc rc;
+
+            snprintf(digits, sizeof(digits), "%s%s", common, url ? "-_" : "+/");
+            at = c ? strchr(digits, c) : NULL;
+            rc = url ? text_unb64url(str_bytes(text, 4), &b) : text_unb64(str_bytes(text, 4), &b);
+            if (!url && c == '=') {
+                CHECK_OK(rc);
+                CHECK_INT(b.n, 2);
+                continue;
+            }
+            CHECK_RC(rc, at ? RC_OK : RC_PARSE);
+            if (at)
+                CHECK_INT((unsigned char)b.p[2], at - digits);
+        }
+}
+
 static void base64_has_one_text(void)
 {
     static const char set[] = "AQgwBf-_";
@@ -317,8 +345,8 @@ static void everything_comes_back(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(hexadecimal), CHECK_TEST(base64), CHECK_TEST(base64_is_strict),
-           CHECK_TEST(base64_has_one_text), CHECK_TEST(limits_hold), CHECK_TEST(pem_armour),
-           CHECK_TEST(pem_blocks_one_by_one), CHECK_TEST(pem_skips_other_labels),
-           CHECK_TEST(pem_broken), CHECK_TEST(json_escapes), CHECK_TEST(html_escapes),
-           CHECK_TEST(percent_escapes), CHECK_TEST(everything_comes_back))
+CHECK_MAIN(CHECK_TEST(digits_of_base64), CHECK_TEST(hexadecimal), CHECK_TEST(base64),
+           CHECK_TEST(base64_is_strict), CHECK_TEST(base64_has_one_text), CHECK_TEST(limits_hold),
+           CHECK_TEST(pem_armour), CHECK_TEST(pem_blocks_one_by_one),
+           CHECK_TEST(pem_skips_other_labels), CHECK_TEST(pem_broken), CHECK_TEST(json_escapes),
+           CHECK_TEST(html_escapes), CHECK_TEST(percent_escapes), CHECK_TEST(everything_comes_back))
