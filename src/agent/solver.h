@@ -89,8 +89,13 @@ bool agent_dns_open(struct str file);
 
 struct agent_plan;
 
-/* "dehydrated", "certbot", "lego", "lego-raw" or "uacme". `value` of the plan is the program, for
- * certbot the auth and, behind a comma, the cleanup hook; `challenge` "dns-01" or "http-01".
+/* For one call: a hook waits for its records to be seen. */
+#define AGENT_HOOK_TIME (5 * WHEN_MINUTE)
+
+/* "dehydrated", "certbot", "lego", "lego-raw", "uacme", "acme.sh", "mod_md" or "mod_md-2". `value`
+ * of the plan is the program, for certbot the auth and, behind a comma, the cleanup hook, for
+ * acme.sh a plugin and, behind a comma, acme.sh itself, for mod_md a command; `challenge` "dns-01"
+ * or, of some, "http-01".
  * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes.
  */
 enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,

@@ -244,6 +244,8 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     plan->mode = str_of(v[CMD_OPT_KEY_MODE]);
     plan->reload = str_of(v[CMD_OPT_RELOAD]);
     plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
+    plan->reload_window = str_of(v[CMD_OPT_RELOAD_WINDOW]);
+    plan->renew_window = str_of(v[CMD_OPT_RENEW_WINDOW]);
     return RC_OK;
 }
 
@@ -410,6 +412,8 @@ static enum rc show_json(const char *dir, const struct agent_outcome *out)
         json_kv_when(&j, "not_after", out->not_after);
     if (out->renew_at)
         json_kv_when(&j, "renew_at", out->renew_at);
+    if (out->ready_at)
+        json_kv_when(&j, "window", out->ready_at);
     json_end(&j);
     TRY(json_out_done(&j));
     cmd_print(buf_str(&text));
@@ -423,6 +427,11 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
 
     if (cmd_json(args))
         return show_json(dir, out) == RC_OK ? CMD_DONE : CMD_FAILED;
+    if (out->ready_at) {
+        printf("obtained a certificate, which waits for the window at %s\n",
+               when_text(out->ready_at, until));
+        return CMD_DONE;
+    }
     if (!out->issued) {
         printf("the server is there and the proof could be given; nothing was ordered\n");
         return CMD_DONE;
@@ -440,7 +449,9 @@ static int obtain(const struct cmd_args *args)
     CLEANUP(request_done) struct request r = {.arena = ARENA_INIT(ARENA_BYTES)};
     const struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
                                           .say = cmd_agent_say,
-                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL};
+                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
+                                          .despite_window =
+                                              args->values[CMD_OPT_DESPITE_WINDOW] != NULL};
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
 
