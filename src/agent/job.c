@@ -72,6 +72,8 @@ static enum rc make_solver(struct job *j, struct err *err)
         return agent_dns_provider_new(&j->world, plan->style, plan->value, &j->solver, err);
     case AGENT_HOOK:
         return agent_hook_new(&j->world, plan, hook_dir(j), &j->solver, err);
+    case AGENT_PERSIST:
+        return agent_persist_new(&j->world, plan, &j->solver, err);
     case AGENT_WAYS:
         break;
     }

@@ -30,6 +30,7 @@ static const char *const ways[AGENT_WAYS] = {
     [AGENT_ALPN_LISTEN] = "alpn-listen",
     [AGENT_DNS] = "dns",
     [AGENT_HOOK] = "hook",
+    [AGENT_PERSIST] = "dns-persist",
 };
 
 const char *agent_way_text(enum agent_way way)
@@ -66,6 +67,7 @@ static const struct field fields[] = {
     FIELD(prove_for),
     FIELD(renew_window),
     FIELD(reload_window),
+    FIELD(resolver),
     FIELD(ca_fingerprint),
     FIELD(ca_url),
     FIELD(proxy),

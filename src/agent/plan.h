@@ -21,11 +21,16 @@ enum agent_way {
     AGENT_ALPN_LISTEN,     /* ADDR:PORT */
     AGENT_DNS,             /* the file that says how; style: AGENT_DNS_UPDATES or a provider */
     AGENT_HOOK,            /* the program; style: "dehydrated" ... */
+    AGENT_PERSIST,         /* a record that stays; value and style: who writes it, as AGENT_DNS, or
+                              AGENT_BY_HAND and empty */
     AGENT_WAYS,
 };
 
 /* The directory is not served as / but as /.well-known/acme-challenge/. */
 #define AGENT_WEBROOT_BARE "challenges"
+
+/* Nobody but a person writes the record that stays. */
+#define AGENT_BY_HAND "by-hand"
 
 /* Dynamic updates; all else is a kind of provider/provider.h. */
 #define AGENT_DNS_UPDATES "rfc2136"
@@ -51,8 +56,9 @@ struct agent_plan {
     enum agent_way way;
     struct str style, value;
     struct str challenge; /* type of challenge that a hook answers */
-    struct str hook_env;  /* file with its environment; empty: none */
-    struct str key;       /* as crypto_key_spec_parse */
+    struct str resolver; /* of AGENT_PERSIST: who is asked, as agent/dns_alias.h; empty: as there */
+    struct str hook_env; /* file with its environment; empty: none */
+    struct str key;      /* as crypto_key_spec_parse */
     struct str profile, chain, contact;
     struct str account_key;        /* its file; empty: beside the certificate */
     struct str owner, group, mode; /* as agent/owner.h */

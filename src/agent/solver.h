@@ -85,9 +85,14 @@ enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, str
 /* Others than its owner may read that file. */
 bool agent_dns_open(struct str file);
 
-/* ---- hooks: programs of others that answer challenges, called as they are used to */
-
 struct agent_plan;
+/* dns-persist-01: the record is looked for by the resolvers of the plan, and is never taken away.
+ * Where it is not there, it is written as `value` of the plan says, by dynamic updates (style
+ * AGENT_DNS_UPDATES), or what to write is said. `plan` outlives it. As agent_rfc2136_new. */
+enum rc agent_persist_new(const struct agent_world *w, const struct agent_plan *plan,
+                          struct agent_solver **out, struct err *err);
+
+/* ---- hooks: programs of others that answer challenges, called as they are used to */
 
 /* For one call: a hook waits for its records to be seen. */
 #define AGENT_HOOK_TIME (5 * WHEN_MINUTE)

@@ -186,6 +186,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                      "prove by dns-01; WAY is rfc2136 (dynamic updates), " PROVIDER_KINDS},
     [CMD_OPT_DNS_CONFIG] = {"--dns-config", "FILE",
                             "which name server or API, with which key: see autarky(1), FILES"},
+    [CMD_OPT_DNS_PERSIST] = {"--dns-persist", NULL,
+                             "prove by dns-persist-01, a TXT record that stays; with --dns rfc2136 "
+                             "it is written"},
+    [CMD_OPT_RESOLVER] = {"--resolver", "ADDR",
+                          "asked whether that record is there; several, as in 10.0.0.53,10.0.1.53"},
     [CMD_OPT_HOOK] = {"--hook", "STYLE:PATH",
                       "prove by a hook for dehydrated, certbot (AUTH,CLEANUP), lego, lego-raw, "
                       "uacme, mod_md, mod_md-2, acme.sh"},
