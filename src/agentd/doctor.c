@@ -191,12 +191,13 @@ static void tell_open(const struct one *o)
 static void examine_updates(const struct one *o)
 {
     const struct agent_plan *plan = &o->view.state.plan;
+    bool persists = plan->way == AGENT_PERSIST && plan->style.n;
     struct agent_dns_conf conf;
     char text[LINE];
 
     if (plan->way == AGENT_DNS && provider_kind_find(plan->style) && agent_dns_open(plan->value))
         tell_open(o);
-    if (plan->way != AGENT_DNS || provider_kind_find(plan->style) ||
+    if ((plan->way != AGENT_DNS && !persists) || provider_kind_find(plan->style) ||
         agent_dns_conf_load(plan->value, &conf, NULL) != RC_OK)
         return;
     if (!conf.key.name[0]) {
