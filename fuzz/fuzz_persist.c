@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets: persist_judge, a TXT record to a line. What is allowed has to name the account. */
-#include "validate/persist_rule.h"
+#include "dns/persist_rule.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 

@@ -321,8 +321,9 @@ static void put_body(struct acme_fake *f, enum acme_fake_at at, unsigned order,
             "{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":"
             "\"%s\"},\"challenges\":[{\"type\":\"tls-x-01\",\"url\":"
             "\"" ACME_FAKE "/x\",\"status\":\"pending\"},{\"type\":\"%s\",\"url\":"
-            "\"" ACME_FAKE "/chall\",\"status\":\"pending\",\"token\":\"tok_en-1\"%s}]}",
+            "\"" ACME_FAKE "/chall\",\"status\":\"pending\",\"%s\":%s%s}]}",
             f->authorization, f->identifier ? f->identifier : "wiki.hospital.example", challenge,
+            f->issuers ? "issuerDomainNames" : "token", f->issuers ? f->issuers : "\"tok_en-1\"",
             strcmp(f->authorization, "invalid") == 0
                 ? ",\"error\":{\"type\":\"urn:ietf:params:acme:error:dns\",\"detail\":\"no such "
                   "name\"}"

@@ -278,8 +278,11 @@ enum rc agent_child_start(const struct agent_child_conf *conf, struct agent_chil
     buf_init(&c->out.text, AGENT_CHILD_OUTPUT_MAX);
     buf_init(&c->err.text, AGENT_CHILD_OUTPUT_MAX);
     ev_timer_init(&c->timer, c->w->ev, on_late, c);
-    snprintf(c->name, sizeof(c->name), "%s", conf->argv[0]);
-    snprintf(c->verb, sizeof(c->verb), "%s", conf->argv[1] ? conf->argv[1] : "");
+    snprintf(c->name, sizeof(c->name), "%s", conf->name ? conf->name : conf->argv[0]);
+    snprintf(c->verb, sizeof(c->verb), "%s",
+             conf->verb      ? conf->verb
+             : conf->argv[1] ? conf->argv[1]
+                             : "");
     if (launch(c, conf) != RC_OK)
         return ERR(err, RC_IO, msg_start, str_of(c->name), str_of(strerrordesc_np(errno)));
     ev_fd_watch(c->watch, EV_READ);

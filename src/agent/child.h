@@ -30,6 +30,7 @@ struct agent_child_conf {
     const struct agent_world *w;
     const char *const *argv; /* the first is an absolute path; NULL at the end */
     const char *const *env;  /* "NAME=value", NULL at the end */
+    const char *name, *verb; /* for messages; NULL: the first two of argv */
     int64_t timeout;         /* microseconds */
     agent_child_fn fn;       /* once, never from inside */
     void *arg;

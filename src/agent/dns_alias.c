@@ -78,13 +78,29 @@ static size_t machine_resolvers(struct addr_port out[static DNS_RESOLV_CONF_MAX]
     return dns_resolv_conf(buf_str(&text), out);
 }
 
-static enum rc start(struct agent_alias *a, const struct addr_port *servers, size_t n)
+static enum rc start(const struct agent_world *w, const struct addr_port *servers, size_t n,
+                     struct dns_resolver **out)
 {
     CLEANUP(dns_zones_unrefp) struct dns_zones *zones = NULL;
     const struct dns_zone all = {.name = STR("."), .servers = servers, .n_servers = n};
 
     TRY(dns_zones_new(&all, 1, &zones));
-    return dns_resolver_new(a->w->ev, a->w->net, zones, &a->resolver);
+    return dns_resolver_new(w->ev, w->net, zones, out);
+}
+
+enum rc agent_resolver_new(const struct agent_world *w, struct str resolvers,
+                           struct dns_resolver **out, struct err *err)
+{
+    struct addr_port servers[AGENT_ALIAS_RESOLVERS];
+    bool none = str_eq(resolvers, STR(AGENT_ALIAS_NONE));
+    size_t n = 0;
+
+    if (!none && read_resolvers(resolvers, servers, &n) != RC_OK)
+        return ERR(err, RC_PARSE, msg_resolver, resolvers);
+    if (!none && n == 0)
+        n = machine_resolvers(servers);
+    *out = NULL;
+    return n ? start(w, servers, n, out) : RC_OK;
 }
 
 static void on_soon(void *arg);
@@ -93,9 +109,6 @@ enum rc agent_alias_new(const struct agent_world *w, struct str resolvers, struc
                         struct err *err)
 {
     CLEANUP(agent_alias_freep) struct agent_alias *a = MEM_NEW(struct agent_alias);
-    struct addr_port servers[AGENT_ALIAS_RESOLVERS];
-    bool none = str_eq(resolvers, STR(AGENT_ALIAS_NONE));
-    size_t n = 0;
 
     if (!a)
         return RC_NOMEM;
@@ -103,12 +116,7 @@ enum rc agent_alias_new(const struct agent_world *w, struct str resolvers, struc
     ev_defer_init(&a->soon, on_soon, a);
     arena_init(&a->names, NAMES_BYTES);
     arena_init(&a->scratch, LOOKUP_BYTES);
-    if (!none && read_resolvers(resolvers, servers, &n) != RC_OK)
-        return ERR(err, RC_PARSE, msg_resolver, resolvers);
-    if (!none && n == 0)
-        n = machine_resolvers(servers);
-    if (n)
-        TRY(start(a, servers, n));
+    TRY(agent_resolver_new(w, resolvers, &a->resolver, err));
     *out = MOVE(a);
     return RC_OK;
 }

@@ -18,6 +18,12 @@ enum { AGENT_ALIAS_RESOLVERS = 8, AGENT_ALIAS_NAMES = 200 /* that are kept */ };
  * none, and, with a warning, where no resolver says. RC_CONFLICT: they end nowhere; RC_NOMEM. */
 typedef void (*agent_alias_fn)(void *arg, enum rc rc, struct str target, const struct err *err);
 
+struct dns_resolver;
+
+/* Whom to ask, as for agent_alias_new; NULL where nobody is. */
+enum rc agent_resolver_new(const struct agent_world *w, struct str resolvers,
+                           struct dns_resolver **out, struct err *err);
+
 /* `resolvers`: addresses with or without port, with spaces or commas between them; empty: those of
  * /etc/resolv.conf. RC_PARSE: these are none. */
 enum rc agent_alias_new(const struct agent_world *w, struct str resolvers, struct agent_alias **out,

@@ -16,15 +16,12 @@ MSG(msg_stopped, "agent.stopped", "stopped by a signal; everything is as it was"
 
 enum { CHAIN_ARENA_MAX = 4 << 20, PATIENCE_SECONDS = 60 };
 
-#define FIRST_PAUSE WHEN_MINUTE
-#define MOST_PAUSE (6 * WHEN_HOUR)
-
 when_t agent_job_now(const struct job *j)
 {
     return clock_now(ev_clock(j->world.ev));
 }
 
-static int64_t mono(const struct job *j)
+int64_t agent_job_mono(const struct job *j)
 {
     return clock_mono(ev_clock(j->world.ev));
 }
@@ -75,6 +72,8 @@ static enum rc make_solver(struct job *j, struct err *err)
         return agent_dns_provider_new(&j->world, plan->style, plan->value, &j->solver, err);
     case AGENT_HOOK:
         return agent_hook_new(&j->world, plan, hook_dir(j), &j->solver, err);
+    case AGENT_PERSIST:
+        return agent_persist_new(&j->world, plan, &j->solver, err);
     case AGENT_WAYS:
         break;
     }
@@ -173,70 +172,18 @@ enum rc agent_job_times(struct job *j, const struct x509_cert *leaf)
     return RC_OK;
 }
 
-/* ---- what is remembered */
-
-static void take_account(const struct agent_server *s, struct str *url)
+/* One that cannot be read, or is not there, is due. */
+static enum rc load_chain(struct job *j, unsigned long generation)
 {
-    if (s->client && client_account(s->client).n)
-        *url = client_account(s->client);
-}
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(CHAIN_ARENA_MAX);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct x509_cert *certs;
+    size_t n;
 
-static enum rc save(struct job *j, struct err *err)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
-
-    take_account(&j->servers[0], &j->state.account);
-    take_account(&j->servers[1], &j->state.fallback_account);
-    TRY(agent_state_put(&j->state, &text));
-    return agent_place_put_state(&j->place, buf_str(&text), err);
-}
-
-static void remember_issued(struct job *j)
-{
-    j->state.issued = j->state.attempt = agent_job_now(j);
-    j->obtained = mono(j);
-    j->state.issue_took = j->obtained - j->began;
-    client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->at->client),
-                        agent_job_now(j));
-}
-
-static void remember_success(struct job *j, bool proven)
-{
-    j->state.proven = proven ? agent_job_now(j) : 0;
-    j->state.prove_took = !proven       ? 0
-                          : j->obtained ? mono(j) - j->obtained
-                                        : j->state.proven - j->state.issued;
-    j->state.failures = 0;
-    j->state.next = 0;
-    j->state.why.n = 0;
-    j->state.pending = j->state.before = 0;
-    j->state.issuer = j->state.pending_issuer;
-    j->state.pending_issuer.n = 0;
-    j->out->issued = true;
-    j->out->fallback = agent_from_fallback(&j->state);
-    j->out->not_after = j->not_after;
-    j->out->renew_at = j->state.renewal.due;
-}
-
-/* No pause follows where nobody was asked: what is wrong is on this machine. */
-static void remember_cause(struct job *j)
-{
-    char why[AGENT_WHY_MAX];
-
-    j->state.attempt = agent_job_now(j);
-    IGNORE_RC(arena_str(&j->arena, str_of(err_textz(j->err, why, sizeof(why))), &j->state.why));
-}
-
-/* What the server asks for counts for more than our own patience, within a day. */
-static void remember_failure(struct job *j)
-{
-    when_t pause;
-
-    remember_cause(j);
-    j->state.failures++;
-    pause = agent_job_now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
-    j->state.next = j->out->retry_at > pause ? j->out->retry_at : pause;
-    j->remembered = true;
+    TRY(agent_place_read(&j->place, generation, &chain, &key, NULL));
+    TRY(x509_cert_read_pem(&a, buf_str(&chain), X509_CHAIN_MAX, &certs, &n, NULL));
+    return agent_job_times(j, &certs[0]);
 }
 
 /* ---- into use */
@@ -256,20 +203,23 @@ static enum rc take_into_use(struct job *j)
     if (j->place.live != j->state.pending)
         j->state.before = j->place.live;
     d.before = j->state.before;
-    TRY(save(j, j->err));
+    if (agent_job_waits(j))
+        return agent_job_wait_ready(j);
+    TRY(agent_job_save(j, j->err));
+    agent_job_use(j);
     rc = agent_deploy(&d, j->err);
     if (rc == RC_CANCELLED)
         return rc;
     if (rc == RC_OK || (!agent_deploys(d.plan) && j->place.live == d.fresh)) {
-        remember_success(j, rc == RC_OK && d.plan->n_prove > 0);
+        agent_job_used(j, rc == RC_OK && d.plan->n_prove > 0);
     } else {
         j->err->rc = rc;
         j->out->unproven = rc == RC_CONFLICT;
-        remember_failure(j);
+        agent_job_failed(j);
     }
     if (rc == RC_OK)
-        return save(j, j->err);
-    IGNORE_RC(save(j, NULL)); /* the failure itself is what is told */
+        return agent_job_save(j, j->err);
+    IGNORE_RC(agent_job_save(j, NULL)); /* the failure itself is what is told */
     return rc;
 }
 
@@ -309,7 +259,7 @@ static enum rc sign_up(struct job *j)
     TRY(client_sign_up(j->at->client, on_signed_up, j, &j->run));
     agent_job_wait(j);
     TRY(j->stopped ? RC_CANCELLED : j->rc);
-    return save(j, j->err);
+    return agent_job_save(j, j->err);
 }
 
 static void prepare_fallback(struct job *j)
@@ -375,6 +325,17 @@ static enum rc rehearse(struct job *j, struct err *err)
     return j->state.plan.fallback_server.n ? rehearse_at(j, true, err) : RC_OK;
 }
 
+/* What is in place is nothing to an order that is made by hand, but a service may have it still. */
+static enum rc take_latest(struct job *j)
+{
+    enum rc rc = load_chain(j, j->place.live);
+
+    if (rc == RC_OK)
+        j->latest = agent_latest(j->not_before, j->not_after);
+    j->not_before = j->not_after = 0;
+    return rc == RC_NOMEM ? rc : RC_OK;
+}
+
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
                      const struct agent_binding *binding, struct agent_outcome *out,
                      struct err *err)
@@ -386,6 +347,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     TRY(agent_deploy_check(plan, err));
     TRY(job_init(&j, o));
     j.state.plan = *plan;
+    j.state.any_time = o->despite_window;
     j.silent = o->first_silent;
     j.out = out;
     j.err = err;
@@ -393,9 +355,10 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     if (o->dry_run)
         return rehearse(&j, err);
     TRY(prepare_new(&j, err));
-    j.began = mono(&j);
+    TRY(take_latest(&j));
+    j.began = agent_job_mono(&j);
     TRY(agent_job_order(&j, (struct str){NULL, 0}));
-    remember_issued(&j);
+    agent_job_issued(&j);
     rc = take_into_use(&j);
     prepare_fallback(&j);
     return rc;
@@ -411,23 +374,9 @@ static enum rc load_state(struct job *j, struct err *err)
     return agent_state_read(&j->arena, buf_str(&text), &j->state, err);
 }
 
-/* One that cannot be read, or is not there, is due. */
-static enum rc load_chain(struct job *j, unsigned long generation)
-{
-    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
-    CLEANUP(arena_done) struct arena a = ARENA_INIT(CHAIN_ARENA_MAX);
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-    struct x509_cert *certs;
-    size_t n;
-
-    TRY(agent_place_read(&j->place, generation, &chain, &key, NULL));
-    TRY(x509_cert_read_pem(&a, buf_str(&chain), X509_CHAIN_MAX, &certs, &n, NULL));
-    return agent_job_times(j, &certs[0]);
-}
-
 static when_t due(const struct job *j)
 {
-    return agent_due(&j->state, j->not_before, j->not_after);
+    return agent_due(&j->state, j->not_before, j->not_after, agent_job_now(j));
 }
 
 static void on_window(void *arg, const struct client_result *result)
@@ -470,6 +419,7 @@ static enum rc prepare_old(struct job *j, struct err *err)
 
     TRY(agent_place_open(j->o->dir, false, &j->place, err));
     TRY(load_state(j, err));
+    j->state.any_time = j->o->despite_window;
     j->silent =
         j->o->first_silent ||
         (j->o->silence && agent_silence_has(j->o->silence, j->state.plan.server, agent_job_now(j)));
@@ -484,10 +434,14 @@ static enum rc prepare_old(struct job *j, struct err *err)
 /* Nothing needs to be asked or done: the usual case, and it costs no connection. */
 static bool rests(const struct job *j)
 {
-    if (j->o->force)
+    when_t now = agent_job_now(j);
+
+    if (j->o->force || (j->o->despite_window && j->state.pending))
         return false;
-    j->out->waits = agent_pause(&j->state, agent_job_now(j));
-    return agent_job_now(j) < agent_next(&j->state, j->not_before, j->not_after, agent_job_now(j));
+    j->out->waits = agent_pause(&j->state, now);
+    if (j->state.pending && !j->out->waits)
+        j->out->ready_at = agent_ready(&j->state, now);
+    return now < agent_next(&j->state, j->not_before, j->not_after, now);
 }
 
 /* A hook of dehydrated's is told on every run. */
@@ -520,12 +474,14 @@ static enum rc renew(struct job *j, struct err *err)
     TRY(look(j));
     j->out->renew_at = due(j);
     if (!j->o->force && agent_job_now(j) < due(j)) {
-        TRY(save(j, err));
+        TRY(agent_job_save(j, err));
         return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     }
-    j->began = mono(j);
+    j->began = agent_job_mono(j);
+    j->latest = agent_latest(j->not_before, j->not_after);
+    agent_job_renews(j);
     TRY(agent_job_order(j, str_of(j->certid)));
-    remember_issued(j);
+    agent_job_issued(j);
     return take_into_use(j);
 }
 
@@ -563,9 +519,9 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered)
         return rc;
     if (j.servers[0].client || j.servers[1].client)
-        remember_failure(&j);
+        agent_job_failed(&j);
     else
-        remember_cause(&j);
-    IGNORE_RC(save(&j, NULL)); /* the failure itself is what is told */
+        agent_job_cause(&j);
+    IGNORE_RC(agent_job_save(&j, NULL)); /* the failure itself is what is told */
     return rc;
 }

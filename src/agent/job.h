@@ -13,7 +13,8 @@ struct agent_options {
     void (*say)(void *arg, bool warn, const char *line);
     void *arg;
     bool dry_run;
-    bool force; /* renew although it is not due */
+    bool force;          /* renew although it is not due */
+    bool despite_window; /* now, whatever the windows of the plan say */
     /* The first server is known to give no answer just now: it is not asked where there is a second
      * one, and once, briefly, where there is none. */
     bool first_silent;
@@ -33,7 +34,8 @@ struct agent_outcome {
      */
     bool asked;
     when_t server_time;
-    when_t waits; /* after failures nothing was tried before then; 0: it was, or is not due */
+    when_t waits;    /* after failures nothing was tried before then; 0: it was, or is not due */
+    when_t ready_at; /* a new certificate is there, and waits for its window then; 0: it does not */
 };
 
 /* Obtains a certificate by `plan`, and remembers it. Where the plan has a second server there is an

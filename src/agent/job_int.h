@@ -13,6 +13,8 @@ enum { CERTID_MAX = 128, SERVERS = 2 };
  * takes to start anew; and of one that is known not to answer, which is asked once. */
 #define AGENT_PATIENCE (5 * WHEN_SECOND)
 #define AGENT_NO_PATIENCE INT64_C(1)
+/* For a certificate by a hook: the daemon kills what takes two hours. */
+#define AGENT_RUN_MOST (100 * WHEN_MINUTE)
 
 struct job {
     const struct agent_options *o;
@@ -37,13 +39,19 @@ struct job {
     /* of the chain in force */
     char certid[CERTID_MAX];
     when_t not_before, not_after;
-    int64_t began, obtained; /* monotonic: the order, its end; the clock may leap in between */
+    when_t latest; /* of the one in place when a new one is ordered: it can wait so long; 0: there
+                      is none */
+    /* Monotonic: the order, its end, and when its certificate was taken into use; the clock may
+     * leap in between. */
+    int64_t began, obtained, used;
+    bool outside; /* of its windows it is */
     struct agent_outcome *out;
     struct err *err;
     enum rc rc;
 };
 
 when_t agent_job_now(const struct job *j);
+int64_t agent_job_mono(const struct job *j);
 /* Runs the loop until what was begun has ended, or a signal came. */
 void agent_job_wait(struct job *j);
 /* RC_CANCELLED, and what to say then. */
@@ -58,3 +66,20 @@ enum rc agent_job_times(struct job *j, const struct x509_cert *leaf);
 /* order.c. Orders a certificate, naming the one before where that was the same server's, and writes
  * it as a generation that is pending. */
 enum rc agent_job_order(struct job *j, struct str replaces);
+
+/* remember.c. Writes it down. */
+enum rc agent_job_save(struct job *j, struct err *err);
+/* The one that is pending was issued; is in use. */
+void agent_job_issued(struct job *j);
+void agent_job_used(struct job *j, bool proven);
+/* No pause follows where nobody was asked: what is wrong is on this machine. */
+void agent_job_cause(struct job *j);
+/* A pause follows. */
+void agent_job_failed(struct job *j);
+/* The one that is pending waits for its window, until out->ready_at. */
+bool agent_job_waits(struct job *j);
+/* Says so, and writes it down. */
+enum rc agent_job_wait_ready(struct job *j);
+/* It is taken into use now; it is renewed now: said, where that is outside of its windows. */
+void agent_job_use(struct job *j);
+void agent_job_renews(const struct job *j);

@@ -57,6 +57,17 @@ static void on_certificate(void *arg, const struct client_result *result)
         j->rc = buf_rc(&j->chain);
 }
 
+/* 0: as long as the client has. A hook may wait for its records, once for each name. */
+static int64_t run_time(const struct agent_plan *plan)
+{
+    int64_t time =
+        CLIENT_RUN_SECONDS * WHEN_SECOND + (int64_t)(plan->n_dns + plan->n_ips) * AGENT_HOOK_TIME;
+
+    if (plan->way != AGENT_HOOK)
+        return 0;
+    return time < AGENT_RUN_MOST ? time : AGENT_RUN_MOST;
+}
+
 static enum rc order(struct job *j, struct str replaces)
 {
     const struct agent_plan *plan = &j->state.plan;
@@ -66,6 +77,7 @@ static enum rc order(struct job *j, struct str replaces)
                                .n_ips = plan->n_ips,
                                .profile = j->at->ca.profile,
                                .replaces = replaces,
+                               .timeout = run_time(plan),
                                .chain_choice = plan->chain};
     struct crypto_key_spec spec;
 
@@ -158,6 +170,7 @@ static enum rc order_somewhere(struct job *j, struct str replaces)
 /* The new set is on disk, then it is told of; its taking the place of the old one comes later. */
 static enum rc write_set(struct job *j)
 {
+    j->state.pending_latest = j->state.plan.reload_window.n ? j->latest : 0;
     TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &j->state.pending, j->err));
     return agent_tell_written(j->solver, &j->place, j->state.pending, j->err);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/place.h"
+#include "base/window.h"
 #include "client/client.h"
 #include "json/json.h"
 #include "json/out.h"
@@ -19,12 +20,17 @@ MSG(msg_member, "agent.state-member",
 MSG(msg_version, "agent.state-version",
     "the state in " AGENT_HOME "/state.json was written by a later version of autarky");
 
+MSG(msg_windows, "agent.windows",
+    "{0} is \"{1}\"; windows are as in \"Sun 02:00-04:00\", \"Mon-Fri 22:00-05:00; Sat,Sun\" or "
+    "\"1st Wed 20:00-22:00 UTC\"");
+
 static const char *const ways[AGENT_WAYS] = {
     [AGENT_HTTP_LISTEN] = "http-listen",
     [AGENT_WEBROOT] = "webroot",
     [AGENT_ALPN_LISTEN] = "alpn-listen",
     [AGENT_DNS] = "dns",
     [AGENT_HOOK] = "hook",
+    [AGENT_PERSIST] = "dns-persist",
 };
 
 const char *agent_way_text(enum agent_way way)
@@ -59,6 +65,9 @@ static const struct field fields[] = {
     FIELD(reload),
     FIELD(reload_timeout),
     FIELD(prove_for),
+    FIELD(renew_window),
+    FIELD(reload_window),
+    FIELD(resolver),
     FIELD(ca_fingerprint),
     FIELD(ca_url),
     FIELD(proxy),
@@ -169,7 +178,9 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
     if (s->pending) {
         json_kv_u64(&o, "pending", s->pending);
         json_kv_u64(&o, "before", s->before);
+        put_when(&o, "pending_latest", s->pending_latest);
     }
+    put_when(&o, "outside", s->outside);
     json_end(&o);
     return json_out_done(&o);
 }
@@ -287,6 +298,7 @@ static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan
     if (!plan->way || !plan->server.n || !plan->value.n)
         return missing("way", err);
     TRY(get_places(a, o, plan, err));
+    TRY(agent_windows_check(plan, err));
     return get_names(a, o, plan, err);
 }
 
@@ -319,6 +331,8 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     s->silent = get_when(o, "silent_at");
     s->pending = get_generation(o, "pending");
     s->before = get_generation(o, "before");
+    s->pending_latest = get_when(o, "pending_latest");
+    s->outside = get_when(o, "outside");
     if (json_u64(json_get(o, "failures"), &n) == RC_OK)
         s->failures = n < FAILURES_MAX ? (unsigned)n : FAILURES_MAX;
     return RC_OK;
@@ -348,14 +362,72 @@ when_t agent_latest(when_t not_before, when_t not_after)
     return not_after ? not_after - (not_after - not_before) / 10 : 0;
 }
 
-when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after)
+static when_t later(when_t a, when_t b)
+{
+    return a > b ? a : b;
+}
+
+static when_t earlier(when_t a, when_t b)
+{
+    return a < b ? a : b;
+}
+
+static enum rc check_windows(struct str text, const char *name, struct err *err)
+{
+    struct windows w;
+
+    return text.n == 0 || windows_parse(text, &w) == RC_OK
+               ? RC_OK
+               : ERR(err, RC_INVAL, msg_windows, str_of(name), text);
+}
+
+enum rc agent_windows_check(const struct agent_plan *plan, struct err *err)
+{
+    TRY(check_windows(plan->renew_window, "--renew-window", err));
+    return check_windows(plan->reload_window, "--reload-window", err);
+}
+
+/* The first moment from `t` on at which it may be done. */
+static when_t opening(const struct agent_state *s, struct str text, when_t t)
+{
+    struct windows w;
+
+    if (s->any_time || text.n == 0 || windows_parse(text, &w) != RC_OK)
+        return t;
+    return windows_next(&w, t);
+}
+
+bool agent_outside(const struct agent_state *s, struct str windows, when_t now)
+{
+    return opening(s, windows, now) > now;
+}
+
+when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after, when_t now)
 {
     when_t latest = agent_latest(not_before, not_after);
     when_t planned = s->renewal.due;
 
     if (not_after == 0)
         return 0;
-    return planned && planned < latest ? planned : latest;
+    if (planned == 0 || planned >= latest)
+        return latest;
+    if (s->plan.renew_window.n)
+        planned = opening(s, s->plan.renew_window, later(planned, now));
+    return earlier(planned, latest);
+}
+
+when_t agent_ready(const struct agent_state *s, when_t now)
+{
+    when_t at = opening(s, s->plan.reload_window, now);
+
+    return s->pending_latest == 0 || at == now ? 0 : earlier(at, s->pending_latest);
+}
+
+when_t agent_waits(const struct agent_state *s, when_t now)
+{
+    when_t at = s->pending && s->failures == 0 ? agent_ready(s, now) : 0;
+
+    return at > now ? at : 0;
 }
 
 /* One that is longer than any that is made was made while the clock was wrong. */
@@ -372,12 +444,13 @@ when_t agent_look_at(const struct agent_state *s, when_t now)
 
 when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now)
 {
-    when_t pause = agent_pause(s, now), due = agent_due(s, not_before, not_after), look;
+    when_t pause = agent_pause(s, now), due, look;
 
+    if (s->pending)
+        return later(pause, agent_ready(s, later(pause, now)));
     if (pause)
         return pause;
-    if (s->pending)
-        return 0;
+    due = agent_due(s, not_before, not_after, now);
     look = agent_look_at(s, now);
     return look && look < due ? look : due;
 }

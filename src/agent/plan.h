@@ -21,11 +21,16 @@ enum agent_way {
     AGENT_ALPN_LISTEN,     /* ADDR:PORT */
     AGENT_DNS,             /* the file that says how; style: AGENT_DNS_UPDATES or a provider */
     AGENT_HOOK,            /* the program; style: "dehydrated" ... */
+    AGENT_PERSIST,         /* a record that stays; value and style: who writes it, as AGENT_DNS, or
+                              AGENT_BY_HAND and empty */
     AGENT_WAYS,
 };
 
 /* The directory is not served as / but as /.well-known/acme-challenge/. */
 #define AGENT_WEBROOT_BARE "challenges"
+
+/* Nobody but a person writes the record that stays. */
+#define AGENT_BY_HAND "by-hand"
 
 /* Dynamic updates; all else is a kind of provider/provider.h. */
 #define AGENT_DNS_UPDATES "rfc2136"
@@ -51,8 +56,9 @@ struct agent_plan {
     enum agent_way way;
     struct str style, value;
     struct str challenge; /* type of challenge that a hook answers */
-    struct str hook_env;  /* file with its environment; empty: none */
-    struct str key;       /* as crypto_key_spec_parse */
+    struct str resolver; /* of AGENT_PERSIST: who is asked, as agent/dns_alias.h; empty: as there */
+    struct str hook_env; /* file with its environment; empty: none */
+    struct str key;      /* as crypto_key_spec_parse */
     struct str profile, chain, contact;
     struct str account_key;        /* its file; empty: beside the certificate */
     struct str owner, group, mode; /* as agent/owner.h */
@@ -62,6 +68,9 @@ struct agent_plan {
     const struct str *also; /* further files, as agent/also.h; `autarky import` fills it in */
     size_t n_also;
     struct str reload_timeout, prove_for; /* times, "30s"; empty: as usual */
+    /* When it may be renewed, and when the new one may be taken into use, as base/window.h; empty:
+     * at any time. */
+    struct str renew_window, reload_window;
     /* The same of a second server, which is asked when the first one fails (agent/server.h); its
      * URL is empty: there is none. */
     struct str fallback_server, fallback_ca_file, fallback_ca_fingerprint, fallback_ca_url,
@@ -82,6 +91,10 @@ struct agent_state {
     struct str why;    /* of the last failure */
     /* A generation that is not known to be in use yet, and the one before it; 0: none. */
     unsigned long pending, before;
+    when_t pending_latest; /* it waits for a window until then and no longer; 0: it does not */
+    when_t outside; /* what is in use was taken into it then, outside of its windows; 0: it was not
+                     */
+    bool any_time;  /* windows do not count now; not kept */
     struct str account;          /* URL, at the first server */
     struct str fallback_account; /* at the second */
     /* The server, by its URL, that issued what is in use, and what is pending; empty: the first. */
@@ -101,10 +114,20 @@ enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *o
 /* Until when one that is valid so long can wait: its last tenth is for attempts that fail. 0: there
  * is none. */
 when_t agent_latest(when_t not_before, when_t not_after);
-/* When the certificate, valid from `not_before` to `not_after`, is to be renewed: as planned, at
- * the latest in its last tenth, which is left for attempts that fail. 0: at once; there is none
- * when `not_after` is 0. */
-when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after);
+/* When the certificate, valid from `not_before` to `not_after`, is to be renewed, as it is seen at
+ * `now`: as planned, or in the next window from then on, at the latest in its last tenth, which is
+ * left for attempts that fail. 0: at once; there is none when `not_after` is 0. */
+when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after, when_t now);
+/* When the one that is pending may be taken into use: in the next window, or when the one in use
+ * can wait no longer. 0, or what is past: at once. */
+when_t agent_ready(const struct agent_state *s, when_t now);
+/* The same, of one with which nothing is wrong but that its window is to come; 0: it does not wait.
+ */
+when_t agent_waits(const struct agent_state *s, when_t now);
+/* No window of these is open, although it is time. */
+bool agent_outside(const struct agent_state *s, struct str windows, when_t now);
+/* Both are windows, or empty. RC_INVAL. */
+enum rc agent_windows_check(const struct agent_plan *plan, struct err *err);
 /* Until when nothing is tried after failures; 0: no longer. */
 when_t agent_pause(const struct agent_state *s, when_t now);
 /* When the server is asked next when to renew (ARI); 0: it is not. */

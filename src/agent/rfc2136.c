@@ -6,7 +6,6 @@
 
 #include "base/id.h"
 #include "base/text.h"
-#include "dns/update.h"
 #include "ev/clock.h"
 
 MSG(msg_reach, "agent.dns-not-reached", "the name server {0} cannot be asked: {1}");
@@ -282,20 +281,27 @@ static void on_go(void *arg)
     find_zone(d);
 }
 
-/* "_acme-challenge." and the name, and the digest of the key authorization. */
+static enum rc put_work(struct dns_work *w, struct str name, struct str value)
+{
+    TRY(str_copyz(value, w->value, sizeof(w->value)));
+    TRY(str_copyz(name, w->target, sizeof(w->target)));
+    return str_copyz(name, w->name, sizeof(w->name));
+}
+
+/* What was said, or "_acme-challenge." and the name, and the digest of the key authorization. */
 static enum rc describe(const struct client_proof *proof, struct dns_work *w)
 {
     CLEANUP(buf_done) struct buf name = BUF_INIT(DNS_NAME_MAX), value = BUF_INIT(AGENT_TXT_MAX);
     unsigned char digest[CRYPTO_SHA256_BYTES];
 
+    if (proof->record.n)
+        return put_work(w, proof->record, proof->record_value);
     buf_putz(&name, "_acme-challenge.");
     buf_puts(&name, proof->identifier);
     TRY(crypto_sha256(proof->key_authorization, digest));
     text_b64url(&value, str_bytes(digest, sizeof(digest)));
     TRY(buf_rc(&name));
-    TRY(str_copyz(buf_str(&value), w->value, sizeof(w->value)));
-    TRY(str_copyz(buf_str(&name), w->target, sizeof(w->target)));
-    return str_copyz(buf_str(&name), w->name, sizeof(w->name));
+    return put_work(w, buf_str(&name), buf_str(&value));
 }
 
 static enum rc add_work(struct rfc2136 *d, const struct dns_work *like)

@@ -7,9 +7,10 @@
 #include "agent/solver.h"
 #include "base/list.h"
 #include "dns/tcp.h"
+#include "dns/update.h"
 #include "ev/ev.h"
 
-enum { AGENT_TXT_MAX = 64, AGENT_LOOK_SERVERS = 16, AGENT_LOOK_NAMES = 8 };
+enum { AGENT_TXT_MAX = DNS_TXT_MAX + 1, AGENT_LOOK_SERVERS = 16, AGENT_LOOK_NAMES = 8 };
 
 struct rfc2136;
 

@@ -85,12 +85,22 @@ enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, str
 /* Others than its owner may read that file. */
 bool agent_dns_open(struct str file);
 
+struct agent_plan;
+/* dns-persist-01: the record is looked for by the resolvers of the plan, and is never taken away.
+ * Where it is not there, it is written as `value` of the plan says, by dynamic updates (style
+ * AGENT_DNS_UPDATES), or what to write is said. `plan` outlives it. As agent_rfc2136_new. */
+enum rc agent_persist_new(const struct agent_world *w, const struct agent_plan *plan,
+                          struct agent_solver **out, struct err *err);
+
 /* ---- hooks: programs of others that answer challenges, called as they are used to */
 
-struct agent_plan;
+/* For one call: a hook waits for its records to be seen. */
+#define AGENT_HOOK_TIME (5 * WHEN_MINUTE)
 
-/* "dehydrated", "certbot", "lego", "lego-raw" or "uacme". `value` of the plan is the program, for
- * certbot the auth and, behind a comma, the cleanup hook; `challenge` "dns-01" or "http-01".
+/* "dehydrated", "certbot", "lego", "lego-raw", "uacme", "acme.sh", "mod_md" or "mod_md-2". `value`
+ * of the plan is the program, for certbot the auth and, behind a comma, the cleanup hook, for
+ * acme.sh a plugin and, behind a comma, acme.sh itself, for mod_md a command; `challenge` "dns-01"
+ * or, of some, "http-01".
  * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes.
  */
 enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,

@@ -102,6 +102,11 @@ static enum rc at_exit(struct agent_solver *s, struct err *err)
     return tell(s, (const struct str[]){STR("exit_hook")}, 1, err);
 }
 
+enum rc agent_tell_ready(struct agent_solver *s, struct err *err)
+{
+    return agent_hook_listens(s) ? at_exit(s, err) : RC_OK;
+}
+
 enum rc agent_tell_deployed(struct agent_solver *s, const struct agent_place *p,
                             const struct agent_plan *plan, struct err *err)
 {

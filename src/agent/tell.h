@@ -15,6 +15,8 @@ enum rc agent_tell_begin(struct agent_solver *s, const struct agent_place *p,
 /* The new set is on disk, as this generation, and not in place. */
 enum rc agent_tell_written(struct agent_solver *s, const struct agent_place *p,
                            unsigned long generation, struct err *err);
+/* It is not taken into use yet, which is no failure. */
+enum rc agent_tell_ready(struct agent_solver *s, struct err *err);
 enum rc agent_tell_deployed(struct agent_solver *s, const struct agent_place *p,
                             const struct agent_plan *plan, struct err *err);
 enum rc agent_tell_unchanged(struct agent_solver *s, const struct agent_place *p,

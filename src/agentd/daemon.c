@@ -251,11 +251,41 @@ static void begin(struct cert *c)
     agent_say_err(&a->world, c->dir, &err);
 }
 
-/* Two that would want the same port, or call a hook that may not expect it. */
+static bool by_record(const struct agent_plan *p)
+{
+    return p->way == AGENT_DNS || (p->way == AGENT_HOOK && str_eq(p->challenge, STR("dns-01")));
+}
+
+/* One name: the record of a wildcard is that of the name behind it. */
+static bool same_name(struct str a, struct str b)
+{
+    if (str_starts(a, STR("*.")))
+        a = str_skip(a, 2);
+    if (str_starts(b, STR("*.")))
+        b = str_skip(b, 2);
+    return str_eq(a, b);
+}
+
+/* Both would have a value at the same name: whoever writes the second one may overwrite the first.
+ */
+static bool share_record(const struct agent_plan *p, const struct agent_plan *q)
+{
+    if (!by_record(p) || !by_record(q))
+        return false;
+    for (size_t i = 0; i < p->n_dns; i++)
+        for (size_t k = 0; k < q->n_dns; k++)
+            if (same_name(p->dns[i], q->dns[k]))
+                return true;
+    return false;
+}
+
+/* Two that would want the same port, call a hook that may not expect it, or write one record. */
 static bool collide(const struct cert *x, const struct cert *y)
 {
     const struct agent_plan *p = &x->view.state.plan, *q = &y->view.state.plan;
 
+    if (share_record(p, q))
+        return true;
     if (p->way != q->way)
         return false;
     return p->way == AGENT_HTTP_LISTEN || p->way == AGENT_ALPN_LISTEN ||
@@ -528,6 +558,7 @@ void agentd_count(const struct agentd *a, struct agentd_tally *out)
         when_t next = next_of(c);
 
         out->failing += c->failures || c->view.state.failures || c->unreadable;
+        out->waiting += !c->unreadable && agent_waits(&c->view.state, now(a)) != 0;
         if (!out->next || next < out->next)
             out->next = next;
     }

@@ -4,7 +4,8 @@
  * has its lock, its pauses and what it remembers from agent/job.h, so that a hand, a timer and this
  * do not get into each other's way, and none of them is harmed when another is killed.
  *
- * Four renewals go on at once; of those that listen for a proof, or call the same hook, one. The
+ * Four renewals go on at once; of those that listen for a proof, call the same hook, or write a
+ * record of the same name, one. The
  * directories are looked through every minute, and what is new is found then. The time of a renewal
  * is that of the certificate's state (agent_next). A renewal that failed is tried again after a
  * pause that grows from a minute to six hours, or when its state was changed by somebody else;
@@ -38,6 +39,7 @@ struct agentd_conf {
 
 struct agentd_tally {
     size_t certs, running, failing; /* failing: the last attempt did */
+    size_t waiting;                 /* for a window, with a new certificate that is ready */
     int64_t next;                   /* the earliest that is planned; 0: none is */
 };
 

@@ -67,7 +67,7 @@ static void tell_err(const struct one *o, const char *name, const struct err *er
 static void examine_validity(const struct one *o)
 {
     const struct agentd_view *v = &o->view;
-    when_t life = v->not_after - v->not_before, left = v->not_after - o->e->now;
+    when_t life = v->not_after - v->not_before, left = v->not_after - o->e->now, waits;
     char until[WHEN_TEXT], next[WHEN_TEXT], text[LINE], cure[LINE];
 
     snprintf(cure, sizeof(cure), "autarky renew --force %s", o->dir);
@@ -89,8 +89,12 @@ static void examine_validity(const struct one *o)
                 STR("set it, and keep it right: timedatectl set-ntp true"));
         return;
     }
-    snprintf(text, sizeof(text), "valid until %s, to be renewed about %s%s", until,
-             when_text(agent_due(&v->state, v->not_before, v->not_after), next),
+    waits = agent_waits(&v->state, o->e->now);
+    snprintf(text, sizeof(text), "valid until %s, %s %s%s", until,
+             waits ? "and a new one is ready, which waits for the window at"
+                   : "to be renewed about",
+             when_text(waits ? waits : agent_due(&v->state, v->not_before, v->not_after, o->e->now),
+                       next),
              agent_from_fallback(&v->state) ? "; the fallback server issued it" : "");
     if (left < life / 10)
         tell_of(o, "certificate", "warning", str_of(text), str_of(cure));
@@ -117,10 +121,24 @@ static void examine_failure(const struct one *o)
             str_of(cure));
 }
 
+/* A window may have been open since it was planned, and nobody came. */
+static when_t first_chance(const struct one *o)
+{
+    const struct agentd_view *v = &o->view;
+    const struct agent_state *s = &v->state;
+    when_t next = agentd_view_next(v, o->e->now), first;
+
+    if (agent_pause(s, o->e->now))
+        return next;
+    first = s->pending ? agent_ready(s, s->attempt)
+                       : agent_due(s, v->not_before, v->not_after, s->renewal.due);
+    return first && first < next ? first : next;
+}
+
 /* Nobody came when it was time. */
 static void examine_overdue(const struct one *o)
 {
-    when_t next = agentd_view_next(&o->view, o->e->now);
+    when_t next = first_chance(o);
     char at[WHEN_TEXT], text[LINE];
 
     if (o->view.not_after == 0 || next == 0 || next > o->e->now - OVERDUE)
@@ -130,6 +148,21 @@ static void examine_overdue(const struct one *o)
     tell_of(o, "renewal", "failed", str_of(text),
             o->e->kept ? STR("see what the agent says: journalctl -u autarky-agent")
                        : STR("let an agent run: systemctl enable --now autarky-agent"));
+}
+
+static void examine_outside(const struct one *o)
+{
+    const struct agent_state *s = &o->view.state;
+    char at[WHEN_TEXT], text[LINE];
+
+    if (s->outside == 0)
+        return;
+    snprintf(text, sizeof(text),
+             "it was taken into use at %s, outside of its windows (%.*s), for none opened before "
+             "the last tenth of the one before",
+             when_text(s->outside, at), STR_ARG(s->plan.reload_window));
+    tell_of(o, "window", "warning", str_of(text),
+            STR("widen them: autarky obtain with the same --out"));
 }
 
 /* ---- what a renewal needs */
@@ -158,12 +191,13 @@ static void tell_open(const struct one *o)
 static void examine_updates(const struct one *o)
 {
     const struct agent_plan *plan = &o->view.state.plan;
+    bool persists = plan->way == AGENT_PERSIST && plan->style.n;
     struct agent_dns_conf conf;
     char text[LINE];
 
     if (plan->way == AGENT_DNS && provider_kind_find(plan->style) && agent_dns_open(plan->value))
         tell_open(o);
-    if (plan->way != AGENT_DNS || provider_kind_find(plan->style) ||
+    if ((plan->way != AGENT_DNS && !persists) || provider_kind_find(plan->style) ||
         agent_dns_conf_load(plan->value, &conf, NULL) != RC_OK)
         return;
     if (!conf.key.name[0]) {
@@ -243,6 +277,7 @@ static enum rc examine_one(struct examining *e, const char *dir)
     examine_validity(&o);
     examine_failure(&o);
     examine_overdue(&o);
+    examine_outside(&o);
     examine_files(&o);
     examine_updates(&o);
     examine_way(&o);

@@ -14,20 +14,22 @@ enum {
 struct gathering {
     struct json_out *o;
     struct buf *out;
+    when_t now;
     bool troubled; /* which of them are put in this round */
     size_t n, put;
     uint64_t certificates, failing, unproven;
     when_t next;
 };
 
-static bool is_unproven(const struct agentd_seen *s)
+/* One that waits for its window is as it should be. */
+static bool is_unproven(const struct agentd_seen *s, when_t now)
 {
-    return s->view->state.pending != 0;
+    return s->view->state.pending != 0 && agent_waits(&s->view->state, now) == 0;
 }
 
-static bool is_troubled(const struct agentd_seen *s)
+static bool is_troubled(const struct agentd_seen *s, when_t now)
 {
-    return s->failures || is_unproven(s) || s->unreadable;
+    return s->failures || is_unproven(s, now) || s->unreadable;
 }
 
 static void put_when(struct json_out *o, const char *name, when_t t)
@@ -77,7 +79,7 @@ static void put_span(struct json_out *o, const char *name, when_t span)
         json_kv_u64(o, name, (uint64_t)(span / MILLISECOND));
 }
 
-static void put_one(struct json_out *o, const struct agentd_seen *s)
+static void put_one(struct json_out *o, const struct agentd_seen *s, when_t now)
 {
     const struct agent_state *state = &s->view->state;
 
@@ -100,7 +102,9 @@ static void put_one(struct json_out *o, const struct agentd_seen *s)
     put_when(o, "next", s->next);
     json_kv_u64(o, "failures", s->failures);
     put_text(o, "why", state->why, WHY_SHOWN);
-    json_kv_bool(o, "unproven", is_unproven(s));
+    json_kv_bool(o, "unproven", is_unproven(s, now));
+    put_when(o, "window", agent_waits(state, now));
+    put_when(o, "outside", state->outside);
     put_when(o, "proven", state->proven);
     json_kv_u64(o, "places", state->plan.n_prove);
     put_span(o, "issue_ms", state->issue_took);
@@ -114,7 +118,7 @@ static void count(void *arg, const struct agentd_seen *s)
 
     g->certificates++;
     g->failing += s->failures || s->unreadable;
-    g->unproven += !s->unreadable && is_unproven(s);
+    g->unproven += !s->unreadable && is_unproven(s, g->now);
     if (s->next > 0 && (!g->next || s->next < g->next))
         g->next = s->next;
 }
@@ -125,10 +129,10 @@ static void put_some(void *arg, const struct agentd_seen *s)
     CLEANUP(buf_done) struct buf one = BUF_INIT(ONE_MAX);
     struct json_out o;
 
-    if (is_troubled(s) != g->troubled || g->put == AGENTD_REPORT_CERTIFICATES)
+    if (is_troubled(s, g->now) != g->troubled || g->put == AGENTD_REPORT_CERTIFICATES)
         return;
     json_out_init(&o, &one, JSON_COMPACT);
-    put_one(&o, s);
+    put_one(&o, s, g->now);
     if (json_out_done(&o) != RC_OK || g->out->n + one.n + HEAD_ROOM > AGENTD_REPORT_MAX)
         return;
     json_put_raw(g->o, buf_str(&one));
@@ -149,7 +153,7 @@ enum rc agentd_report_put(const struct agentd *a, const struct agentd_report_hea
                           struct buf *out)
 {
     struct json_out o;
-    struct gathering g = {.o = &o, .out = out};
+    struct gathering g = {.o = &o, .out = out, .now = head->now};
 
     agentd_each(a, count, &g);
     json_out_init(&o, out, JSON_COMPACT);

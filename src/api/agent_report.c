@@ -22,6 +22,7 @@ static const struct field {
     {"server", TEXT},    {"not_before", TIME}, {"not_after", TIME}, {"issued", TIME},
     {"next", TIME},      {"failures", COUNT},  {"why", TEXT},       {"unproven", FLAG},
     {"proven", TIME},    {"places", COUNT},    {"issue_ms", COUNT}, {"prove_ms", COUNT},
+    {"window", TIME},    {"outside", TIME},
 };
 
 static enum rc wrong(const char *name, struct err *err)

@@ -7,7 +7,8 @@
  *     (how many are not among the following), "certificates": [{"directory","names","serial",
  *     "sha256","server","not_before","not_after","issued","next","failures","why","unproven",
  *     "proven" (when every place was seen to serve it),"places","issue_ms" (from the request to the
- *     certificate),"prove_ms" (from there to the proof)}...]
+ *     certificate),"prove_ms" (from there to the proof),"window" (a new one is ready, and waits
+ *     until then),"outside" (when it was taken into use outside of its windows)}...]
  *
  * An agent may lie, about itself and nothing else: it is held to form and size alone, members that
  * are not known are left out (a later program may say more), and what is kept is written anew. */

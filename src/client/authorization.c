@@ -3,6 +3,7 @@
  * already needs nothing; for the others a solver makes a proof visible, and stays until the server
  * has looked. */
 #include "client/client_int.h"
+#include "http/url.h"
 #include "json/out.h"
 
 MSG(msg_no_way, "client.no-solver",
@@ -13,6 +14,12 @@ MSG(msg_hindered, "client.proof-hindered",
     "the server would not find the proof for {0}, and so was not asked to look for it: {1}");
 MSG(msg_stranger, "client.authorization-stranger",
     "the server wants a proof for {0}, which is not in the order: nothing is shown for it");
+MSG(msg_account, "client.account-elsewhere",
+    "the server says that our account is {0}, which is not at the host that has the order: a "
+    "record "
+    "that names it could speak for {1} at another CA");
+MSG(msg_issuers, "client.challenge-issuers",
+    "the server's challenge for {0} names no domains that a record can name (issuerDomainNames)");
 MSG(msg_token, "client.challenge-token", "the server's challenge for {0} has no token");
 
 static void look(struct client_run *run);
@@ -93,6 +100,40 @@ static enum rc ordered(const struct client_run *run, const struct client_authori
     return ERR(err, RC_CRYPTO, msg_stranger, is->identifier);
 }
 
+/* A record that stays is no secret, and says what its writer may: nothing but an account of this
+ * server must get into it. */
+static enum rc own_account(const struct client_run *run, struct str identifier, struct err *err)
+{
+    struct str account = client_account(run->c);
+    struct http_url mine, order;
+
+    if (http_url_parse(account, &mine, NULL) == RC_OK &&
+        http_url_parse(run->c->directory.new_order, &order, NULL) == RC_OK &&
+        http_url_same_origin(&mine, &order) && str_printable(account) &&
+        str_find(account, ';') == account.n && str_find(account, ' ') == account.n)
+        return RC_OK;
+    return ERR(err, RC_CRYPTO, msg_account, account, identifier);
+}
+
+static enum rc name_account(struct client_run *run, const struct client_challenge *challenge,
+                            struct err *err)
+{
+    struct arena *a = &run->proof_arena;
+    struct client_proof *p = &run->proof;
+    struct str *issuers = ARENA_ARRAY(a, struct str, challenge->n_issuers);
+
+    if (challenge->n_issuers == 0)
+        return ERR(err, RC_PARSE, msg_issuers, p->identifier);
+    TRY(own_account(run, p->identifier, err));
+    if (!issuers)
+        return RC_NOMEM;
+    for (size_t i = 0; i < challenge->n_issuers; i++)
+        TRY(arena_str(a, challenge->issuers[i], &issuers[i]));
+    p->issuers = issuers;
+    p->n_issuers = challenge->n_issuers;
+    return arena_str(a, client_account(run->c), &p->account);
+}
+
 /* RFC 8555 section 8.1. */
 static enum rc make_proof(struct client_run *run, const struct client_authorization *authorization,
                           const struct client_challenge *challenge, struct err *err)
@@ -101,8 +142,9 @@ static enum rc make_proof(struct client_run *run, const struct client_authorizat
 
     struct arena *a = &run->proof_arena;
     struct client_proof *p = &run->proof;
+    bool persists = str_eq(challenge->type, STR(CLIENT_PERSIST));
 
-    if (challenge->token.n == 0)
+    if (challenge->token.n == 0 && !persists)
         return ERR(err, RC_PARSE, msg_token, authorization->identifier);
     TRY(ordered(run, authorization, &identifier, err));
     arena_done(a);
@@ -110,11 +152,13 @@ static enum rc make_proof(struct client_run *run, const struct client_authorizat
     TRY(arena_str(a, challenge->type, &p->type));
     TRY(arena_str(a, authorization->identifier_type, &p->identifier_type));
     TRY(arena_str(a, identifier, &p->identifier));
+    TRY(arena_str(a, challenge->url, &run->challenge_url));
+    if (persists)
+        return name_account(run, challenge, err);
     TRY(arena_str(a, challenge->token, &p->token));
     p->key_authorization =
         arena_printf(a, "%.*s.%s", STR_ARG(challenge->token), client_thumbprint(run->c));
-    TRY(p->key_authorization.p ? RC_OK : RC_NOMEM);
-    return arena_str(a, challenge->url, &run->challenge_url);
+    return p->key_authorization.p ? RC_OK : RC_NOMEM;
 }
 
 static void look_later(struct client_run *run)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "client/documents.h"
+#include "client/solver.h"
 #include "client/transport.h"
 #include "x509/cert.h"
 
@@ -38,29 +39,6 @@ enum {
     CLIENT_FINALIZE_MAX = 5,      /* for one order: orderNotReady, or ready again */
     CLIENT_DIRECTORY_SECONDS = 3600, /* it is read again then, and after every failure */
     CLIENT_SKEW_SECONDS = 300,       /* what the server's clock may be ahead */
-};
-
-/* ---- challenges: how names are proven, where the server asks for it */
-
-/* Borrowed until cleanup returns. */
-struct client_proof {
-    struct str type; /* "http-01" */
-    struct str identifier_type, identifier;
-    bool wildcard;
-    struct str token, key_authorization;
-    bool proven; /* in cleanup: the server has found it */
-};
-
-typedef void (*client_presented_fn)(void *arg, enum rc rc, const struct err *err);
-
-struct client_solver {
-    const char *type; /* of challenge */
-    /* Makes the proof visible to the server, then calls `fn` once, perhaps from inside. */
-    void (*present)(void *arg, const struct client_proof *proof, client_presented_fn fn,
-                    void *fn_arg);
-    /* Takes it away, or stops making it: `fn` does not come any more. */
-    void (*cleanup)(void *arg, const struct client_proof *proof);
-    void *arg;
 };
 
 /* ---- the account */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/name.h"
+#include "client/solver.h"
 #include "http/url.h"
 #include "json/json.h"
 
@@ -312,6 +314,34 @@ enum rc client_order_read(struct arena *a, struct str json, struct client_order 
 
 /* ---- authorizations and challenges */
 
+/* draft-ietf-acme-dns-persist-02 section 3.1; before it, it was written otherwise. What cannot be
+ * read gives none, for the client may well take another challenge. */
+static enum rc get_issuers(const struct doc *d, const struct json *v, struct client_challenge *out)
+{
+    const struct json *list = json_get(v, "issuerDomainNames"), *one;
+    char canonical[NAME_MAX_BYTES + 1];
+    struct json_iter it;
+    struct str *issuers, s;
+    size_t n = 0;
+
+    if (!list)
+        list = json_get(v, "issuer-domain-names");
+    if (json_type(list) != JSON_ARRAY || json_len(list) > CLIENT_ISSUERS_MAX)
+        return RC_OK;
+    issuers = ARENA_ARRAY(d->a, struct str, json_len(list));
+    if (!issuers)
+        return RC_NOMEM;
+    it = json_iter(list);
+    while (json_next(&it, NULL, &one)) {
+        if (json_str(one, &s) != RC_OK || name_canonical(s, false, canonical) != RC_OK)
+            return RC_OK;
+        TRY(arena_str(d->a, str_of(canonical), &issuers[n++]));
+    }
+    out->issuers = issuers;
+    out->n_issuers = n;
+    return RC_OK;
+}
+
 static enum rc read_challenge(const struct doc *d, const struct json *v,
                               struct client_challenge *out)
 {
@@ -320,7 +350,7 @@ static enum rc read_challenge(const struct doc *d, const struct json *v,
     TRY(need_status(d, v, &out->status));
     TRY(get_text(d, v, "token", CLIENT_TOKEN_MAX, &out->token));
     out->error = problem_line(d->a, json_get(v, "error"));
-    return RC_OK;
+    return str_eq(out->type, STR(CLIENT_PERSIST)) ? get_issuers(d, v, out) : RC_OK;
 }
 
 enum rc client_challenge_read(struct arena *a, struct str json, struct client_challenge *out,

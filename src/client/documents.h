@@ -14,6 +14,7 @@ enum {
     CLIENT_NAMES_MAX = 100,           /* of one certificate */
     CLIENT_NAME_MAX = 255,            /* of an identifier as text */
     CLIENT_CHALLENGES_MAX = 16,       /* looked at, of one authorization */
+    CLIENT_ISSUERS_MAX = 10,          /* of one challenge, as the draft has it */
     CLIENT_PROFILES_MAX = 32,
     CLIENT_TOKEN_MAX = 256,
     CLIENT_TYPE_MAX = 64,       /* "http-01", "rateLimited" */
@@ -63,7 +64,9 @@ enum rc client_order_read(struct arena *a, struct str json, struct client_order 
 
 struct client_challenge {
     struct str type, url;
-    struct str token; /* empty: a type that has none */
+    struct str token;          /* empty: a type that has none */
+    const struct str *issuers; /* of dns-persist-01: domains, canonical; none: it names none */
+    size_t n_issuers;
     enum client_status status;
     struct str error;
 };

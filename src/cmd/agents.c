@@ -93,11 +93,18 @@ static void show_certificate(const struct json *c)
 {
     struct str why = json_shown(c, "why");
     struct str until = json_shown(c, "not_after"), next = json_shown(c, "next");
-    struct str proven = json_shown(c, "proven");
+    struct str proven = json_shown(c, "proven"), window = json_shown(c, "window"),
+               outside = json_shown(c, "outside");
 
     printf("\n%.*s\n", STR_ARG(json_shown(c, "directory")));
-    if (until.n)
+    if (until.n && !window.n)
         printf("  valid until %.*s, renewed about %.*s\n", STR_ARG(until), STR_ARG(next));
+    if (until.n && window.n)
+        printf("  valid until %.*s; a new one is ready, and waits for the window at %.*s\n",
+               STR_ARG(until), STR_ARG(window));
+    if (outside.n)
+        printf("  taken into use at %.*s, outside of its windows: none opened in time\n",
+               STR_ARG(outside));
     if (proven.n)
         printf("  seen to be served at %.*s\n", STR_ARG(proven));
     if (json_get(c, "issue_ms"))

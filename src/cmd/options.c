@@ -186,9 +186,14 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                      "prove by dns-01; WAY is rfc2136 (dynamic updates), " PROVIDER_KINDS},
     [CMD_OPT_DNS_CONFIG] = {"--dns-config", "FILE",
                             "which name server or API, with which key: see autarky(1), FILES"},
+    [CMD_OPT_DNS_PERSIST] = {"--dns-persist", NULL,
+                             "prove by dns-persist-01, a TXT record that stays; with --dns rfc2136 "
+                             "it is written"},
+    [CMD_OPT_RESOLVER] = {"--resolver", "ADDR",
+                          "asked whether that record is there; several, as in 10.0.0.53,10.0.1.53"},
     [CMD_OPT_HOOK] = {"--hook", "STYLE:PATH",
-                      "prove by a hook that was written for dehydrated, certbot (AUTH,CLEANUP), "
-                      "lego, lego-raw or uacme"},
+                      "prove by a hook for dehydrated, certbot (AUTH,CLEANUP), lego, lego-raw, "
+                      "uacme, mod_md, mod_md-2, acme.sh"},
     [CMD_OPT_HOOK_ENV] = {"--hook-env", "FILE",
                           "lines NAME=value for its environment, which is otherwise empty but for "
                           "PATH, HOME and LANG"},
@@ -219,6 +224,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                         "signal:HUP:PIDFILE, shell:COMMAND"},
     [CMD_OPT_RELOAD_TIMEOUT] = {"--reload-timeout", "TIME",
                                 "how long that may take; otherwise 60s"},
+    [CMD_OPT_RELOAD_WINDOW] = {"--reload-window", "WHEN",
+                               "take a new one into use only then, as in \"Sun 02:00-04:00\"; "
+                               "otherwise at once"},
+    [CMD_OPT_RENEW_WINDOW] = {"--renew-window", "WHEN", "renew only then; otherwise at any time"},
+    [CMD_OPT_DESPITE_WINDOW] = {"--despite-window", NULL, "now, whatever these windows say"},
     [CMD_OPT_PROVE] = {"--prove", "[PROTOCOL:][HOST:]PORT",
                        "look whether it is served there, else go back; several may be given",
                        CMD_MORE},

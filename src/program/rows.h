@@ -33,13 +33,15 @@
             OPTIONS(OPT(ACME_SERVER), OPT(CA_FILE), OPT(CA_FINGERPRINT), OPT(CA_URL), OPT(PROXY),  \
                     OPT(NO_PROXY), OPT(PROXY_PRIVATE), OPT(ACME_NAME), OPT(ACME_OUT),              \
                     OPT(AGREE_TOS), OPT(HTTP_LISTEN), OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS),    \
-                    OPT(DNS_CONFIG), OPT(HOOK), OPT(HOOK_ENV), OPT(CHALLENGE), OPT(ACME_KEY),      \
-                    OPT(ACME_PROFILE), OPT(CONTACT), OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN),  \
-                    OPT(ACCOUNT_KEY), OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE),             \
-                    OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(PROVE), OPT(PROVE_FOR),                  \
-                    OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE), OPT(FALLBACK_CA_FINGERPRINT),     \
-                    OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), OPT(FALLBACK_PROFILE),        \
-                    OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE), OPT(DRY_RUN)),              \
+                    OPT(DNS_CONFIG), OPT(DNS_PERSIST), OPT(RESOLVER), OPT(HOOK), OPT(HOOK_ENV),    \
+                    OPT(CHALLENGE), OPT(ACME_KEY), OPT(ACME_PROFILE), OPT(CONTACT), OPT(EAB_KID),  \
+                    OPT(EAB_KEY_FILE), OPT(CHAIN), OPT(ACCOUNT_KEY), OPT(FILE_OWNER),              \
+                    OPT(FILE_GROUP), OPT(KEY_MODE), OPT(RELOAD), OPT(RELOAD_TIMEOUT),              \
+                    OPT(RELOAD_WINDOW), OPT(RENEW_WINDOW), OPT(DESPITE_WINDOW), OPT(PROVE),        \
+                    OPT(PROVE_FOR), OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE),                   \
+                    OPT(FALLBACK_CA_FINGERPRINT), OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), \
+                    OPT(FALLBACK_PROFILE), OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE),      \
+                    OPT(DRY_RUN)),                                                                 \
             cmd_obtain                                                                             \
     }
 
@@ -50,7 +52,9 @@
             "the server's to say (RFC 9773), else two thirds of the lifetime. Meant to be\n"       \
             "run by a timer, often: what is not due costs no connection, and after a\n"            \
             "failure pauses grow from a minute to six hours.",                                     \
-            "DIR", OPTIONS(OPT(RENEW_FORCE), OPT(FIRST_SILENT), OPT(JITTER), OPT(DRY_RUN)),        \
+            "DIR",                                                                                 \
+            OPTIONS(OPT(RENEW_FORCE), OPT(DESPITE_WINDOW), OPT(FIRST_SILENT), OPT(JITTER),         \
+                    OPT(DRY_RUN)),                                                                 \
             cmd_renew                                                                              \
     }
 

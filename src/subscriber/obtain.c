@@ -22,7 +22,7 @@ MSG(msg_name, "cmd.obtain-name",
     "--name {0} is neither a DNS name nor an address; names with other letters than a to z are "
     "given as they are in DNS (xn--...)");
 MSG(msg_wildcard, "cmd.obtain-wildcard",
-    "{0} can be proven by dns-01 alone (RFC 8555 section 8): use --dns, or --hook");
+    "{0} can be proven by DNS alone (RFC 8555 section 8): use --dns, --dns-persist, or --hook");
 MSG(msg_eab_key, "cmd.obtain-eab-key",
     "the first line of {0} is not a key in base64url, as `autarky eab create` prints it");
 
@@ -140,11 +140,9 @@ struct way {
     bool is_path;
 };
 static const struct way ways[] = {
-    {CMD_OPT_HTTP_LISTEN, AGENT_HTTP_LISTEN, false},
-    {CMD_OPT_WEBROOT, AGENT_WEBROOT, true},
-    {CMD_OPT_ALPN_LISTEN, AGENT_ALPN_LISTEN, false},
-    {CMD_OPT_DNS_CONFIG, AGENT_DNS, true},
-    {CMD_OPT_HOOK, AGENT_HOOK, false},
+    {CMD_OPT_HTTP_LISTEN, AGENT_HTTP_LISTEN, false}, {CMD_OPT_WEBROOT, AGENT_WEBROOT, true},
+    {CMD_OPT_ALPN_LISTEN, AGENT_ALPN_LISTEN, false}, {CMD_OPT_DNS_PERSIST, AGENT_PERSIST, false},
+    {CMD_OPT_DNS_CONFIG, AGENT_DNS, true},           {CMD_OPT_HOOK, AGENT_HOOK, false},
 };
 enum { N_WAYS = sizeof(ways) / sizeof(ways[0]) };
 
@@ -163,6 +161,11 @@ static int check_way_options(const struct cmd_args *args)
 
     if (!v[CMD_OPT_DNS] != !v[CMD_OPT_DNS_CONFIG])
         return cmd_usagef("--dns and --dns-config belong together");
+    if (v[CMD_OPT_DNS_PERSIST] && v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], AGENT_DNS_UPDATES) != 0)
+        return cmd_usagef("the record of --dns-persist is written by --dns " AGENT_DNS_UPDATES
+                          ", or by hand: leave --dns out");
+    if (v[CMD_OPT_RESOLVER] && !v[CMD_OPT_DNS_PERSIST])
+        return cmd_usagef("--resolver is for --dns-persist");
     if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
         return cmd_usagef("--hook-env and --challenge are for --hook");
     if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], AGENT_DNS_UPDATES) != 0 &&
@@ -181,11 +184,13 @@ int cmd_agent_check_way(const struct cmd_args *args, bool wanted)
 
     for (size_t i = 0; i < N_WAYS; i++)
         n += args->values[ways[i].option] != NULL;
+    if (args->values[CMD_OPT_DNS_PERSIST] && args->values[CMD_OPT_DNS_CONFIG])
+        n--; /* one way: the one writes what the other needs */
     if (n == 1 || (n == 0 && !wanted))
         return check_way_options(args);
     return cmd_usagef("say how control is to be proven, in one way: --http-listen ADDR:PORT, "
-                      "--webroot DIR, --alpn-listen ADDR:PORT, --dns WAY --dns-config FILE or "
-                      "--hook STYLE:PATH");
+                      "--webroot DIR, --alpn-listen ADDR:PORT, --dns WAY --dns-config FILE, "
+                      "--dns-persist or --hook STYLE:PATH");
 }
 
 enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent_plan *plan)
@@ -197,6 +202,12 @@ enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent
         return RC_OK;
     plan->way = way->way;
     plan->value = str_of(v[way->option]);
+    if (way->way == AGENT_PERSIST) {
+        plan->style = str_of(v[CMD_OPT_DNS]);
+        plan->value = STR(AGENT_BY_HAND);
+        plan->resolver = str_of(v[CMD_OPT_RESOLVER]);
+        return cmd_agent_path(a, v[CMD_OPT_DNS_CONFIG], &plan->value);
+    }
     if (way->way == AGENT_DNS)
         plan->style = str_of(v[CMD_OPT_DNS]);
     if (way->way == AGENT_HOOK) {
@@ -211,6 +222,7 @@ static enum rc check_wildcards(const struct agent_plan *plan, struct err *err)
 {
     for (size_t i = 0; i < plan->n_dns; i++)
         if (name_is_wildcard(plan->dns[i]) && plan->way != AGENT_DNS &&
+            plan->way != AGENT_PERSIST &&
             !(plan->way == AGENT_HOOK && str_eq(plan->challenge, STR("dns-01"))))
             return ERR(err, RC_INVAL, msg_wildcard, plan->dns[i]);
     return RC_OK;
@@ -244,6 +256,8 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     plan->mode = str_of(v[CMD_OPT_KEY_MODE]);
     plan->reload = str_of(v[CMD_OPT_RELOAD]);
     plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
+    plan->reload_window = str_of(v[CMD_OPT_RELOAD_WINDOW]);
+    plan->renew_window = str_of(v[CMD_OPT_RENEW_WINDOW]);
     return RC_OK;
 }
 
@@ -410,6 +424,8 @@ static enum rc show_json(const char *dir, const struct agent_outcome *out)
         json_kv_when(&j, "not_after", out->not_after);
     if (out->renew_at)
         json_kv_when(&j, "renew_at", out->renew_at);
+    if (out->ready_at)
+        json_kv_when(&j, "window", out->ready_at);
     json_end(&j);
     TRY(json_out_done(&j));
     cmd_print(buf_str(&text));
@@ -423,6 +439,11 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
 
     if (cmd_json(args))
         return show_json(dir, out) == RC_OK ? CMD_DONE : CMD_FAILED;
+    if (out->ready_at) {
+        printf("obtained a certificate, which waits for the window at %s\n",
+               when_text(out->ready_at, until));
+        return CMD_DONE;
+    }
     if (!out->issued) {
         printf("the server is there and the proof could be given; nothing was ordered\n");
         return CMD_DONE;
@@ -440,7 +461,9 @@ static int obtain(const struct cmd_args *args)
     CLEANUP(request_done) struct request r = {.arena = ARENA_INIT(ARENA_BYTES)};
     const struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
                                           .say = cmd_agent_say,
-                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL};
+                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
+                                          .despite_window =
+                                              args->values[CMD_OPT_DESPITE_WINDOW] != NULL};
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
 

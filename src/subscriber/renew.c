@@ -45,6 +45,8 @@ static void put_json(struct json_out *j, const char *dir, const struct agent_out
         json_kv_when(j, "not_after", out->not_after);
     if (out->renew_at)
         json_kv_when(j, "renew_at", out->renew_at);
+    if (out->ready_at)
+        json_kv_when(j, "window", out->ready_at);
     if (out->unproven)
         json_kv_bool(j, "unproven", true);
     if (err->rc != RC_OK)
@@ -62,19 +64,24 @@ static void put_words(const char *dir, const struct agent_outcome *out)
     else if (out->waits)
         printf("%s: the last attempt failed, the next one is not before %s (--force)\n", dir,
                when_text(out->waits, renew));
+    else if (out->ready_at)
+        printf("%s: a new certificate is ready, and waits for the window at %s "
+               "(--despite-window)\n",
+               dir, when_text(out->ready_at, renew));
     else
         printf("%s: not due before %s\n", dir, when_text(out->renew_at, renew));
 }
 
 static void renew_one(const struct cmd_args *args, const char *dir, struct tally *t)
 {
-    const struct agent_options options = {.dir = dir,
-                                          .say = cmd_agent_say,
-                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
-                                          .force = args->values[CMD_OPT_RENEW_FORCE] != NULL,
-                                          .first_silent =
-                                              args->values[CMD_OPT_FIRST_SILENT] != NULL,
-                                          .silence = &t->silence};
+    const struct agent_options options = {
+        .dir = dir,
+        .say = cmd_agent_say,
+        .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
+        .force = args->values[CMD_OPT_RENEW_FORCE] != NULL,
+        .despite_window = args->values[CMD_OPT_DESPITE_WINDOW] != NULL,
+        .first_silent = args->values[CMD_OPT_FIRST_SILENT] != NULL,
+        .silence = &t->silence};
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
 
@@ -216,11 +223,14 @@ static void on_status(void *arg)
 {
     const struct agent *a = arg;
     struct agentd_tally t;
-    char line[256], next[WHEN_TEXT];
+    char line[256], next[WHEN_TEXT], waiting[64] = "";
 
     agentd_count(a->daemon, &t);
-    snprintf(line, sizeof(line), "STATUS=%zu certificates, %zu being renewed, %zu failing, next %s",
-             t.certs, t.running, t.failing, t.next ? when_text(t.next, next) : "now");
+    if (t.waiting)
+        snprintf(waiting, sizeof(waiting), "%zu waiting for a window, ", t.waiting);
+    snprintf(line, sizeof(line),
+             "STATUS=%zu certificates, %zu being renewed, %zu failing, %snext %s", t.certs,
+             t.running, t.failing, waiting, t.next ? when_text(t.next, next) : "now");
     tell_systemd(line);
 }
 

@@ -78,6 +78,33 @@ static enum rc take_nsupdate(struct one *o)
     return takeover_join(o->f, o->c->dir, STR(".autarky/dns.conf"), &o->c->plan.value);
 }
 
+/* One of its plugins goes on being one, with acme.sh's own functions, as long as both are there. An
+ * alias is what acme.sh itself had it write to. */
+static enum rc take_plugin(struct one *o, struct str name, bool *out_taken)
+{
+    struct arena *a = &o->f->t->arena;
+    struct str home = o->f->t->home, alias, program, plugin;
+
+    TRY(get(o, "Le_ChallengeAlias", &alias));
+    program = arena_printf(a, "%.*s/acme.sh", STR_ARG(home));
+    plugin = arena_printf(a, "%.*s/dnsapi/%.*s.sh", STR_ARG(home), STR_ARG(name));
+    if (!program.p || !plugin.p)
+        return RC_NOMEM;
+    if (!str_starts(name, STR("dns_")) || alias.n || !takeover_is_file(program) ||
+        !takeover_is_file(plugin))
+        return RC_OK;
+    *out_taken = true;
+    o->c->plan.way = AGENT_HOOK;
+    o->c->plan.style = STR("acme.sh");
+    o->c->plan.value = plugin;
+    o->c->plan.challenge = STR("dns-01");
+    takeover_note(o->f, o->c,
+                  "its plugin %.*s is called as it is, with the functions of acme.sh there: both "
+                  "have to stay",
+                  STR_ARG(name));
+    return RC_OK;
+}
+
 /* A list for the names in their order; the last one is for those behind it. */
 static struct str one_way(struct one *o, struct str list)
 {
@@ -96,6 +123,7 @@ static struct str one_way(struct one *o, struct str list)
 static enum rc take_way(struct one *o)
 {
     struct str all = takeover_shell_value(&o->vars, "Le_Webroot"), way = one_way(o, all), at, port;
+    bool taken = false;
     char how[128];
 
     TRY(get(o, "Le_LocalAddress", &at));
@@ -113,6 +141,9 @@ static enum rc take_way(struct one *o)
     }
     if (str_eq(way, STR("dns_nsupdate")))
         return take_nsupdate(o);
+    TRY(take_plugin(o, way, &taken));
+    if (taken)
+        return RC_OK;
     snprintf(how, sizeof(how), "acme.sh used \"%.*s\"", STR_ARG(str_head(way, 64)));
     takeover_no_way(o->f, o->c, how);
     return RC_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "validate/caa_rule.h"
 
-#include "validate/issue_value.h"
+#include "dns/issue_value.h"
 
 MSG(msg_critical, "validate.caa-critical",
     "a CAA record that must be understood has the property \"{0}\", which is not known here");

@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "dns/persist_rule.h"
 #include "ev/clock.h"
-#include "validate/persist_rule.h"
 #include "validate/validate_int.h"
 
 MSG(msg_dns, "validate.persist",

@@ -105,7 +105,7 @@ def failures(lab):
     said = obtain(lab, lab.directory / "x", "--name", "other.example", "--http-listen", http, ok=(2,))
     expect(said, "the server refused newOrder with status", "a name that policy denies")
     expect(obtain(lab, lab.directory / "x", "--name", f"*.{DOMAIN}", "--http-listen", http, ok=(64,)),
-           "can be proven by dns-01 alone", "a wildcard by http-01")
+           "can be proven by DNS alone", "a wildcard by http-01")
     expect(obtain(lab, lab.directory / "x", "--name", "under_score", "--http-listen", http, ok=(64,)),
            "is neither a DNS name nor an address", "no name")
     expect(obtain(lab, lab.directory / "x", "--name", f"a.{DOMAIN}", ok=(64,)), "in one way", "no way of proof")

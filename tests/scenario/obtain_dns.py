@@ -4,15 +4,17 @@
 an alias, wildcards beside their domain, values of others left alone, and what is said when the name server refuses."""
 
 import base64
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer, free_port  # noqa: E402
 from knot_server import KnotServer  # noqa: E402
-from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, verify_chain  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, steady_port, verify_chain  # noqa: E402
 
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
 POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
@@ -70,6 +72,50 @@ def bind(lab, server):
     expect(run(AUTARKY, "renew", lab.directory / "out-wild", "--force"), "renewed", "renew")
 
 
+def persistent(lab, server):
+    """dns-persist-01: a record by hand, one by updates, and renewals that change nothing in the DNS."""
+    at = f"127.0.0.1:{server.port}"
+    secret = f"hmac-sha256.key:{SECRET}"
+
+    def by(out, *args, ok=(0,)):
+        return run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", lab.directory / out,
+                   "--agree-tos", "--dns-persist", "--resolver", at, *args, ok=ok)
+
+    def look(kind, name):
+        return run("dig", "+short", "+tcp", "@127.0.0.1", "-p", server.port, name, kind).splitlines()
+
+    record = f"_validation-persist.hand.{DOMAIN}"
+    said = by("hand", "--name", f"hand.{DOMAIN}", ok=(2,))
+    expect(said, f"{record} has no TXT record that lets this account prove hand.{DOMAIN}", "by hand, before")
+    text = re.search(rf'Write it once: {re.escape(record)} TXT "([^"]+)"', said).group(1)
+    accounts = json.loads(lab.autarky("account", "list", "--json"))["items"]
+    if not any(text.endswith(f"/acme/account/{a['id']}") for a in accounts):
+        sys.exit(f"what is to be written: {text}")
+    update = f"server 127.0.0.1 {server.port}\nzone {DOMAIN}\nupdate add {record} 60 TXT \"{text}\"\nsend\n"
+    subprocess.run(["nsupdate", "-y", f"hmac-sha256:{secret}"], check=True, text=True, input=update)
+    expect(by("hand", "--name", f"hand.{DOMAIN}"), "obtained a certificate", "by hand")
+    out = lab.directory / "hand"
+    verify_chain(lab.roots, *(out / f for f in ("cert.pem", "chain.pem", "fullchain.pem")), f"hand.{DOMAIN}")
+
+    # By updates, a wildcard and its domain: one record for both.
+    conf = config(lab.directory, "persist", f"server: {at}\nkey: hmac-sha256.key\nsecret: {SECRET}\nwait: primary\n")
+    said = by("set", "--dns", "rfc2136", "--dns-config", conf, "--name", f"set.{DOMAIN}", "--name", f"*.set.{DOMAIN}")
+    expect(said, f"wrote _validation-persist.set.{DOMAIN} TXT ", "by updates")
+    out = lab.directory / "set"
+    verify_chain(lab.roots, *(out / f for f in ("cert.pem", "chain.pem", "fullchain.pem")), f"any.set.{DOMAIN}")
+    there = look("TXT", f"_validation-persist.set.{DOMAIN}")
+    if len(there) != 1 or "; policy=wildcard" not in there[0]:
+        sys.exit(f"the record that stays: {there}")
+    serial = look("SOA", DOMAIN)
+    for name in ("hand", "set"):
+        expect(run(AUTARKY, "renew", lab.directory / name, "--force"), "renewed", f"renewal, {name}")
+    if look("SOA", DOMAIN) != serial:
+        sys.exit("a renewal changed the zone")
+    # The record of one account is none of another's.
+    said = by("thief", "--name", f"set.{DOMAIN}", ok=(2,))
+    expect(said, "is for another account", "another account")
+
+
 def refusals(lab, server):
     where = f"server: 127.0.0.1:{server.port}\n"
     wrong = base64.b64encode(b"another").decode()
@@ -121,9 +167,12 @@ def main():
     with Lab() as lab, DnsServer(lab.directory / "updated", {DOMAIN: RECORDS}, keys=keys,
                                  zone_options=f"allow-update {{ {allowed} }};") as server:
         lab.dns.port = server.port
-        lab.configure(policy=POLICY)
+        port = steady_port()
+        lab.configure(f"urls: {{api: \"https://localhost:{port}\"}}\n", policy=POLICY.replace("[dns-01]", "[dns-01, dns-persist-01]"),
+                      api=(f"127.0.0.1:{port}",))
         lab.start()
         bind(lab, server)
+        persistent(lab, server)
         refusals(lab, server)
     knot()
 

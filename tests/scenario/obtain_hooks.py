@@ -32,15 +32,21 @@ elif style == "lego":
     add, name, value = args[0] == "present", args[1][len("_acme-challenge."):-1], args[2]
 elif style == "uacme":
     add, name, value = args[0] == "begin", args[2], args[4]
+elif style == "mod_md":
+    args = args[1:] if args[0] == "--" else args
+    add, name, value = args[0] == "setup", args[1], args[2] if len(args) > 2 else ""
+elif style == "acme.sh":
+    add, name, value = args[0] == "add", args[1][len("_acme-challenge."):], args[2]
 if env.get("FAIL") and env["FAIL"] in args:
     print("it is on fire", file=sys.stderr)
     sys.exit(3)
 if env.get("HANG"):
     subprocess.run(["sleep", "600"])
+whole = "update delete _acme-challenge.%s TXT\\n" % name if env.get("OVERWRITE") else ""
 if name and not env.get("IDLE"):
     subprocess.run(["nsupdate", "-y", "hmac-sha256:acme:" + env["SECRET"]], check=True, text=True,
-                   input="server 127.0.0.1 %s\\nzone %s\\nupdate %s _acme-challenge.%s 1 TXT %s\\nsend\\n"
-                         % (env["PORT"], env["ZONE"], "add" if add else "delete", name, value))
+                   input="server 127.0.0.1 %s\\nzone %s\\n%supdate %s _acme-challenge.%s 1 TXT %s\\nsend\\n"
+                         % (env["PORT"], env["ZONE"], whole, "add" if add else "delete", name, value))
 """
 OURS = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
@@ -191,10 +197,68 @@ def lego_and_uacme(hooks):
         sys.exit(f"uacme by http-01: {calls[0]['args']}")
 
 
+def overwrites(hooks):
+    """Two values at one name, by hooks that know of one: the second is not set before the first was found and taken away."""
+    name = f"two.{DOMAIN}"
+    for style, begin, end, at in (("dehydrated", "deploy_challenge", "clean_challenge", 3), ("lego", "present", "cleanup", 2),
+                                  ("uacme", "begin", "done", 4), ("mod_md-2", "setup", "teardown", 2)):
+        out = hooks.lab.directory / f"two-{style}"
+        _, calls = hooks.obtain(style, out, name, f"*.{name}", OVERWRITE="1")
+        args = [c["args"] for c in calls if c["args"][0] in (begin, end)]
+        same([a[0] for a in args], [begin, end, begin, end], f"two values by {style}")
+        same([args[0][at], args[2][at]], [args[1][at], args[3][at]], f"the values that {style} takes away")
+        if args[0][at] == args[2][at]:
+            sys.exit(f"{style} was given one value twice: {args}")
+        verify_chain(hooks.lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", f"x.{name}")
+
+
+def mod_md(hooks):
+    _, calls = hooks.obtain("mod_md", hooks.lab.directory / "mod_md", f"j.{DOMAIN}")
+    value = calls[0]["args"][2]
+    same([c["args"] for c in calls], [["setup", f"j.{DOMAIN}", value], ["teardown", f"j.{DOMAIN}"]], "mod_md")
+    _, calls = hooks.obtain("mod_md-2", hooks.lab.directory / "mod_md2", f"k.{DOMAIN}", program=f"{hooks.directory / 'hook'} --")
+    value = calls[0]["args"][3]
+    same([c["args"] for c in calls], [["--", verb, f"k.{DOMAIN}", value] for verb in ("setup", "teardown")], "mod_md, version 2")
+    same([c["env"] for c in calls], [{}, {}], "variables of mod_md")
+    said, calls = hooks.obtain("mod_md", hooks.lab.directory / "m3", f"l.{DOMAIN}", ok=(2,), FAIL="setup")
+    expect(said, "setup ended with status 3: it is on fire", "a hook of mod_md that fails")
+
+
+def acme_sh(hooks):
+    """A stand-in for acme.sh; and itself, with its plugin for nsupdate, where $AUTARKY_ACME_SH says where it is."""
+    home = hooks.directory / "acme.sh.d"
+    (home / "dnsapi").mkdir(parents=True)
+    (home / "acme.sh").write_text("_initpath() { _ready=1; }\n_info() { echo \"$@\"; }\nmain() { \"$@\"; }\nmain \"$@\"\n")
+    (home / "account.conf").touch()
+    (home / "dnsapi/dns_rec.sh").write_text(
+        f'dns_rec_add() {{ [ "$_ready" ] && _info setting "$1" && {hooks.directory / "hook"} add "$1" "$2"; }}\n'
+        f'dns_rec_rm() {{ {hooks.directory / "hook"} rm "$1" "$2"; }}\n')
+    out = hooks.lab.directory / "acme_sh"
+    _, calls = hooks.obtain("acme.sh", out, f"m.{DOMAIN}", program=home / "dnsapi/dns_rec.sh")
+    value = calls[0]["args"][2]
+    same([c["args"] for c in calls], [[verb, f"_acme-challenge.m.{DOMAIN}", value] for verb in ("add", "rm")], "acme.sh")
+    for call in calls:
+        call["env"].pop("PWD", None)
+        same(call["env"], {"LE_WORKING_DIR": str(home), "LE_CONFIG_HOME": str(home), "DOMAIN_CONF": f"{out}/.autarky/acme.sh.conf"},
+             "variables of acme.sh")
+    said, _ = hooks.obtain("acme.sh", hooks.lab.directory / "s2", f"n.{DOMAIN}", ok=(2,), program=home / "dnsapi/dns_rec.sh", FAIL="add")
+    expect(said, "dns_rec add ended with status 3: it is on fire", "a plugin that fails")
+
+    if not os.environ.get("AUTARKY_ACME_SH"):
+        return
+    key = hooks.directory / "key"
+    key.write_text(f'key "acme" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n')
+    real = pathlib.Path(os.environ["AUTARKY_ACME_SH"])
+    out = hooks.lab.directory / "real"
+    hooks.obtain("acme.sh", out, f"o.{DOMAIN}", f"*.o.{DOMAIN}", program=f"{real.parent / 'dnsapi/dns_nsupdate.sh'},{real}",
+                 NSUPDATE_SERVER="127.0.0.1", NSUPDATE_SERVER_PORT=str(hooks.dns.port), NSUPDATE_KEY=str(key), NSUPDATE_ZONE=DOMAIN)
+    verify_chain(hooks.lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", f"x.o.{DOMAIN}")
+
+
 def refusals(hooks):
     out = hooks.lab.directory / "x"
     for style, program, options, said in (
-            ("other", None, (), "there are dehydrated, certbot, lego, lego-raw and uacme"),
+            ("other", None, (), "there are dehydrated, certbot, lego, lego-raw, uacme, acme.sh, mod_md and mod_md-2"),
             ("lego", None, ("--challenge", "http-01"), "hooks of style lego cannot answer http-01"),
             ("uacme", "/nowhere/hook", (), "it is not there, or not executable"),
             ("uacme", "hook", (), "its path does not begin with /"),
@@ -218,6 +282,9 @@ def main():
             example(hooks)
         certbot(hooks)
         lego_and_uacme(hooks)
+        overwrites(hooks)
+        mod_md(hooks)
+        acme_sh(hooks)
         refusals(hooks)
 
 

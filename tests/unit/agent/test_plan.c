@@ -37,6 +37,8 @@ static struct agent_state full(const struct addr *ip)
                  .n_also = 1,
                  .reload_timeout = STR("2m"),
                  .prove_for = STR("1m"),
+                 .renew_window = STR("Mon-Fri"),
+                 .reload_window = STR("Sun 02:00-04:00"),
                  .fallback_server = STR("https://second.example/directory"),
                  .fallback_ca_file = STR("/etc/second.pem"),
                  .fallback_account_key = STR("/etc/second.key")},
@@ -48,6 +50,8 @@ static struct agent_state full(const struct addr *ip)
         .why = STR("a \"reason\""),
         .pending = 8,
         .before = 7,
+        .pending_latest = 13,
+        .outside = 14,
         .account = STR("https://ca.example/account/1"),
         .fallback_account = STR("https://second.example/account/1"),
         .issuer = STR("https://second.example/directory"),
@@ -81,6 +85,10 @@ static void comes_back_as_it_was(void)
     CHECK_STR(got.plan.reload, "unit:nginx.service");
     CHECK_INT(got.pending, 8);
     CHECK_INT(got.before, 7);
+    CHECK_INT(got.pending_latest, 13);
+    CHECK_INT(got.outside, 14);
+    CHECK_STR(got.plan.renew_window, "Mon-Fri");
+    CHECK_STR(got.plan.reload_window, "Sun 02:00-04:00");
     CHECK_STR(got.why, "a \"reason\"");
     CHECK_STR(got.pending_issuer, "https://ca.example/directory");
     CHECK_STR(agent_plan_ca(&got.plan, true).ca_file, "/etc/second.pem");
@@ -118,6 +126,9 @@ static void says_what_is_wrong(void)
          RC_PARSE, "agent.state-member"},
         {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":3," NAMES "}}",
          RC_PARSE, "agent.state-member"},
+        {"{\"version\":1,\"plan\":{\"server\":\"x\",\"way\":\"webroot\",\"value\":\"/x\","
+         "\"reload_window\":\"at night\"," NAMES "}}",
+         RC_INVAL, "agent.windows"},
     };
     CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
     struct agent_state s;
@@ -138,14 +149,14 @@ static void when_there_is_something_to_do(void)
     const when_t now = 100 * WHEN_DAY, from = now - 10 * WHEN_DAY, to = now + 20 * WHEN_DAY;
     struct agent_state s = {.renewal = {.due = now + WHEN_DAY}};
 
-    CHECK_INT(agent_due(&s, from, to), now + WHEN_DAY);
+    CHECK_INT(agent_due(&s, from, to, now), now + WHEN_DAY);
     CHECK_INT(agent_next(&s, from, to, now), now + WHEN_DAY);
-    CHECK_INT(agent_due(&s, 0, 0), 0);
+    CHECK_INT(agent_due(&s, 0, 0, now), 0);
     /* The last tenth, whatever was planned. */
     s.renewal.due = to;
-    CHECK_INT(agent_due(&s, from, to), to - 3 * WHEN_DAY);
+    CHECK_INT(agent_due(&s, from, to, now), to - 3 * WHEN_DAY);
     s.renewal.due = 0;
-    CHECK_INT(agent_due(&s, from, to), to - 3 * WHEN_DAY);
+    CHECK_INT(agent_due(&s, from, to, now), to - 3 * WHEN_DAY);
     s.renewal.look_at = now + WHEN_HOUR;
     CHECK_INT(agent_next(&s, from, to, now), now + WHEN_HOUR);
     /* One that is further away than any that is planned is of a clock that was wrong. */
@@ -171,6 +182,88 @@ static void when_there_is_something_to_do(void)
     CHECK_INT(agent_next(&s, from, to, now), 0);
 }
 
+/* Day 100 of the epoch is a Saturday, and all here is UTC. */
+static void renewed_in_a_window(void)
+{
+    const when_t now = 100 * WHEN_DAY, from = now - 10 * WHEN_DAY, to = now + 20 * WHEN_DAY;
+    const when_t monday = now + 2 * WHEN_DAY, latest = to - 3 * WHEN_DAY;
+    struct agent_state s = {.renewal = {.due = now + WHEN_HOUR},
+                            .plan = {.renew_window = STR("Mon 02:00-04:00 UTC")}};
+
+    CHECK_INT(agent_due(&s, from, to, now), monday + 2 * WHEN_HOUR);
+    CHECK_INT(agent_next(&s, from, to, now), monday + 2 * WHEN_HOUR);
+    /* While it is open, now; when it was missed, in the next one. */
+    CHECK_INT(agent_due(&s, from, to, monday + 3 * WHEN_HOUR), monday + 3 * WHEN_HOUR);
+    CHECK_INT(agent_due(&s, from, to, monday + 4 * WHEN_HOUR),
+              monday + 7 * WHEN_DAY + 2 * WHEN_HOUR);
+    CHECK(!agent_outside(&s, s.plan.renew_window, monday + 3 * WHEN_HOUR));
+    CHECK(agent_outside(&s, s.plan.renew_window, monday + 4 * WHEN_HOUR));
+    /* What is planned inside of one, then. */
+    s.renewal.due = monday + 3 * WHEN_HOUR;
+    CHECK_INT(agent_due(&s, from, to, now), monday + 3 * WHEN_HOUR);
+    /* The last tenth does not wait: it begins on a Tuesday. */
+    CHECK_INT(agent_due(&s, from, to, latest - WHEN_HOUR), latest);
+    CHECK_INT(agent_due(&s, from, to, latest + WHEN_HOUR), latest);
+    s.renewal.due = 0;
+    CHECK_INT(agent_due(&s, from, to, now), latest);
+    s.renewal.due = now;
+    s.any_time = true;
+    CHECK_INT(agent_due(&s, from, to, now), now);
+    CHECK(!agent_outside(&s, s.plan.renew_window, now));
+}
+
+static void used_in_a_window(void)
+{
+    const when_t now = 100 * WHEN_DAY, monday = now + 2 * WHEN_DAY, late = now + WHEN_DAY;
+    struct agent_state s = {.pending = 2,
+                            .pending_latest = now + 17 * WHEN_DAY,
+                            .plan = {.reload_window = STR("Mon 02:00-04:00 UTC")}};
+
+    CHECK_INT(agent_ready(&s, now), monday + 2 * WHEN_HOUR);
+    CHECK_INT(agent_waits(&s, now), monday + 2 * WHEN_HOUR);
+    CHECK_INT(agent_next(&s, 0, now + 20 * WHEN_DAY, now), monday + 2 * WHEN_HOUR);
+    CHECK_INT(agent_ready(&s, monday + 2 * WHEN_HOUR), 0);
+    CHECK_INT(agent_waits(&s, monday + 3 * WHEN_HOUR), 0);
+    CHECK_INT(agent_next(&s, 0, now + 20 * WHEN_DAY, monday + 3 * WHEN_HOUR), 0);
+    /* One that failed there is tried again there. */
+    s.failures = 1;
+    s.next = monday + 3 * WHEN_HOUR;
+    CHECK_INT(agent_next(&s, 0, 0, monday + 2 * WHEN_HOUR), s.next);
+    s.next = monday + 4 * WHEN_HOUR;
+    CHECK_INT(agent_next(&s, 0, 0, monday + 3 * WHEN_HOUR), monday + 7 * WHEN_DAY + 2 * WHEN_HOUR);
+    CHECK_INT(agent_waits(&s, now), 0);
+    s.failures = 0;
+    /* The one in use cannot wait so long. */
+    s.pending_latest = late;
+    CHECK_INT(agent_ready(&s, now), late);
+    CHECK_INT(agent_waits(&s, now), late);
+    CHECK_INT(agent_waits(&s, late), 0);
+    CHECK(agent_ready(&s, late) <= late);
+    CHECK_INT(agent_next(&s, 0, 0, late), late);
+    /* There is none in use, or somebody says so. */
+    s.pending_latest = 0;
+    CHECK_INT(agent_ready(&s, now), 0);
+    s.pending_latest = late;
+    s.any_time = true;
+    CHECK_INT(agent_ready(&s, now), 0);
+}
+
+static void windows_that_are_none(void)
+{
+    const struct agent_plan good = {.renew_window = STR("Sat,Sun")},
+                            bad = {.renew_window = STR("weekends")},
+                            worse = {.reload_window = STR("Sun 2-4")};
+    struct err err = ERR_INIT;
+    char text[300];
+
+    CHECK_OK(agent_windows_check(&good, &err));
+    CHECK_RC(agent_windows_check(&bad, &err), RC_INVAL);
+    CHECK_RC(agent_windows_check(&worse, &err), RC_INVAL);
+    CHECK_STR(str_of(err_textz(&err, text, sizeof(text))),
+              "--reload-window is \"Sun 2-4\"; windows are as in \"Sun 02:00-04:00\", \"Mon-Fri "
+              "22:00-05:00; Sat,Sun\" or \"1st Wed 20:00-22:00 UTC\"");
+}
+
 static void a_clock_that_is_behind(void)
 {
     const when_t from = 1'000 * WHEN_DAY, skew = 5 * WHEN_MINUTE;
@@ -187,4 +280,6 @@ static void a_clock_that_is_behind(void)
 }
 
 CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong),
-           CHECK_TEST(when_there_is_something_to_do), CHECK_TEST(a_clock_that_is_behind))
+           CHECK_TEST(when_there_is_something_to_do), CHECK_TEST(renewed_in_a_window),
+           CHECK_TEST(used_in_a_window), CHECK_TEST(windows_that_are_none),
+           CHECK_TEST(a_clock_that_is_behind))

@@ -312,7 +312,13 @@ static void all_of_them_now(void)
     "#!/bin/sh\ncd \"${0%/*}\"\nmkdir busy/${2##*/}\nls busy | wc -l >> log\n"                     \
     "sleep 0.2\nrmdir busy/${2##*/}\n"
 
-static long most_at_once(struct test *t, enum agent_way way, bool same)
+struct crowd {
+    enum agent_way way;
+    bool same, apart; /* one hook for all; of a name each */
+    long most;
+};
+
+static long most_at_once(struct test *t, const struct crowd *crowd)
 {
     struct str lines, line;
     long most = 0;
@@ -320,10 +326,15 @@ static long most_at_once(struct test *t, enum agent_way way, bool same)
     for (int i = 0; i < 6; i++) {
         char name[16], value[24];
         struct agent_state s;
+        struct str own, *dns = &own;
 
         snprintf(name, sizeof(name), "c%d", i);
-        snprintf(value, sizeof(value), "/srv/%d", same ? 0 : i);
-        s = place_state(way, value, t->begin - 1);
+        snprintf(value, sizeof(value), "/srv/%d", crowd->same ? 0 : i);
+        s = place_state(crowd->way, value, t->begin - 1);
+        s.plan.challenge = STR("dns-01");
+        own = str_of(name);
+        if (crowd->apart)
+            s.plan.dns = dns;
         if (place(t, name, &s) != RC_OK)
             return -1;
     }
@@ -341,24 +352,20 @@ static long most_at_once(struct test *t, enum agent_way way, bool same)
     return most;
 }
 
-/* Listeners want the same port, hooks may be for one at a time. */
+/* Listeners want the same port, hooks may be for one at a time, and so may a record be. */
 static void how_many_at_once(void)
 {
-    static const struct {
-        enum agent_way way;
-        bool same;
-        long most;
-    } cases[] = {{AGENT_WEBROOT, true, AGENTD_AT_ONCE},
-                 {AGENT_HTTP_LISTEN, false, 1},
-                 {AGENT_ALPN_LISTEN, false, 1},
-                 {AGENT_HOOK, true, 1},
-                 {AGENT_HOOK, false, AGENTD_AT_ONCE}};
+    static const struct crowd cases[] = {
+        {AGENT_WEBROOT, true, false, AGENTD_AT_ONCE}, {AGENT_HTTP_LISTEN, false, true, 1},
+        {AGENT_ALPN_LISTEN, false, true, 1},          {AGENT_HOOK, true, true, 1},
+        {AGENT_HOOK, false, true, AGENTD_AT_ONCE},    {AGENT_HOOK, false, false, 1},
+        {AGENT_DNS, true, true, AGENTD_AT_ONCE},      {AGENT_DNS, false, false, 1}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CLEANUP(test_done) struct test t = {};
 
         CHECK_OK(test_init(&t, SLOW));
-        CHECK_INT(most_at_once(&t, cases[i].way, cases[i].same), cases[i].most);
+        CHECK_INT(most_at_once(&t, &cases[i]), cases[i].most);
     }
 }
 

@@ -119,6 +119,15 @@ static void updates(void)
     CHECK_OK(examine(&t));
     CHECK(!found(&t, "not signed"));
     CHECK(found(&t, "holds a secret, and others may read it -> chmod 600 that file"));
+    /* The same settings, for a record that stays. */
+    s.plan.way = AGENT_PERSIST;
+    CHECK_OK(CHECK_SPARED(place_make(t.path, &t.pki, &s)));
+    CHECK_OK(examine(&t));
+    CHECK(found(&t, "holds a secret, and others may read it -> chmod 600 that file"));
+    s.plan.style = STR("");
+    CHECK_OK(CHECK_SPARED(place_make(t.path, &t.pki, &s)));
+    CHECK_OK(examine(&t));
+    CHECK(!found(&t, "holds a secret"));
 }
 
 static void files_of_others(void)

@@ -115,6 +115,54 @@ static void the_server_takes_it(void)
     CHECK(has(&kept, "\"more\":0"));
 }
 
+/* A window that is not open at `now`, and will be. */
+static enum rc window_after(when_t now, char out[static 32])
+{
+    struct when_civil c;
+
+    TRY(when_to_civil(now, &c));
+    snprintf(out, 32, "%02d:00-%02d:00 UTC", (c.hour + 2) % 24, (c.hour + 3) % 24);
+    return RC_OK;
+}
+
+/* One that waits for its window is in no trouble; one that failed there is. */
+static void one_that_waits(void)
+{
+    for (unsigned failures = 0; failures < 2; failures++) {
+        CLEANUP(test_done) struct test t = {.u.home = AGENTD_HOME_INIT};
+        CLEANUP(buf_done)
+        struct buf text = BUF_INIT(AGENTD_REPORT_MAX), kept = BUF_INIT(128 * 1024);
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+        struct agentd_report_head head;
+        struct agentd_tally tally;
+        struct agent_state s;
+        struct api_report r;
+        char path[2 * PLACE_PATH], window[32];
+
+        CHECK_OK(CHECK_SPARED(test_init(&t)));
+        CHECK_OK(CHECK_SPARED(window_after(now(&t.u), window)));
+        s = place_state(AGENT_WEBROOT, "/srv", now(&t.u) + WHEN_DAY);
+        s.plan.reload_window = str_of(window);
+        s.pending = 2;
+        s.pending_latest = now(&t.u) + 5 * WHEN_DAY;
+        s.outside = now(&t.u) - WHEN_DAY;
+        s.failures = failures;
+        snprintf(path, sizeof(path), "%s/a", t.certs);
+        CHECK_OK(CHECK_SPARED(place_make(path, &t.pki, &s)));
+        CHECK_OK(begin(&t));
+        head = (struct agentd_report_head){now(&t.u), now(&t.u), &t.u.home};
+        CHECK_OK(agentd_report_put(t.u.a, &head, &text));
+        CHECK_OK(api_report_read(&a, buf_str(&text), &r, &kept, NULL));
+        CHECK_INT(r.summary.unproven, failures);
+        CHECK_INT(r.summary.failing, failures);
+        CHECK(has(&kept, "\"window\":\"") == (failures == 0));
+        CHECK(has(&kept, "\"outside\":\""));
+        agentd_count(t.u.a, &tally);
+        CHECK_INT(tally.waiting, failures == 0);
+        CHECK(failures || tally.next > now(&t.u));
+    }
+}
+
 static void see(void *arg, const struct agentd_seen *s)
 {
     struct test *t = arg;
@@ -238,4 +286,5 @@ static void told_other_things(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(comes_when_it_may), CHECK_TEST_ONCE(the_server_takes_it),
-           CHECK_TEST_ONCE(asked_to_renew), CHECK_TEST_ONCE(told_other_things))
+           CHECK_TEST_ONCE(one_that_waits), CHECK_TEST_ONCE(asked_to_renew),
+           CHECK_TEST_ONCE(told_other_things))

@@ -22,7 +22,9 @@ static void what_is_kept(void)
     static const char text[] = HEAD COUNTS
         "\"heard\":7,\"renews\":true,\"next\":\"2026-12-01T00:00:00Z\",\"more\":4,\"later\":[1],"
         "\"certificates\":[{\"directory\":\"/etc/ssl\",\"names\":[\"a.example\"],\"failures\":2,"
-        "\"why\":\"d\\u00e9j\\u00e0 vu\",\"secret\":\"x\",\"unproven\":false,\"issue_ms\":12}]}";
+        "\"why\":\"d\\u00e9j\\u00e0 "
+        "vu\",\"secret\":\"x\",\"unproven\":false,\"issue_ms\":12,\"window\":\"2026-11-30T02:00:"
+        "00Z\"}]}";
     CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
     struct api_report r = {};
 
@@ -35,7 +37,8 @@ static void what_is_kept(void)
     CHECK_STR(buf_str(&kept),
               "{\"at\":\"2026-11-29T03:00:00Z\",\"renews\":true,\"more\":4,\"certificates\":"
               "[{\"directory\":\"/etc/ssl\",\"names\":[\"a.example\"],\"failures\":2,"
-              "\"why\":\"d\xc3\xa9j\xc3\xa0 vu\",\"unproven\":false,\"issue_ms\":12}]}");
+              "\"why\":\"d\xc3\xa9j\xc3\xa0 vu\",\"unproven\":false,\"issue_ms\":12,"
+              "\"window\":\"2026-11-30T02:00:00Z\"}]}");
 }
 
 static void what_is_refused(void)

@@ -586,6 +586,9 @@ static void present(void *arg, const struct client_proof *proof, client_presente
     t->presented++;
     IGNORE_RC(
         str_copyz(proof->key_authorization, t->key_authorization, sizeof(t->key_authorization)));
+    if (proof->n_issuers)
+        snprintf(t->key_authorization, sizeof(t->key_authorization), "%.*s %.*s",
+                 STR_ARG(proof->issuers[0]), STR_ARG(proof->account));
     if (!t->present_never)
         fn(fn_arg, t->present_rc, NULL);
 }
@@ -747,6 +750,52 @@ static void strangers_get_no_proof(void)
         CHECK_INT(t.cleaned, t.presented); /* under the name that was ordered */
         CHECK(t.rc == RC_OK || strstr(t.text, "which is not in the order"));
         CHECK_INT(t.fake.count[FAKE_CHALLENGE], cases[i].rc == RC_OK);
+    }
+}
+
+/* What a record that stays is to say: the CA, and an account of its own and of nobody else. */
+static void persistent(void)
+{
+    static const struct {
+        const char *issuers, *account;
+        enum rc rc;
+        const char *text;
+    } cases[] = {
+        {"[\"CA.example\",\"b.example\"]", NULL, RC_OK, ""},
+        {"[\"ca.example\"]", "https://other.example/acct/7", RC_CRYPTO, "at another CA"},
+        {"[\"ca.example\"]", "https://localhost:444/acme/account/1", RC_CRYPTO, "at another CA"},
+        {"[\"ca.example\"]", ACME_FAKE "/account/1;x=y", RC_CRYPTO, "at another CA"},
+        {NULL, NULL, RC_PARSE, "issuerDomainNames"},
+        {"[]", NULL, RC_PARSE, "issuerDomainNames"},
+        {"[7]", NULL, RC_PARSE, "issuerDomainNames"},
+        {"[\"ca.example; x=y\"]", NULL, RC_PARSE, "issuerDomainNames"},
+        {"[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"]", NULL, RC_PARSE,
+         "issuerDomainNames"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        struct client_solver solver;
+        enum rc rc;
+
+        CHECK_OK(start_with_solver(&t, &solver));
+        solver.type = CLIENT_PERSIST;
+        t.fake.challenge = CLIENT_PERSIST;
+        t.fake.issuers = cases[i].issuers;
+        if (cases[i].account)
+            acme_fake_wrong(&t.fake, (struct acme_fake_answer){.at = FAKE_ACCOUNT,
+                                                               .times = 1,
+                                                               .status = 201,
+                                                               .body = "{\"status\":\"valid\"}",
+                                                               .location = cases[i].account});
+        rc = obtain(&t);
+        if ((rc != cases[i].rc || !strstr(t.text, cases[i].text)) && !mem_fail_fired())
+            fail_msg("case %zu: %s: %s", i, rc_text(rc), t.text);
+        CHECK_INT(t.presented, rc == RC_OK);
+        CHECK_INT(t.cleaned, t.presented);
+        CHECK_INT(t.fake.count[FAKE_CHALLENGE], t.presented);
+        if (rc == RC_OK)
+            CHECK_STR(str_of(t.key_authorization), "ca.example " ACME_FAKE "/account/1");
     }
 }
 
@@ -929,4 +978,5 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(says_who_ails),
            CHECK_TEST_ONCE(patience_has_an_end), CHECK_TEST_ONCE(our_own_fault),
            CHECK_TEST(signs_up), CHECK_TEST_ONCE(strangers_get_no_proof),
-           CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
+           CHECK_TEST_ONCE(persistent), CHECK_TEST_ONCE(cancelled_everywhere),
+           CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

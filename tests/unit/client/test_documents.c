@@ -70,6 +70,11 @@ static void texts(void)
          "{\"status\":\"ready\",\"finalize\":\"https://u@h/\",\"authorizations\":[]}", "finalize"},
         {AUTHORIZATION, RC_OK, "{\"status\":\"valid\"," IDENT ",\"challenges\":[]}", ""},
         {AUTHORIZATION, RC_PARSE, "{\"status\":\"valid\"," IDENT "}", "challenges"},
+        /* What another challenge says badly is in nobody's way. */
+        {AUTHORIZATION, RC_OK,
+         "{\"status\":\"valid\"," IDENT ",\"challenges\":[{\"type\":\"dns-persist-01\",\"url\":"
+         "\"https://a/c\",\"status\":\"pending\",\"issuerDomainNames\":{}}]}",
+         ""},
         {AUTHORIZATION, RC_PARSE, "{\"status\":\"valid\",\"challenges\":[]}", "type"},
         {AUTHORIZATION, RC_PARSE, "{\"status\":\"valid\"," IDENT ",\"challenges\":[{}]}", "type"},
         {AUTHORIZATION, RC_PARSE,

@@ -360,6 +360,36 @@ static void acme_sh(void)
     CHECK_STR(c->plan.also[5], text);
 }
 
+/* A plugin that has no equivalent here stays one, unless something of it is missing. */
+static void acme_sh_plugin(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+    char text[256];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_acme_sh(&t)));
+    snprintf(text, sizeof(text), "Le_Webroot='dns_cf'\nLe_API='" SERVER "'\n");
+    CHECK_OK(CHECK_SPARED(put_z(&t, "wiki_ecc/wiki.conf", text)));
+    CHECK_OK(CHECK_SPARED(put_z(&t, "acme.sh", "# acme.sh\n")));
+    CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "acme.sh used \"dns_cf\""));
+    CHECK_OK(CHECK_SPARED(put_z(&t, "dnsapi/dns_cf.sh", "# plugin\n")));
+    CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
+    c = &t.found.certs[0];
+    CHECK_STR(c->why, "");
+    CHECK_INT(c->plan.way, AGENT_HOOK);
+    CHECK_STR(c->plan.style, "acme.sh");
+    CHECK_STR(c->plan.challenge, "dns-01");
+    snprintf(text, sizeof(text), "%s/dnsapi/dns_cf.sh", t.dir.path);
+    CHECK_STR(c->plan.value, text);
+    CHECK_OK(CHECK_SPARED(put_z(&t, "wiki_ecc/wiki.conf",
+                                "Le_Webroot='dns_cf'\nLe_API='" SERVER
+                                "'\nLe_ChallengeAlias='x.example'\n")));
+    CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
+    CHECK(t.found.certs[0].why.n && strstr(t.found.certs[0].why.p, "acme.sh used \"dns_cf\""));
+}
+
 static enum rc put_lego(struct test *t)
 {
     static const char *const names[] = {NULL, "wiki.issuer.crt", "wiki.crt", "wiki.key"};
@@ -768,6 +798,7 @@ static void takes(void)
 
 CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TEST(certbot),
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
-           CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml), CHECK_TEST(lego_ways),
-           CHECK_TEST(lego_dns), CHECK_TEST(lego_broken), CHECK_TEST(lego_beside),
-           CHECK_TEST(lego_hook_before), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
+           CHECK_TEST(acme_sh_plugin), CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml),
+           CHECK_TEST(lego_ways), CHECK_TEST(lego_dns), CHECK_TEST(lego_broken),
+           CHECK_TEST(lego_beside), CHECK_TEST(lego_hook_before),
+           CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "validate/persist_rule.h"
+#include "dns/persist_rule.h"
 
 #include "base/text.h"
-#include "validate/issue_value.h"
+#include "dns/issue_value.h"
 
-MSG(msg_nobody, "validate.persist-nobody", "none of them is for this CA; they name {0}");
-MSG(msg_near, "validate.persist-near", "the one that is for this CA {0}");
-MSG(msg_expired, "validate.persist-expired",
-    "the one that is for this CA ended at {0} (persistUntil)");
+MSG(msg_nobody, "dns.persist-nobody", "none of them is for this CA; they name {0}");
+MSG(msg_near, "dns.persist-near", "the one that is for this CA {0}");
+MSG(msg_expired, "dns.persist-expired", "the one that is for this CA ended at {0} (persistUntil)");
 
 enum { SHOWN = 100, LIST_MAX = 400, DIGEST_TEXT = 43, DIGEST_BYTES = 32 };
 #define SECONDS_MAX ((uint64_t)(INT64_MAX / WHEN_SECOND))
@@ -114,8 +113,9 @@ static enum lack judge(const struct persist_query *q, struct record *r)
     if (r->has[UNTIL] && !read_until(r))
         return LACK_TIME;
     if (!is_ours(q, uri))
-        return str_starts(uri, q->prefix) && !is_digest(str_skip(uri, q->prefix.n)) ? LACK_HASH
-                                                                                    : LACK_OTHER;
+        return q->prefix.n && str_starts(uri, q->prefix) && !is_digest(str_skip(uri, q->prefix.n))
+                   ? LACK_HASH
+                   : LACK_OTHER;
     if (q->wildcard && !str_ieq(r->of[POLICY], STR("wildcard")))
         return LACK_WILDCARD;
     return r->until && q->now > r->until ? LACK_EXPIRED : LACK_NOTHING;

@@ -14,7 +14,7 @@ struct persist_query {
     size_t n_issuers;
     struct str uris[PERSIST_URIS_MAX]; /* what names the account, each as good as the other */
     size_t n_uris;
-    struct str prefix; /* of hashed URIs, which name any account of ours */
+    struct str prefix; /* of hashed URIs, which name any account of ours; empty: not known */
     bool wildcard;
     when_t now;
 };

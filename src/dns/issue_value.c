@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "validate/issue_value.h"
+#include "dns/issue_value.h"
 
 static bool is_space(char c)
 {

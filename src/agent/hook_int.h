@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of hooks: hook.c (calls, one after the other), hook_style.c (the words and variables
+ * of each style), hook_acme_sh.c (plugins of acme.sh). */
+#pragma once
+
+#include "agent/child.h"
+#include "agent/plan.h"
+#include "base/list.h"
+#include "ev/ev.h"
+
+enum {
+    HOOK_ENV_MAX = 64,
+    HOOK_ENV_BYTES = 256 * 1024,
+    HOOK_WORDS_MAX = 16,
+    HOOK_OUTPUT_MAX = 16 * 1024,
+};
+
+enum hook_style {
+    HOOK_DEHYDRATED,
+    HOOK_CERTBOT,
+    HOOK_LEGO,
+    HOOK_LEGO_RAW,
+    HOOK_UACME,
+    HOOK_MOD_MD,
+    HOOK_MOD_MD_2,
+    HOOK_ACME_SH,
+    HOOK_STYLES
+};
+
+/* One call that waits, or is under way. */
+struct hook_call {
+    struct list link;
+    struct arena arena;
+    const char *argv[HOOK_WORDS_MAX + 1];
+    size_t n_argv;
+    const char *env[HOOK_ENV_MAX + 1];
+    size_t n_env;
+    const char *verb;       /* for messages */
+    client_presented_fn fn; /* NULL: nobody waits, and a failure is told of */
+    void *arg;
+    bool auth; /* certbot: what it prints is for its cleanup hook */
+};
+
+struct hook {
+    struct agent_solver s; /* first */
+    const struct agent_world *w;
+    enum hook_style style;
+    struct arena arena;
+    /* What each call begins with, `cleanup` that of certbot's for taking away; empty: it is not
+     * called. */
+    const char *program[HOOK_WORDS_MAX + 1], *cleanup[HOOK_WORDS_MAX + 1];
+    const char *name;                  /* of the program, for messages */
+    const char *env[HOOK_ENV_MAX + 1]; /* of all calls */
+    size_t n_env;
+    bool http;
+    struct list queue;
+    struct hook_call *at;
+    struct agent_child *child;
+    struct ev_defer go;
+    char printed[HOOK_OUTPUT_MAX]; /* by certbot's auth hook, last */
+    /* agent_hook_tell */
+    bool told;
+    enum rc told_rc;
+    struct buf *told_out;
+    struct err *told_err;
+};
+
+enum rc agent_hook_word(struct hook_call *c, struct str word);
+
+/* hook_style.c. The style and the programs of the plan. RC_UNSUPPORTED, RC_INVAL, RC_NOTFOUND. */
+enum rc agent_hook_style(struct hook *h, const struct agent_plan *plan, const char *dir,
+                         struct err *err);
+/* Variables of all calls: those of the style, then those of the plan's file, which count for more.
+ * RC_PARSE. */
+enum rc agent_hook_env(struct hook *h, const struct agent_plan *plan, const char *dir,
+                       struct err *err);
+/* Words and variables of one about a challenge. */
+enum rc agent_hook_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
+                         bool begin);
+/* Another variable, or another value of one. RC_TOOBIG, RC_NOMEM. */
+enum rc agent_hook_set(struct hook *h, const char *name, struct str value);
+
+/* hook_acme_sh.c. "PLUGIN" or "PLUGIN,ACME.SH" becomes what is executed, and its variables. */
+enum rc agent_hook_acme_sh(struct hook *h, struct str value, const char *dir, struct err *err);

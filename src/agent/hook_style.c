@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each style of hooks is called with, as its own client calls it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/hook_int.h"
+#include "agent/trust.h"
+#include "base/text.h"
+#include "crypto/hash.h"
+
+MSG(msg_style, "agent.hook-style",
+    "there is no style \"{0}\" of hooks; there are dehydrated, certbot, lego, lego-raw, uacme, "
+    "acme.sh, mod_md and mod_md-2");
+MSG(msg_path, "agent.hook-path",
+    "the hook {0} cannot be executed: {1}; give its absolute path, and for certbot the auth and, "
+    "behind a comma, the cleanup hook");
+MSG(msg_challenge, "agent.hook-challenge",
+    "hooks of style {0} cannot answer {1}; --challenge can be {2}");
+MSG(msg_env, "agent.hook-env", "{0}: \"{1}\" is not NAME=value");
+
+enum { NAME_MAX_TEXT = 256 };
+
+static const struct {
+    const char *name;
+    bool http; /* it can answer http-01, too */
+} styles[HOOK_STYLES] = {
+    [HOOK_DEHYDRATED] = {"dehydrated", true},
+    [HOOK_CERTBOT] = {"certbot", true},
+    [HOOK_LEGO] = {"lego", false},
+    [HOOK_LEGO_RAW] = {"lego-raw", false},
+    [HOOK_UACME] = {"uacme", true},
+    [HOOK_MOD_MD] = {"mod_md", false},
+    [HOOK_MOD_MD_2] = {"mod_md-2", false},
+    [HOOK_ACME_SH] = {"acme.sh", false},
+};
+
+/* ---- the environment */
+
+static const char *pair(struct arena *a, const char *name, struct str value)
+{
+    return arena_printf(a, "%s=%.*s", name, STR_ARG(value)).p;
+}
+
+/* In place of one of the same name, for of two nobody knows which one a program takes. */
+static enum rc put_env(const char **env, size_t *n, const char *text)
+{
+    size_t i = 0, length = strcspn(text, "=") + 1;
+
+    while (i < *n && strncmp(env[i], text, length) != 0)
+        i++;
+    if (i == HOOK_ENV_MAX)
+        return RC_TOOBIG;
+    env[i] = text;
+    *n += i == *n;
+    return RC_OK;
+}
+
+static enum rc add_env(struct arena *a, const char **env, size_t *n, const char *name,
+                       struct str value)
+{
+    const char *text = pair(a, name, value);
+
+    return text ? put_env(env, n, text) : RC_NOMEM;
+}
+
+enum rc agent_hook_set(struct hook *h, const char *name, struct str value)
+{
+    return add_env(&h->arena, h->env, &h->n_env, name, value);
+}
+
+/* Lines NAME=value; '#' begins a comment. */
+static enum rc file_env(struct hook *h, struct str path, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(HOOK_ENV_BYTES);
+    struct str rest, line, name, value, copy;
+
+    if (path.n == 0)
+        return RC_OK;
+    TRY(agent_file_read(path, &text, err));
+    rest = buf_str(&text);
+    while (str_next(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (line.n == 0 || line.p[0] == '#')
+            continue;
+        if (!str_cut(line, '=', &name, &value) || name.n == 0 || str_find(name, ' ') < name.n)
+            return ERR(err, RC_PARSE, msg_env, path, name);
+        TRY(arena_str(&h->arena, line, &copy));
+        TRY(put_env(h->env, &h->n_env, copy.p));
+    }
+    return RC_OK;
+}
+
+static enum rc names_of(struct arena *a, const struct agent_plan *plan, char apart, struct str *out)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(CLIENT_NAMES_MAX * (CLIENT_NAME_MAX + 1));
+    char text[ADDR_TEXT];
+
+    for (size_t i = 0; i < plan->n_dns; i++)
+        buf_printf(&b, "%.*s%c", STR_ARG(plan->dns[i]), apart);
+    for (size_t i = 0; i < plan->n_ips; i++)
+        buf_printf(&b, "%s%c", addr_text(&plan->ips[i], text), apart);
+    TRY(buf_rc(&b));
+    return arena_str(a, str_head(buf_str(&b), b.n ? b.n - 1 : 0), out);
+}
+
+static enum rc style_env(struct hook *h, const struct agent_plan *plan, const char *dir)
+{
+    struct arena *a = &h->arena;
+    struct str names, base = str_of(strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir);
+
+    if (h->style == HOOK_DEHYDRATED) {
+        TRY(names_of(a, plan, ' ', &names));
+        TRY(agent_hook_set(h, "BASEDIR", str_of(dir)));
+        TRY(agent_hook_set(h, "CERTDIR", str_of(dir)));
+        TRY(agent_hook_set(h, "CHALLENGETYPE", plan->challenge));
+        TRY(agent_hook_set(h, "KEY_ALGO", plan->key));
+        TRY(agent_hook_set(h, "COMMAND", STR("sign_domains")));
+        TRY(agent_hook_set(h, "alias", base));
+        return agent_hook_set(h, "altnames", names);
+    }
+    if (h->style == HOOK_CERTBOT) {
+        TRY(names_of(a, plan, ',', &names));
+        TRY(agent_hook_set(h, "CERTBOT_ALL_IDENTIFIERS", names));
+        TRY(agent_hook_set(h, "CERTBOT_ALL_DOMAINS", names));
+        /* One is proven after the other. */
+        return agent_hook_set(h, "CERTBOT_REMAINING_CHALLENGES", STR("0"));
+    }
+    if (h->style == HOOK_UACME)
+        return agent_hook_set(h, "UACME_CONFDIR", str_of(dir));
+    return RC_OK;
+}
+
+enum rc agent_hook_env(struct hook *h, const struct agent_plan *plan, const char *dir,
+                       struct err *err)
+{
+    TRY(style_env(h, plan, dir));
+    return file_env(h, plan->hook_env, err);
+}
+
+/* ---- challenges, in the words of each style */
+
+static enum rc set_env(struct hook_call *c, const char *name, struct str value)
+{
+    return add_env(&c->arena, c->env, &c->n_env, name, value);
+}
+
+/* What DNS or the web server has to show. */
+static enum rc shown(const struct hook *h, const struct client_proof *p, struct buf *out)
+{
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+
+    if (h->http) {
+        buf_puts(out, p->key_authorization);
+        return buf_rc(out);
+    }
+    TRY(crypto_sha256(p->key_authorization, digest));
+    text_b64url(out, str_bytes(digest, sizeof(digest)));
+    return buf_rc(out);
+}
+
+static enum rc dehydrated_words(struct hook_call *c, const struct client_proof *p, struct str value,
+                                bool begin)
+{
+    TRY(agent_hook_word(c, begin ? STR("deploy_challenge") : STR("clean_challenge")));
+    TRY(agent_hook_word(c, p->identifier));
+    TRY(agent_hook_word(c, p->token));
+    return agent_hook_word(c, value);
+}
+
+static enum rc certbot_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
+                             struct str value, bool begin)
+{
+    TRY(set_env(c, "CERTBOT_IDENTIFIER", p->identifier));
+    TRY(set_env(c, "CERTBOT_DOMAIN", p->identifier));
+    TRY(set_env(c, "CERTBOT_VALIDATION", value));
+    if (h->http)
+        TRY(set_env(c, "CERTBOT_TOKEN", p->token));
+    c->auth = begin;
+    return begin ? RC_OK : set_env(c, "CERTBOT_AUTH_OUTPUT", str_of(h->printed));
+}
+
+/* The name of the record, as a word. */
+static enum rc record_word(struct hook_call *c, const struct client_proof *p, const char *end)
+{
+    char name[NAME_MAX_TEXT + 32];
+
+    snprintf(name, sizeof(name), "_acme-challenge.%.*s%s", STR_ARG(str_head(p->identifier, 255)),
+             end);
+    return agent_hook_word(c, str_of(name));
+}
+
+static enum rc lego_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
+                          struct str value, bool begin)
+{
+    TRY(agent_hook_word(c, begin ? STR("present") : STR("cleanup")));
+    if (h->style == HOOK_LEGO_RAW) {
+        TRY(agent_hook_word(c, STR("--")));
+        TRY(agent_hook_word(c, p->identifier));
+        TRY(agent_hook_word(c, p->token));
+        return agent_hook_word(c, p->key_authorization);
+    }
+    TRY(record_word(c, p, "."));
+    return agent_hook_word(c, value);
+}
+
+static enum rc uacme_words(struct hook_call *c, const struct client_proof *p, struct str value,
+                           bool begin)
+{
+    static const char *const names[] = {"UACME_METHOD", "UACME_TYPE", "UACME_IDENT", "UACME_TOKEN",
+                                        "UACME_AUTH"};
+    const struct str words[] = {begin       ? STR("begin")
+                                : p->proven ? STR("done")
+                                            : STR("failed"),
+                                p->type, p->identifier, p->token, value};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        TRY(agent_hook_word(c, words[i]));
+        TRY(set_env(c, names[i], words[i]));
+    }
+    return RC_OK;
+}
+
+/* Without the value that is to go, unless that is version 2. */
+static enum rc mod_md_words(const struct hook *h, struct hook_call *c, const struct client_proof *p,
+                            struct str value, bool begin)
+{
+    TRY(agent_hook_word(c, begin ? STR("setup") : STR("teardown")));
+    TRY(agent_hook_word(c, p->identifier));
+    return begin || h->style == HOOK_MOD_MD_2 ? agent_hook_word(c, value) : RC_OK;
+}
+
+static enum rc acme_sh_words(struct hook_call *c, const struct client_proof *p, struct str value,
+                             bool begin)
+{
+    c->verb = begin ? "add" : "rm";
+    TRY(agent_hook_word(c, str_of(c->verb)));
+    TRY(record_word(c, p, ""));
+    return agent_hook_word(c, value);
+}
+
+enum rc agent_hook_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
+                         bool begin)
+{
+    CLEANUP(buf_done) struct buf value = BUF_INIT(HOOK_OUTPUT_MAX);
+
+    TRY(shown(h, p, &value));
+    switch (h->style) {
+    case HOOK_DEHYDRATED:
+        return dehydrated_words(c, p, buf_str(&value), begin);
+    case HOOK_CERTBOT:
+        return certbot_words(h, c, p, buf_str(&value), begin);
+    case HOOK_LEGO:
+    case HOOK_LEGO_RAW:
+        return lego_words(h, c, p, buf_str(&value), begin);
+    case HOOK_UACME:
+        return uacme_words(c, p, buf_str(&value), begin);
+    case HOOK_MOD_MD:
+    case HOOK_MOD_MD_2:
+        return mod_md_words(h, c, p, buf_str(&value), begin);
+    case HOOK_ACME_SH:
+        return acme_sh_words(c, p, buf_str(&value), begin);
+    case HOOK_STYLES:
+        break;
+    }
+    return RC_UNSUPPORTED;
+}
+
+/* ---- the style, and what is executed */
+
+static enum rc check_program(const char *path, struct err *err)
+{
+    if (path[0] == '/' && access(path, X_OK) == 0)
+        return RC_OK;
+    return ERR(err, RC_NOTFOUND, msg_path, str_of(path),
+               path[0] == '/' ? str_of("it is not there, or not executable")
+                              : str_of("its path does not begin with /"));
+}
+
+static enum rc take_program(struct hook *h, struct str path, const char **out, struct err *err)
+{
+    struct str copy;
+
+    TRY(arena_str(&h->arena, path, &copy));
+    *out = copy.p;
+    return check_program(copy.p, err);
+}
+
+/* mod_md splits its command at blanks, and puts what is said behind. */
+static enum rc take_command(struct hook *h, struct str value, struct err *err)
+{
+    struct str word, copy;
+    size_t n = 0;
+
+    while (str_next(&value, ' ', &word)) {
+        if (word.n == 0)
+            continue;
+        if (n == HOOK_WORDS_MAX / 2)
+            return RC_TOOBIG;
+        TRY(arena_str(&h->arena, word, &copy));
+        h->program[n++] = copy.p;
+    }
+    return check_program(n ? h->program[0] : "", err);
+}
+
+static enum rc take_programs(struct hook *h, const struct agent_plan *plan, const char *dir,
+                             struct err *err)
+{
+    struct str first, second;
+
+    if (h->style == HOOK_ACME_SH)
+        return agent_hook_acme_sh(h, plan->value, dir, err);
+    if (h->style == HOOK_CERTBOT) {
+        str_cut(plan->value, ',', &first, &second);
+        TRY(take_program(h, first, &h->program[0], err));
+        return second.n ? take_program(h, second, &h->cleanup[0], err) : RC_OK;
+    }
+    if (h->style == HOOK_MOD_MD || h->style == HOOK_MOD_MD_2)
+        TRY(take_command(h, plan->value, err));
+    else
+        TRY(take_program(h, plan->value, &h->program[0], err));
+    memcpy(h->cleanup, h->program, sizeof(h->cleanup));
+    return RC_OK;
+}
+
+enum rc agent_hook_style(struct hook *h, const struct agent_plan *plan, const char *dir,
+                         struct err *err)
+{
+    bool http = str_eq(plan->challenge, STR("http-01"));
+
+    h->style = HOOK_DEHYDRATED;
+    while (h->style < HOOK_STYLES && !str_eq(plan->style, str_of(styles[h->style].name)))
+        h->style++;
+    if (h->style == HOOK_STYLES)
+        return ERR(err, RC_UNSUPPORTED, msg_style, plan->style);
+    if (http ? !styles[h->style].http : !str_eq(plan->challenge, STR("dns-01")))
+        return ERR(err, RC_INVAL, msg_challenge, plan->style, plan->challenge,
+                   styles[h->style].http ? STR("dns-01 or http-01") : STR("dns-01"));
+    h->http = http;
+    return take_programs(h, plan, dir, err);
+}
