@@ -13,8 +13,8 @@
 
 MSG(msg_span, "agent.deploy-time",
     "{0} is \"{1}\"; it takes a time up to an hour, as in 30s or 5m");
-MSG(msg_sm2, "agent.prove-sm2",
-    "certificates of SM2 are served by TLCP, of which no proof is made: leave --prove out");
+MSG(msg_pair, "agent.prove-pair",
+    "--pair is for certificates of SM2 (--key sm2), of which TLCP takes two");
 MSG(msg_stopped, "agent.prove-stopped",
     "stopped by a signal before the service was seen to serve the new certificate, which is in "
     "place; `autarky renew` looks again");
@@ -73,11 +73,25 @@ static enum rc find_places(struct arena *a, const struct agent_plan *plan, struc
     return prove_asks(a, &what, out, out_n, err);
 }
 
+/* What speaks TLCP has no other certificates than those of SM2, and the other way round. */
+static enum rc check_kind(const struct agent_plan *plan, const struct prove_ask *asks, size_t n,
+                          struct err *err)
+{
+    struct crypto_key_spec key;
+
+    if (crypto_key_spec_parse(plan->key, &key) != RC_OK)
+        return RC_OK; /* which is found elsewhere */
+    if (plan->pair.n && key.type != CRYPTO_KEY_SM2)
+        return ERR(err, RC_INVAL, msg_pair);
+    for (size_t i = 0; i < n; i++)
+        TRY(prove_target_fits(asks[i].target, key.type, err));
+    return RC_OK;
+}
+
 enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     struct agent_owner owner;
-    struct crypto_key_spec key;
     struct prove_ask *asks;
     int64_t reload, window;
     size_t n;
@@ -88,9 +102,8 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
         TRY(agent_reload_check(plan->reload, err));
     if (plan->n_prove == 0)
         return RC_OK;
-    if (crypto_key_spec_parse(plan->key, &key) == RC_OK && key.type == CRYPTO_KEY_SM2)
-        return ERR(err, RC_UNSUPPORTED, msg_sm2);
-    return find_places(&a, plan, &asks, &n, err);
+    TRY(find_places(&a, plan, &asks, &n, err));
+    return check_kind(plan, asks, n, err);
 }
 
 /* ---- proving */
@@ -128,10 +141,19 @@ static enum rc prove(const struct agent_deploy *d, unsigned long generation, int
     CLEANUP(prove_freep) struct prove *p = NULL;
     struct prove_conf conf = {.ev = d->w->ev, .net = d->w->net, .window = window, .fn = on_proven};
     struct wait wait = {.err = err};
+    char beside[AGENT_PATH_MAX];
     struct prove_ask *asks;
 
     if (d->plan->n_prove == 0)
         return RC_OK;
+    if (d->plan->pair.n) {
+        int n = snprintf(beside, sizeof(beside), "%.*s/" AGENT_HOME "/live/fullchain.pem",
+                         STR_ARG(d->plan->pair));
+
+        if (n < 0 || (size_t)n >= sizeof(beside))
+            return RC_TOOBIG;
+        conf.beside = beside;
+    }
     TRY(find_places(&a, d->plan, &asks, &conf.n_asks, err));
     TRY(read_chain(d, generation, &chain, err));
     TRY(read_chain(d, generation == d->fresh ? d->before : d->fresh, &other, err));

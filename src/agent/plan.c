@@ -59,6 +59,7 @@ static const struct field fields[] = {
     FIELD(reload),
     FIELD(reload_timeout),
     FIELD(prove_for),
+    FIELD(pair),
     FIELD(ca_fingerprint),
     FIELD(ca_url),
     FIELD(proxy),

@@ -59,6 +59,7 @@ struct agent_plan {
     struct str reload;             /* as agent/reload.h; empty: nothing is */
     const struct str *prove;       /* as prove/target.h */
     size_t n_prove;
+    struct str pair; /* of SM2: the directory of the other certificate of the pair; empty: none */
     const struct str *also; /* further files, as agent/also.h; `autarky import` fills it in */
     size_t n_also;
     struct str reload_timeout, prove_for; /* times, "30s"; empty: as usual */

@@ -225,6 +225,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_PROVE_FOR] = {"--prove-for", "TIME",
                            "how long it may take until it is served; otherwise 30s"},
     [CMD_OPT_FROM] = {"--from", "WHO",
+    [CMD_OPT_PAIR] = {"--pair", "DIR",
+                      "of TLCP: --out of the other certificate, which --prove wants to see, too"},
                       "the address that the request comes from; or gateway, operators"},
     [CMD_OPT_PORTS] = {"--ports", "LIST", "as in 443,8000-8010,smtp:25, instead of the usual ones"},
     [CMD_OPT_AT_ONCE] = {"--at-once", "N", "endpoints that are looked at together; otherwise 500"},

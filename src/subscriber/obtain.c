@@ -239,6 +239,7 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     plan->prove = prove;
     plan->n_prove = args->n_more;
     plan->prove_for = str_of(v[CMD_OPT_PROVE_FOR]);
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_PAIR], &plan->pair));
     plan->owner = str_of(v[CMD_OPT_FILE_OWNER]);
     plan->group = str_of(v[CMD_OPT_FILE_GROUP]);
     plan->mode = str_of(v[CMD_OPT_KEY_MODE]);
@@ -367,8 +368,8 @@ static int check_together(const struct cmd_args *args)
         return status;
     if (v[CMD_OPT_CA_FINGERPRINT] && v[CMD_OPT_CA_FILE])
         return cmd_usagef("--ca-fingerprint and --ca-file are for the same: give one of them");
-    if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
-        return cmd_usagef("--prove-for is for --prove");
+    if ((v[CMD_OPT_PROVE_FOR] || v[CMD_OPT_PAIR]) && !args->n_more)
+        return cmd_usagef("%s is for --prove", v[CMD_OPT_PROVE_FOR] ? "--prove-for" : "--pair");
     if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
         return cmd_usagef("--eab-kid and --eab-key-file belong together");
     return check_fallback(v);

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=500
+# autarky-test: timeout=600
 """`autarky-agent obtain` and `renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
-looked at, with both kinds of key; and services that forget to reload, serve an old chain or none, have one address that is
+looked at, with both kinds of key, and a service of TLCP with the two certificates that it takes; and services that forget to reload, serve an old chain or none, have one address that is
 stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
 
 import json
@@ -15,7 +15,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AGENT, DOMAIN, OPENSSL, Lab, expect, run, wait_for  # noqa: E402
-from services import ROOT, Dovecot, Nginx, Postfix, Postgres, group_of  # noqa: E402
+from services import ROOT, Dovecot, Nginx, Postfix, Postgres, Tlcp, group_of  # noqa: E402
 
 NAME = f"mail.{DOMAIN}"
 UNPROVEN = 5
@@ -212,8 +212,59 @@ def mail(lab):
                "what the server says is not smtp: * OK", "IMAP is no SMTP")
 
 
+def tlcp(lab):
+    """The two certificates of TLCP, each of a directory of its own: both are looked for, whichever is renewed."""
+    sign, enc = Place(lab, "tlcp-sign", "sm2"), Place(lab, "tlcp-enc", "sm2")
+    sign.obtain("--profile", "tlcp-sign")
+    enc.obtain("--profile", "tlcp-enc")
+    with Tlcp(lab.directory, sign.pair, enc.pair) as service:
+        prove = ("--prove", f"tlcp:127.0.0.1:{service.port}")
+        for place, other, profile in ((sign, enc, "tlcp-sign"), (enc, sign, "tlcp-enc")):
+            said = place.obtain("--profile", profile, "--reload", service.reload, *prove, "--pair", other.out)
+            expect(said, "obtained a certificate", profile)
+            expect(place.renew("--force"), "renewed", profile)
+            seen = [served["serial"] for served in service.shown()["certificates"]]
+            wanted = [run(OPENSSL, "x509", "-in", p.out / "cert.pem", "-noout", "-serial").split("=")[1].strip().lower()
+                      for p in (sign, enc)]
+            if [s.lower() for s in seen[:2]] != wanted:
+                sys.exit(f"TLCP serves {seen}, not {wanted}")
+        tlcp_not_served(sign, enc, service)
+
+
+def tlcp_not_served(sign, enc, service):
+    """A service that does not read it again, that has another half, and that is none of TLCP."""
+    for place in (sign, enc):
+        before = place.leaf()
+        reload = place.state["plan"]["reload"]
+        place.change(reload="/bin/true", prove_for="1s")
+        said = place.renew("--force", ok=(UNPROVEN,))
+        expect(said, f"TLCP 127.0.0.1 at 127.0.0.1:{service.port}", "TLCP, no reload")
+        expect(said, "it serves the certificate that was in place before", "TLCP, no reload")
+        expect(said, "The one before is in place again, and is served", "TLCP, no reload")
+        if not same(place.leaf(), before):
+            sys.exit("TLCP: the old one is to be in place")
+        place.change(reload=reload)
+        expect(place.renew("--force"), "renewed", "TLCP, once it reloads")
+    # The other half of another directory, which this service does not have.
+    other = Place(sign.lab, "tlcp-other", "sm2")
+    other.obtain("--profile", "tlcp-enc")
+    before = sign.leaf()
+    sign.change(pair=str(other.out))
+    expect(sign.renew("--force", ok=(UNPROVEN,)), "together with another one than that of --pair", "TLCP, another half")
+    if not same(sign.leaf(), before):
+        sys.exit("TLCP, another half: the old one is to be in place")
+    with Nginx(sign.lab.directory, [Place(sign.lab, "web-ecdsa").pair], name="nginx-tlcp") as nginx:
+        sign.change(pair=str(enc.out), prove=[f"tlcp:127.0.0.1:{nginx.port}"])
+        expect(sign.renew("--force", ok=(UNPROVEN,)), "the TLCP handshake failed", "TLCP where there is TLS")
+
+
 def usage(lab):
     place = Place(lab, "usage")
+    tls, pair = Place(lab, "usage", "sm2"), ("--pair", lab.directory)
+    expect(tls.obtain("--prove", "443", ok=(64,)), "name the place as tlcp:HOST:PORT", "SM2 by TLS")
+    expect(place.obtain("--prove", "tlcp:443", ok=(64,)), "is a place for certificates of SM2", "ECDSA by TLCP")
+    expect(place.obtain("--prove", "443", *pair, ok=(64,)), "--pair is for certificates of SM2", "a pair of ECDSA")
+    expect(place.obtain(*pair, ok=(64,)), "--pair is for --prove", "a pair alone")
     expect(place.obtain("--prove", "gopher:x:70", ok=(64,)), 'there is no protocol "gopher"', "a protocol")
     expect(place.obtain("--reload", "nginx -s reload", ok=(64,)), "does not say how to reload", "a relative path")
     expect(place.obtain("--mode", "0644", ok=(64,)), "is none for a key", "a mode")
@@ -250,6 +301,7 @@ def main():
         chains(lab)
         addresses(lab)
         killed(lab)
+        tlcp(lab)
         database(lab)
         if ROOT:
             mail(lab)

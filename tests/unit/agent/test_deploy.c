@@ -205,7 +205,8 @@ static void files_as_declared(void)
 
 static void checked_before(void)
 {
-    static const struct str bad_targets[] = {STR("gopher:a:70")};
+    static const struct str bad_targets[] = {STR("gopher:a:70")},
+                            by_tlcp[] = {STR("tlcp:10.0.0.1:443")};
     const struct agent_plan plan = {.dns = dns, .n_dns = 1, .key = STR("ecdsa")};
     struct agent_plan p = plan;
 
@@ -225,7 +226,17 @@ static void checked_before(void)
     CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
     p.prove = prove_at;
     p.key = STR("sm2");
-    CHECK_RC(agent_deploy_check(&p, NULL), RC_UNSUPPORTED);
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p.prove = by_tlcp;
+    CHECK_OK(agent_deploy_check(&p, NULL));
+    p.pair = STR("/etc/ssl/enc");
+    CHECK_OK(agent_deploy_check(&p, NULL));
+    p.key = STR("rsa");
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p.prove = prove_at;
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p.pair = STR("");
+    CHECK_OK(agent_deploy_check(&p, NULL));
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(reloaded), CHECK_TEST_ONCE(reload_fails),
