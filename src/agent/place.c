@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/sealed.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "client/pair.h"
@@ -447,10 +448,27 @@ static enum rc make_account(int dir, const char *path, struct crypto_key **out, 
     return RC_OK;
 }
 
-enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
+/* From a credential, which is there or not, and is never made here. */
+static enum rc open_account(struct str where, struct crypto_key **out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+
+    TRY(agent_sealed_read(where, &pem, err));
+    return crypto_pem_read(buf_str(&pem), NULL, out, err);
+}
+
+static enum rc read_account(const struct agent_place *p, const char *file, struct crypto_key **out,
                             struct err *err)
 {
     CLEANUP(secret_freep) struct secret *pem = NULL;
+
+    TRY(file_read_secret(p->dir, file, CRYPTO_PEM_MAX, &pem, err));
+    return crypto_pem_read(str_bytes(secret_bytes(pem), secret_len(pem)), NULL, out, err);
+}
+
+enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
+                            struct err *err)
+{
     char file[AGENT_PATH_MAX] = ACCOUNT;
     struct err why = ERR_INIT;
     char line[512];
@@ -458,11 +476,11 @@ enum rc agent_place_account(const struct agent_place *p, struct str path, struct
 
     if (path.n && str_copyz(path, file, sizeof(file)) != RC_OK)
         return ERR(err, RC_TOOBIG, msg_path, path);
-    rc = file_read_secret(p->dir, file, CRYPTO_PEM_MAX, &pem, &why);
+    rc = agent_sealed(path) ? RC_OK : agent_sealed_check(p->dir, file, &why);
     if (rc == RC_NOTFOUND)
         return make_account(p->dir, file, out, err);
     if (rc == RC_OK)
-        rc = crypto_pem_read(str_bytes(secret_bytes(pem), secret_len(pem)), NULL, out, &why);
+        rc = agent_sealed(path) ? open_account(path, out, &why) : read_account(p, file, out, &why);
     if (rc == RC_OK || rc == RC_NOMEM)
         return rc;
     return ERR(err, rc, msg_key, str_of(file), str_of(err_textz(&why, line, sizeof(line))));

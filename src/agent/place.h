@@ -73,7 +73,8 @@ enum rc agent_place_file(const struct agent_place *p, unsigned long generation, 
                          char out[static AGENT_PATH_MAX]);
 
 /* The account's key, in `path` or, if that is empty, in its place in DIR: read, or made (P-256) and
- * written, 0600. RC_IO, RC_PARSE and what is wrong with the file. */
+ * written, 0600; `path` may be a credential (agent/sealed.h), which is not made. RC_DENIED: others
+ * may read it; RC_IO, RC_PARSE and what is wrong with the file. */
 enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
                             struct err *err);
 /* Another program's key as the account's, in its place in DIR. */

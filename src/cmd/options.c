@@ -198,7 +198,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_EAB_KID] = {"--eab-kid", "KID",
                          "bind the new account to this key id, which the server's people gave out"},
     [CMD_OPT_EAB_KEY_FILE] = {"--eab-key-file", "FILE",
-                              "its first line is the key that came with it, in base64url"},
+                              "its first line is the key that came with it, in base64url; or "
+                              "credential:NAME, of systemd"},
     [CMD_OPT_CONTACT] = {"--contact", "MAIL", "mail address for the account; otherwise none"},
     [CMD_OPT_CHAIN] = {"--chain", "WHICH",
                        "of several chains the one with this issuer (its name), or this certificate "
@@ -224,9 +225,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                        CMD_MORE},
     [CMD_OPT_PROVE_FOR] = {"--prove-for", "TIME",
                            "how long it may take until it is served; otherwise 30s"},
-    [CMD_OPT_FROM] = {"--from", "WHO",
     [CMD_OPT_PAIR] = {"--pair", "DIR",
                       "of TLCP: --out of the other certificate, which --prove wants to see, too"},
+    [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
     [CMD_OPT_PORTS] = {"--ports", "LIST", "as in 443,8000-8010,smtp:25, instead of the usual ones"},
     [CMD_OPT_AT_ONCE] = {"--at-once", "N", "endpoints that are looked at together; otherwise 500"},

@@ -7,7 +7,7 @@
 
 #include "agent/deploy.h"
 #include "agent/place.h"
-#include "agent/trust.h"
+#include "agent/sealed.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
@@ -101,7 +101,7 @@ enum rc cmd_agent_path(struct arena *a, const char *path, struct str *out)
 
     if (!path)
         return RC_OK;
-    if (path[0] == '/')
+    if (path[0] == '/' || agent_sealed(str_of(path)))
         return arena_str(a, str_of(path), out);
     if (!getcwd(here, sizeof(here)))
         return RC_IO;
@@ -252,11 +252,10 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
 static enum rc read_eab_key(struct arena *a, const char *file, struct str *out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(KEY_FILE_MAX), key = BUF_INIT(KEY_FILE_MAX);
-    struct str line, rest;
+    struct str line;
 
-    TRY(agent_file_read(str_of(file), &text, err));
-    str_cut(buf_str(&text), '\n', &line, &rest);
-    line = str_trim(line);
+    TRY(agent_sealed_line(str_of(file), &text, err));
+    line = buf_str(&text);
     while (str_ends(line, STR("=")))
         line.n--;
     if (text_unb64url(line, &key) != RC_OK || key.n == 0)

@@ -118,7 +118,7 @@ static void updates(void)
                                      0644, FILE_OWNER_SELF, NULL)));
     CHECK_OK(examine(&t));
     CHECK(!found(&t, "not signed"));
-    CHECK(found(&t, "holds a secret, and others may read it -> chmod 600 that file"));
+    CHECK(found(&t, "failed proof ") && found(&t, "holds a secret, and others may read it"));
 }
 
 static void files_of_others(void)
