@@ -96,7 +96,7 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
     int64_t reload, window;
     size_t n;
 
-    TRY(agent_owner_find(plan->owner, plan->group, plan->mode, &owner, err));
+    TRY(agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &owner, err));
     TRY(read_times(plan, &reload, &window, err));
     if (plan->reload.n)
         TRY(agent_reload_check(plan->reload, err));

@@ -279,7 +279,8 @@ static enum rc find_owner(struct job *j, struct err *err)
 {
     const struct agent_plan *plan = &j->state.plan;
 
-    return agent_owner_find(plan->owner, plan->group, plan->mode, &j->place.owner, err);
+    return agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &j->place.owner,
+                            err);
 }
 
 static enum rc prepare_new(struct job *j, struct err *err)

@@ -164,9 +164,11 @@ static enum rc write_set(struct job *j)
 
 enum rc agent_job_order(struct job *j, struct str replaces)
 {
-    enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
+    enum rc rc = agent_place_label(&j->place, j->err);
 
     j->state.pending = 0;
+    if (rc == RC_OK)
+        rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
     if (rc == RC_OK)
         rc = order_somewhere(j, replaces);
     if (rc == RC_OK)

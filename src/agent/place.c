@@ -22,6 +22,7 @@
 #define LOCK AGENT_HOME "/lock"
 #define ACCOUNT AGENT_HOME "/account.pem"
 #define STATE AGENT_HOME "/state.json"
+#define LABEL AGENT_HOME "/label.new"
 
 MSG(msg_no_dir, "agent.directory-missing",
     "there is nothing to renew in {0}: {1}; `autarky obtain --out {0}` obtains a certificate there "
@@ -278,10 +279,24 @@ static enum rc give_away(const struct agent_place *p, const char *generation, si
 
     snprintf(path, sizeof(path), "%s/%s", generation, names[i]);
     fd = openat(p->dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        TRY(agent_owner_label(&p->owner, fd, path, err));
     if (fd < 0 || fchown(fd, p->owner.who.uid, p->owner.who.gid) != 0 || fchmod(fd, mode) != 0 ||
         fsync(fd) != 0)
         return failed(p, path, err);
     return RC_OK;
+}
+
+/* The directory of a set, once all in it is as it is to be. */
+static enum rc finish_generation(const struct agent_place *p, const char *path, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = openat(p->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return failed(p, path, err);
+    TRY(agent_owner_label(&p->owner, fd, path, err));
+    /* Others may look for the certificate; the key has a mode of its own. */
+    return fchmod(fd, 0755) == 0 ? RC_OK : failed(p, path, err);
 }
 
 static enum rc write_generation(const struct agent_place *p, unsigned long n, struct str chain,
@@ -294,10 +309,22 @@ static enum rc write_generation(const struct agent_place *p, unsigned long n, st
     TRY(client_pair_write(p->dir, path, chain, key, err));
     for (size_t i = 0; i < FILES; i++)
         TRY(give_away(p, path, i, err));
-    /* Others may look for the certificate; the key has a mode of its own. */
-    if (fchmodat(p->dir, path, 0755, 0) != 0)
-        return failed(p, path, err);
-    return RC_OK;
+    return finish_generation(p, path, err);
+}
+
+enum rc agent_place_label(const struct agent_place *p, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    enum rc rc;
+
+    if (!p->owner.label[0])
+        return RC_OK;
+    fd = openat(p->dir, LABEL, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return failed(p, LABEL, err);
+    rc = agent_owner_label(&p->owner, fd, p->path, err);
+    unlinkat(p->dir, LABEL, 0);
+    return rc;
 }
 
 /* The pair that another program has left; none (*key is NULL) where only our links are. */

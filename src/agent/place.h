@@ -47,6 +47,9 @@ void agent_place_done(struct agent_place *p);
 
 /* Whether agent_place_install could put its links in place: RC_EXISTS and what is in the way. */
 enum rc agent_place_check(const struct agent_place *p, struct err *err);
+/* Whether files here can have the owner's label, before there is anything to be lost: as
+ * agent_owner_label; RC_IO. */
+enum rc agent_place_label(const struct agent_place *p, struct err *err);
 /* Writes key and chain (PEM, leaf first) as a new generation and has the links point to it. Plain
  * files of these names that are a certificate and its key, of another program, become the
  * generation before; anything else in the way is RC_EXISTS. On failure everything is as it was. */

@@ -56,6 +56,7 @@ static const struct field fields[] = {
     FIELD(owner),
     FIELD(group),
     FIELD(mode),
+    FIELD(selinux),
     FIELD(reload),
     FIELD(reload_timeout),
     FIELD(prove_for),

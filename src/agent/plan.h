@@ -55,7 +55,7 @@ struct agent_plan {
     struct str key;       /* as crypto_key_spec_parse */
     struct str profile, chain, contact;
     struct str account_key;        /* its file; empty: beside the certificate */
-    struct str owner, group, mode; /* as agent/owner.h */
+    struct str owner, group, mode, selinux; /* as agent/owner.h */
     struct str reload;             /* as agent/reload.h; empty: nothing is */
     const struct str *prove;       /* as prove/target.h */
     size_t n_prove;

@@ -215,6 +215,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_FILE_GROUP] = {"--group", "GROUP", "their group"},
     [CMD_OPT_KEY_MODE] = {"--mode", "MODE",
                           "of privkey.pem, as in 0640: its group reads it; otherwise 0600"},
+    [CMD_OPT_SELINUX] = {"--selinux", "LABEL",
+                         "of the files, as in system_u:object_r:cert_t:s0; otherwise their place's"},
     [CMD_OPT_RELOAD] = {"--reload", "HOW",
                         "afterwards: a program's path and arguments, unit:NAME, "
                         "signal:HUP:PIDFILE, shell:COMMAND"},

@@ -243,6 +243,7 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     plan->owner = str_of(v[CMD_OPT_FILE_OWNER]);
     plan->group = str_of(v[CMD_OPT_FILE_GROUP]);
     plan->mode = str_of(v[CMD_OPT_KEY_MODE]);
+    plan->selinux = str_of(v[CMD_OPT_SELINUX]);
     plan->reload = str_of(v[CMD_OPT_RELOAD]);
     plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
     return RC_OK;

@@ -190,6 +190,26 @@ def database(lab):
                "mysql 127.0.0.1", "PostgreSQL is no MySQL")
 
 
+LABEL = "system_u:object_r:cert_t:s0"
+
+
+def labels(lab):
+    """As SELinux has them: the kernel keeps what root sets, and refuses it to who may not."""
+    place = Place(lab, "labels")
+    expect(place.obtain("--selinux", "cert_t", ok=(64,)), "is no label of SELinux", "half a label")
+    expect(place.obtain("--selinux", LABEL, ok=(2,), before=("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")),
+           f"the kernel refuses the label {LABEL}", "without the right to")
+    if (place.out / "cert.pem").exists():
+        sys.exit("a certificate is in place that could not have its label")
+    if (place.out / ".autarky/account.pem").exists():
+        sys.exit("the server was asked before the label was tried")
+    place.obtain("--selinux", LABEL)
+    place.renew("--force")
+    for file in (*place.pair, place.out / "cert.pem", place.out / ".autarky/live"):
+        if os.getxattr(file, "security.selinux").rstrip(b"\0").decode() != LABEL:
+            sys.exit(f"{file} has another label")
+
+
 def mail(lab):
     place = Place(lab, "mail")
     place.obtain()
@@ -304,6 +324,7 @@ def main():
         tlcp(lab)
         database(lab)
         if ROOT:
+            labels(lab)
             mail(lab)
         else:
             print("Postfix and Dovecot need root; left out")
