@@ -7,6 +7,7 @@
 #include "agent/owner.h"
 #include "agent/reload.h"
 #include "agent/tell.h"
+#include "agent/token.h"
 #include "client/client.h"
 #include "ev/ev.h"
 #include "prove/prove.h"
@@ -97,6 +98,7 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
     size_t n;
 
     TRY(agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &owner, err));
+    TRY(agent_token_check(plan, err));
     TRY(read_times(plan, &reload, &window, err));
     if (plan->reload.n)
         TRY(agent_reload_check(plan->reload, err));
@@ -127,9 +129,7 @@ static void on_proven(void *arg, enum rc rc, const struct err *err)
 static enum rc read_chain(const struct agent_deploy *d, unsigned long generation, struct buf *out,
                           struct err *err)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-
-    return generation ? agent_place_read(d->place, generation, out, &key, err) : RC_OK;
+    return generation ? agent_place_read(d->place, generation, out, err) : RC_OK;
 }
 
 static enum rc prove(const struct agent_deploy *d, unsigned long generation, int64_t window,

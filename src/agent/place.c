@@ -299,14 +299,21 @@ static enum rc finish_generation(const struct agent_place *p, const char *path, 
     return fchmod(fd, 0755) == 0 ? RC_OK : failed(p, path, err);
 }
 
+/* What stands in privkey.pem: the key, or where it is. */
+struct privkey {
+    const struct crypto_key *key;
+    struct str reference;
+};
+
 static enum rc write_generation(const struct agent_place *p, unsigned long n, struct str chain,
-                                const struct crypto_key *key, struct err *err)
+                                const struct privkey *k, struct err *err)
 {
     char path[NAME];
 
     generation_path(n, path);
     TRY(file_step());
-    TRY(client_pair_write(p->dir, path, chain, key, err));
+    TRY(k->key ? client_pair_write(p->dir, path, chain, k->key, err)
+               : client_pair_write_reference(p->dir, path, chain, k->reference, err));
     for (size_t i = 0; i < FILES; i++)
         TRY(give_away(p, path, i, err));
     return finish_generation(p, path, err);
@@ -350,10 +357,11 @@ enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct 
                           struct err *err)
 {
     unsigned long n = newest(p) + 1;
+    const struct privkey k = {.key = key};
 
     if (p->live)
         return link_all(p, err);
-    TRY(write_generation(p, n, chain, key, err));
+    TRY(write_generation(p, n, chain, &k, err));
     TRY(point_to(p, n, err));
     return link_all(p, err);
 }
@@ -389,8 +397,8 @@ static enum rc not_written(const struct agent_place *p, enum rc rc, const struct
     return ERR(err, rc, msg_write, str_of(p->path), str_of(err_textz(why, line, sizeof(line))));
 }
 
-enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
-                          unsigned long *out_generation, struct err *err)
+static enum rc write_new(struct agent_place *p, struct str chain, const struct privkey *k,
+                         unsigned long *out_generation, struct err *err)
 {
     struct err why = ERR_INIT;
     unsigned long n;
@@ -398,11 +406,23 @@ enum rc agent_place_write(struct agent_place *p, struct str chain, const struct 
 
     TRY(adopt(p, err));
     n = newest(p) + 1;
-    rc = write_generation(p, n, chain, key, &why);
+    rc = write_generation(p, n, chain, k, &why);
     if (rc != RC_OK)
         return not_written(p, rc, &why, err);
     *out_generation = n;
     return RC_OK;
+}
+
+enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          unsigned long *out_generation, struct err *err)
+{
+    return write_new(p, chain, &(struct privkey){.key = key}, out_generation, err);
+}
+
+enum rc agent_place_refer(struct agent_place *p, struct str chain, struct str reference,
+                          unsigned long *out_generation, struct err *err)
+{
+    return write_new(p, chain, &(struct privkey){.reference = reference}, out_generation, err);
 }
 
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err)
@@ -430,14 +450,14 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
 }
 
 enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
-                         struct crypto_key **key, struct err *err)
+                         struct err *err)
 {
     char path[NAME];
 
     if (generation == 0)
         return RC_NOTFOUND;
     generation_path(generation, path);
-    return client_pair_read(p->dir, path, chain, key, err);
+    return client_pair_chain(p->dir, path, chain, err);
 }
 
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,

@@ -58,6 +58,9 @@ enum rc agent_place_install(struct agent_place *p, struct str chain, const struc
 /* The two halves of it, for those who have something to do in between. */
 enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
                           unsigned long *out_generation, struct err *err);
+/* The first of them where the key is elsewhere, as `reference` says in privkey.pem. */
+enum rc agent_place_refer(struct agent_place *p, struct str chain, struct str reference,
+                          unsigned long *out_generation, struct err *err);
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err);
 /* Back to the generation `to`, which agent_place_install has replaced. */
 enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *err);
@@ -67,9 +70,9 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
  * the same at every moment. */
 enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct crypto_key *key,
                           struct err *err);
-/* The chain of a generation, appended, and its key. RC_NOTFOUND when there is none, and for 0. */
+/* The chain of a generation, appended. RC_NOTFOUND when there is none, and for 0. */
 enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
-                         struct crypto_key **key, struct err *err);
+                         struct err *err);
 /* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds
  * it. RC_TOOBIG. */
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,

@@ -215,8 +215,14 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_FILE_GROUP] = {"--group", "GROUP", "their group"},
     [CMD_OPT_KEY_MODE] = {"--mode", "MODE",
                           "of privkey.pem, as in 0640: its group reads it; otherwise 0600"},
+    [CMD_OPT_KEY_URI] = {"--key-uri", "URI",
+                         "the key in a token, pkcs11:token=...;object=...; --key is made if "
+                         "missing"},
+    [CMD_OPT_KEY_PIN] = {"--pin-file", "FILE",
+                         "its first line is the PIN of that token; or credential:NAME"},
     [CMD_OPT_SELINUX] = {"--selinux", "LABEL",
-                         "of the files, as in system_u:object_r:cert_t:s0; otherwise their place's"},
+                         "of the files, as in system_u:object_r:cert_t:s0; otherwise their "
+                         "place's"},
     [CMD_OPT_RELOAD] = {"--reload", "HOW",
                         "afterwards: a program's path and arguments, unit:NAME, "
                         "signal:HUP:PIDFILE, shell:COMMAND"},

@@ -34,13 +34,13 @@
                     OPT(NO_PROXY), OPT(PROXY_PRIVATE), OPT(ACME_NAME), OPT(ACME_OUT),              \
                     OPT(AGREE_TOS), OPT(HTTP_LISTEN), OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS),    \
                     OPT(DNS_CONFIG), OPT(HOOK), OPT(HOOK_ENV), OPT(CHALLENGE), OPT(ACME_KEY),      \
-                    OPT(ACME_PROFILE), OPT(CONTACT), OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN),  \
-                    OPT(ACCOUNT_KEY), OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE),             \
-                    OPT(SELINUX), OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(PROVE), OPT(PROVE_FOR),    \
-                    OPT(PAIR), OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE),                        \
-                    OPT(FALLBACK_CA_FINGERPRINT), OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), \
-                    OPT(FALLBACK_PROFILE), OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE),      \
-                    OPT(DRY_RUN)),                                                                 \
+                    OPT(KEY_URI), OPT(PKCS11_MODULE), OPT(KEY_PIN), OPT(ACME_PROFILE),             \
+                    OPT(CONTACT), OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN), OPT(ACCOUNT_KEY),   \
+                    OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE), OPT(SELINUX), OPT(RELOAD),    \
+                    OPT(RELOAD_TIMEOUT), OPT(PROVE), OPT(PROVE_FOR), OPT(PAIR),                    \
+                    OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE), OPT(FALLBACK_CA_FINGERPRINT),     \
+                    OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), OPT(FALLBACK_PROFILE),        \
+                    OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE), OPT(DRY_RUN)),              \
             cmd_obtain                                                                             \
     }
 

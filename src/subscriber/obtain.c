@@ -292,6 +292,19 @@ static enum rc read_fallback(const struct cmd_args *args, struct request *r)
     return cmd_agent_path(&r->arena, v[CMD_OPT_FALLBACK_ACCOUNT_KEY], &plan->fallback_account_key);
 }
 
+/* One in a token is not made unless somebody says of which kind. */
+static enum rc read_key(const struct cmd_args *args, struct request *r)
+{
+    const char *const *v = args->values;
+    struct agent_plan *plan = &r->plan;
+    const char *usual = v[CMD_OPT_KEY_URI] ? "" : "ecdsa";
+
+    plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : usual);
+    plan->key_uri = str_of(v[CMD_OPT_KEY_URI]);
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_PKCS11_MODULE], &plan->pkcs11_module));
+    return cmd_agent_path(&r->arena, v[CMD_OPT_KEY_PIN], &plan->pin);
+}
+
 static enum rc read_plan(const struct cmd_args *args, struct request *r, struct err *err)
 {
     const char *const *v = args->values;
@@ -301,7 +314,7 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
     TRY(cmd_agent_way(args, &r->arena, plan));
     plan->profile = str_of(v[CMD_OPT_ACME_PROFILE]);
     plan->chain = str_of(v[CMD_OPT_CHAIN]);
-    plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
+    TRY(read_key(args, r));
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
     plan->ca_fingerprint = str_of(v[CMD_OPT_CA_FINGERPRINT]);
@@ -358,8 +371,9 @@ static int check_fallback(const char *const *v)
 static int check_together(const struct cmd_args *args)
 {
     static const struct pair pairs[] = {
-        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT},
-        {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
+        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT}, {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
+        {CMD_OPT_KEY_URI, CMD_OPT_PKCS11_MODULE}, {CMD_OPT_KEY_URI, CMD_OPT_KEY_PIN},
+        {CMD_OPT_PKCS11_MODULE, CMD_OPT_KEY_URI}, {CMD_OPT_KEY_PIN, CMD_OPT_KEY_URI},
     };
     const char *const *v = args->values;
     int status = check_needed(v, pairs, sizeof(pairs) / sizeof(pairs[0]));
