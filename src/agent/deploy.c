@@ -7,14 +7,15 @@
 #include "agent/owner.h"
 #include "agent/reload.h"
 #include "agent/tell.h"
+#include "agent/token.h"
 #include "client/client.h"
 #include "ev/ev.h"
 #include "prove/prove.h"
 
 MSG(msg_span, "agent.deploy-time",
     "{0} is \"{1}\"; it takes a time up to an hour, as in 30s or 5m");
-MSG(msg_sm2, "agent.prove-sm2",
-    "certificates of SM2 are served by TLCP, of which no proof is made: leave --prove out");
+MSG(msg_pair, "agent.prove-pair",
+    "--pair is for certificates of SM2 (--key sm2), of which TLCP takes two");
 MSG(msg_stopped, "agent.prove-stopped",
     "stopped by a signal before the service was seen to serve the new certificate, which is in "
     "place; `autarky renew` looks again");
@@ -73,25 +74,39 @@ static enum rc find_places(struct arena *a, const struct agent_plan *plan, struc
     return prove_asks(a, &what, out, out_n, err);
 }
 
+/* What speaks TLCP has no other certificates than those of SM2, and the other way round. */
+static enum rc check_kind(const struct agent_plan *plan, const struct prove_ask *asks, size_t n,
+                          struct err *err)
+{
+    struct crypto_key_spec key;
+
+    if (crypto_key_spec_parse(plan->key, &key) != RC_OK)
+        return RC_OK; /* which is found elsewhere */
+    if (plan->pair.n && key.type != CRYPTO_KEY_SM2)
+        return ERR(err, RC_INVAL, msg_pair);
+    for (size_t i = 0; i < n; i++)
+        TRY(prove_target_fits(asks[i].target, key.type, err));
+    return RC_OK;
+}
+
 enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     struct agent_owner owner;
-    struct crypto_key_spec key;
     struct prove_ask *asks;
     int64_t reload, window;
     size_t n;
 
-    TRY(agent_owner_find(plan->owner, plan->group, plan->mode, &owner, err));
+    TRY(agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &owner, err));
     TRY(agent_windows_check(plan, err));
+    TRY(agent_token_check(plan, err));
     TRY(read_times(plan, &reload, &window, err));
     if (plan->reload.n)
         TRY(agent_reload_check(plan->reload, err));
     if (plan->n_prove == 0)
         return RC_OK;
-    if (crypto_key_spec_parse(plan->key, &key) == RC_OK && key.type == CRYPTO_KEY_SM2)
-        return ERR(err, RC_UNSUPPORTED, msg_sm2);
-    return find_places(&a, plan, &asks, &n, err);
+    TRY(find_places(&a, plan, &asks, &n, err));
+    return check_kind(plan, asks, n, err);
 }
 
 /* ---- proving */
@@ -115,9 +130,7 @@ static void on_proven(void *arg, enum rc rc, const struct err *err)
 static enum rc read_chain(const struct agent_deploy *d, unsigned long generation, struct buf *out,
                           struct err *err)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
-
-    return generation ? agent_place_read(d->place, generation, out, &key, err) : RC_OK;
+    return generation ? agent_place_read(d->place, generation, out, err) : RC_OK;
 }
 
 static enum rc prove(const struct agent_deploy *d, unsigned long generation, int64_t window,
@@ -129,10 +142,19 @@ static enum rc prove(const struct agent_deploy *d, unsigned long generation, int
     CLEANUP(prove_freep) struct prove *p = NULL;
     struct prove_conf conf = {.ev = d->w->ev, .net = d->w->net, .window = window, .fn = on_proven};
     struct wait wait = {.err = err};
+    char beside[AGENT_PATH_MAX];
     struct prove_ask *asks;
 
     if (d->plan->n_prove == 0)
         return RC_OK;
+    if (d->plan->pair.n) {
+        int n = snprintf(beside, sizeof(beside), "%.*s/" AGENT_HOME "/live/fullchain.pem",
+                         STR_ARG(d->plan->pair));
+
+        if (n < 0 || (size_t)n >= sizeof(beside))
+            return RC_TOOBIG;
+        conf.beside = beside;
+    }
     TRY(find_places(&a, d->plan, &asks, &conf.n_asks, err));
     TRY(read_chain(d, generation, &chain, err));
     TRY(read_chain(d, generation == d->fresh ? d->before : d->fresh, &other, err));

@@ -18,8 +18,7 @@ struct agent_deploy {
 
 /* Whether there is anything to be done for this plan that can fail, and be undone. */
 bool agent_deploys(const struct agent_plan *plan);
-/* What can be known to be wrong before there is a certificate. RC_INVAL, RC_UNSUPPORTED
- * and what; RC_NOMEM. */
+/* What can be known to be wrong before there is a certificate. RC_INVAL and what; RC_NOMEM. */
 enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err);
 /* RC_OK: in use, as far as it was to be proven. RC_CANCELLED: a signal ended it, with the new set
  * in place. Without anything to reload or prove, as the hook ended, and the new set is in place.

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/dns_conf.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/place.h"
+#include "agent/sealed.h"
 #include "agent/trust.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -28,7 +29,7 @@ MSG(msg_lookup, "agent.dns-server", "the name server {0} cannot be looked up: {1
 
 #define TTL_DEFAULT 60
 #define TIMEOUT_DEFAULT (2 * WHEN_MINUTE)
-enum { TTL_MAX = 86400, DNS_PORT = 53, WORD_MAX = 600 };
+enum { TTL_MAX = 86400, DNS_PORT = 53, WORD_MAX = 600, SECRET_TEXT_MAX = 512 };
 
 struct reading {
     struct agent_dns_conf *c;
@@ -90,6 +91,13 @@ static enum rc set_algorithm(const struct reading *r, struct str v)
 
 static enum rc set_secret(const struct reading *r, struct str v)
 {
+    CLEANUP(buf_wipe) struct buf line = BUF_INIT(SECRET_TEXT_MAX);
+
+    r->c->plain = !agent_sealed(v);
+    if (!r->c->plain) {
+        TRY(agent_sealed_line(v, &line, r->err));
+        v = buf_str(&line);
+    }
     return take_secret(v, &r->c->key) == RC_OK
                ? RC_OK
                : bad(r, "secret", STR("..."), "it is up to 256 bytes in base64");
@@ -99,7 +107,7 @@ static enum rc set_key_file(const struct reading *r, struct str v)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(AGENT_DNS_FILE_MAX);
 
-    TRY(agent_file_read(v, &text, r->err));
+    TRY(agent_sealed_read_shared(v, &text, r->err));
     return agent_dns_key_parse(buf_str(&text), &r->c->key, r->err);
 }
 
@@ -266,12 +274,13 @@ enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct 
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(AGENT_DNS_FILE_MAX);
     char file[AGENT_PATH_MAX];
-    struct stat st;
 
     TRY(str_copyz(path, file, sizeof(file)));
-    TRY(agent_file_read(path, &text, err));
+    TRY(agent_sealed(path) ? agent_sealed_read(path, &text, err)
+                           : agent_file_read(path, &text, err));
     TRY(parse(buf_str(&text), path, out, err));
-    out->open = out->key.n && stat(file, &st) == 0 && (st.st_mode & 077) != 0;
+    if (out->plain && !agent_sealed(path))
+        TRY(agent_sealed_check(AT_FDCWD, file, err));
     return look_up(out, err);
 }
 

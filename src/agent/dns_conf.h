@@ -5,8 +5,9 @@
  *     server: 10.0.0.53          where updates go: address or name, :PORT if it is not 53
  *     key: acme                  TSIG (RFC 8945): name, algorithm and secret ...
  *     algorithm: hmac-sha256     ... hmac-sha256 (that is the default), -sha384 or -sha512
- *     secret: ...                in base64; or, instead of the three,
- *     key_file: /etc/bind/k.key  a key statement as tsig-keygen(8) writes it
+ *     secret: ...                in base64, or credential:NAME (agent/sealed.h); or, instead of
+ *                                the three,
+ *     key_file: /etc/bind/k.key  a key statement as tsig-keygen(8) writes it, or credential:NAME
  *     zone: hospital.example     otherwise found by SOA
  *     ttl: 60
  *     wait: all                  until all name servers of the zone have it (that is the default),
@@ -32,13 +33,14 @@ struct agent_dns_conf {
     uint32_t ttl;
     enum agent_dns_wait wait;
     int64_t pause, timeout; /* microseconds */
-    bool open;              /* the file has a secret and others may read it */
+    bool plain;             /* the secret stands in the settings themselves */
 };
 
 /* Without the addresses of `server`. RC_PARSE and the line, what is wrong with it and what may
- * stand there. `key_file` is read through agent_file_read. Pure otherwise. */
+ * stand there. Secrets that are elsewhere are read through agent/sealed.h. Pure otherwise. */
 enum rc agent_dns_conf_parse(struct str text, struct agent_dns_conf *out, struct err *err);
-/* The file, and the server looked up (libc's way; it blocks). RC_NOTFOUND, RC_IO. */
+/* The file, or credential, and the server looked up (libc's way; it blocks). RC_DENIED: it holds a
+ * secret and others may read it; RC_NOTFOUND, RC_IO. */
 enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct err *err);
 /* The secret is wiped. */
 void agent_dns_conf_done(struct agent_dns_conf *c);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dns-01 (RFC 8555 section 8.4) by the HTTP API of whoever keeps the zone: provider/ says what is
  * asked, this sends it. Records come one after the other, in the order of the proofs. */
-#include <sys/stat.h>
+#include <fcntl.h>
 
 #include "agent/dns_alias.h"
 #include "agent/place.h"
 #include "agent/plan.h"
+#include "agent/sealed.h"
 #include "agent/solver.h"
 #include "agent/trust.h"
 #include "base/list.h"
@@ -260,28 +261,36 @@ static void by_provider_free(struct agent_solver *s)
     mem_free(d);
 }
 
-bool agent_dns_open(struct str file)
+/* Those that are credentials. */
+static enum rc bring(struct provider *p, struct err *err)
 {
-    char path[AGENT_PATH_MAX];
-    struct stat st;
+    struct str where;
 
-    return str_copyz(file, path, sizeof(path)) == RC_OK && stat(path, &st) == 0 &&
-           (st.st_mode & 077) != 0;
+    for (size_t i = 0; provider_elsewhere(p, &i, &where); i++) {
+        CLEANUP(buf_wipe) struct buf line = BUF_INIT(PROVIDER_SECRETS_MAX);
+
+        TRY(agent_sealed_line(where, &line, err));
+        TRY(provider_bring(p, i, buf_str(&line)));
+    }
+    return RC_OK;
 }
 
 static enum rc load(struct by_provider *d, const struct provider_kind *kind, struct str file,
                     struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(PROVIDER_FILE_MAX);
+    char path[AGENT_PATH_MAX];
     struct str accounts;
 
-    TRY(agent_file_read(file, &text, err));
+    TRY(str_copyz(file, path, sizeof(path)));
+    TRY(agent_sealed(file) ? agent_sealed_read(file, &text, err)
+                           : agent_file_read(file, &text, err));
     TRY(provider_parse(kind, buf_str(&text), file, &d->p, err));
+    if (provider_has_secret(d->p) && !agent_sealed(file))
+        TRY(agent_sealed_check(AT_FDCWD, path, err));
+    TRY(bring(d->p, err));
     accounts = provider_accounts(d->p);
-    if (agent_dns_open(file) || (accounts.n && agent_dns_open(accounts)))
-        agent_say(d->w, true, "%.*s holds a secret, and others may read it: chmod 600 it",
-                  STR_ARG(agent_dns_open(file) ? file : accounts));
-    return accounts.n ? agent_file_read(accounts, &d->p->accounts, err) : RC_OK;
+    return accounts.n ? agent_sealed_read(accounts, &d->p->accounts, err) : RC_OK;
 }
 
 static enum rc start(struct by_provider *d, struct err *err)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "agent/hook_int.h"
-#include "agent/trust.h"
+#include "agent/sealed.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 
@@ -77,7 +77,7 @@ static enum rc file_env(struct hook *h, struct str path, struct err *err)
 
     if (path.n == 0)
         return RC_OK;
-    TRY(agent_file_read(path, &text, err));
+    TRY(agent_sealed_read(path, &text, err));
     rest = buf_str(&text);
     while (str_next(&rest, '\n', &line)) {
         line = str_trim(line);

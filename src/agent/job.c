@@ -177,11 +177,10 @@ static enum rc load_chain(struct job *j, unsigned long generation)
 {
     CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_CHAIN_MAX);
     CLEANUP(arena_done) struct arena a = ARENA_INIT(CHAIN_ARENA_MAX);
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
     struct x509_cert *certs;
     size_t n;
 
-    TRY(agent_place_read(&j->place, generation, &chain, &key, NULL));
+    TRY(agent_place_read(&j->place, generation, &chain, NULL));
     TRY(x509_cert_read_pem(&a, buf_str(&chain), X509_CHAIN_MAX, &certs, &n, NULL));
     return agent_job_times(j, &certs[0]);
 }
@@ -229,7 +228,8 @@ static enum rc find_owner(struct job *j, struct err *err)
 {
     const struct agent_plan *plan = &j->state.plan;
 
-    return agent_owner_find(plan->owner, plan->group, plan->mode, &j->place.owner, err);
+    return agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &j->place.owner,
+                            err);
 }
 
 static enum rc prepare_new(struct job *j, struct err *err)

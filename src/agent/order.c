@@ -2,6 +2,7 @@
 /* A certificate ordered, at the first server or the second, and written down. */
 #include "agent/job_int.h"
 #include "agent/tell.h"
+#include "agent/token.h"
 #include "crypto/key.h"
 #include "x509/name.h"
 
@@ -68,6 +69,18 @@ static int64_t run_time(const struct agent_plan *plan)
     return time < AGENT_RUN_MOST ? time : AGENT_RUN_MOST;
 }
 
+/* One of a file is always a new one; one in a token stays where it is. */
+static enum rc make_key(const struct agent_plan *plan, struct crypto_key **out, struct err *err)
+{
+    struct crypto_key_spec spec;
+
+    if (agent_in_token(plan))
+        return agent_token_key(plan, out, err);
+    if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
+        return ERR(err, RC_INVAL, msg_key_type, plan->key);
+    return crypto_key_generate(spec, out);
+}
+
 static enum rc order(struct job *j, struct str replaces)
 {
     const struct agent_plan *plan = &j->state.plan;
@@ -79,12 +92,9 @@ static enum rc order(struct job *j, struct str replaces)
                                .replaces = replaces,
                                .timeout = run_time(plan),
                                .chain_choice = plan->chain};
-    struct crypto_key_spec spec;
 
-    if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
-        return ERR(j->err, RC_INVAL, msg_key_type, plan->key);
     crypto_key_unref(MOVE(j->key));
-    TRY(crypto_key_generate(spec, &j->key));
+    TRY(make_key(plan, &j->key, j->err));
     want.key = j->key;
     j->ended = false;
     TRY(client_obtain(j->at->client, &want, on_certificate, j, &j->run));
@@ -170,16 +180,26 @@ static enum rc order_somewhere(struct job *j, struct str replaces)
 /* The new set is on disk, then it is told of; its taking the place of the old one comes later. */
 static enum rc write_set(struct job *j)
 {
+    CLEANUP(buf_done) struct buf reference = BUF_INIT(AGENT_REFERENCE_MAX);
+    struct str chain = buf_str(&j->chain);
+
     j->state.pending_latest = j->state.plan.reload_window.n ? j->latest : 0;
-    TRY(agent_place_write(&j->place, buf_str(&j->chain), j->key, &j->state.pending, j->err));
+    if (agent_in_token(&j->state.plan)) {
+        TRY(agent_token_reference(&j->state.plan, &reference));
+        TRY(agent_place_refer(&j->place, chain, buf_str(&reference), &j->state.pending, j->err));
+    } else {
+        TRY(agent_place_write(&j->place, chain, j->key, &j->state.pending, j->err));
+    }
     return agent_tell_written(j->solver, &j->place, j->state.pending, j->err);
 }
 
 enum rc agent_job_order(struct job *j, struct str replaces)
 {
-    enum rc rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
+    enum rc rc = agent_place_label(&j->place, j->err);
 
     j->state.pending = 0;
+    if (rc == RC_OK)
+        rc = agent_tell_begin(j->solver, &j->place, &j->state.plan, j->err);
     if (rc == RC_OK)
         rc = order_somewhere(j, replaces);
     if (rc == RC_OK)

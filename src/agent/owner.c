@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/owner.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 MSG(msg_user, "agent.no-user", "there is no user \"{0}\" on this machine");
@@ -13,7 +16,13 @@ MSG(msg_mode, "agent.key-mode",
 MSG(msg_not_root, "agent.owner-not-root",
     "only root gives files to another user, {0}: run this as root or as that user");
 
-enum { NAME_BYTES = 64, ID_MAX = INT32_MAX };
+MSG(msg_label, "agent.selinux-label",
+    "\"{0}\" is no label of SELinux: it is USER:ROLE:TYPE, or USER:ROLE:TYPE:LEVEL, as in "
+    "system_u:object_r:cert_t:s0");
+MSG(msg_refused, "agent.selinux-refused",
+    "the kernel refuses the label {0} for {1}: {2}; what is in place stays there");
+
+enum { NAME_BYTES = 64, ID_MAX = INT32_MAX, LABEL_PARTS = 3 };
 
 static enum rc find_user(struct str user, uid_t *out, struct err *err)
 {
@@ -72,7 +81,55 @@ static enum rc read_mode(struct str text, mode_t *out, struct err *err)
     return RC_OK;
 }
 
-enum rc agent_owner_find(struct str user, struct str group, struct str mode,
+/* Its form; what is in it is the policy's of the machine. */
+static enum rc read_label(struct str label, struct agent_owner *o, struct err *err)
+{
+    struct str rest = label, part;
+    size_t parts = 0;
+
+    if (label.n == 0)
+        return RC_OK;
+    for (size_t i = 0; i < label.n; i++)
+        if (label.p[i] <= ' ' || label.p[i] > '~')
+            return ERR(err, RC_INVAL, msg_label, label);
+    while (str_next(&rest, ':', &part)) {
+        if (part.n == 0)
+            return ERR(err, RC_INVAL, msg_label, label);
+        parts++;
+    }
+    if (parts < LABEL_PARTS || str_ends(label, STR(":")) ||
+        str_copyz(label, o->label, sizeof(o->label)) != RC_OK)
+        return ERR(err, RC_INVAL, msg_label, label);
+    return RC_OK;
+}
+
+static const char *why_refused(int e)
+{
+    switch (e) {
+    case ENOTSUP:
+        return "that file system keeps no labels";
+    case EINVAL:
+        return "the policy of this machine has no such label (seinfo -t)";
+    case EPERM:
+    case EACCES:
+        return "that takes root, and by the policy of SELinux the right to relabel";
+    default:
+        return strerrordesc_np(e);
+    }
+}
+
+enum rc agent_owner_label(const struct agent_owner *o, int fd, const char *shown, struct err *err)
+{
+    int e;
+
+    if (!o->label[0] || fsetxattr(fd, "security.selinux", o->label, strlen(o->label) + 1, 0) == 0)
+        return RC_OK;
+    e = errno;
+    return ERR(err, e == ENOTSUP ? RC_UNSUPPORTED : RC_DENIED, msg_refused, str_of(o->label),
+               str_of(shown), str_of(why_refused(e)));
+}
+
+enum rc agent_owner_find(struct str user, struct str group, struct str mode, struct str label,
                          struct agent_owner *out, struct err *err)
 {
     struct agent_owner o = AGENT_OWNER_SELF;
@@ -80,6 +137,7 @@ enum rc agent_owner_find(struct str user, struct str group, struct str mode,
     TRY(find_user(user, &o.who.uid, err));
     TRY(find_group(group, &o.who.gid, err));
     TRY(read_mode(mode, &o.key, err));
+    TRY(read_label(label, &o, err));
     *out = o;
     return RC_OK;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/sealed.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "client/pair.h"
@@ -21,6 +22,7 @@
 #define LOCK AGENT_HOME "/lock"
 #define ACCOUNT AGENT_HOME "/account.pem"
 #define STATE AGENT_HOME "/state.json"
+#define LABEL AGENT_HOME "/label.new"
 
 MSG(msg_no_dir, "agent.directory-missing",
     "there is nothing to renew in {0}: {1}; `autarky obtain --out {0}` obtains a certificate there "
@@ -277,26 +279,59 @@ static enum rc give_away(const struct agent_place *p, const char *generation, si
 
     snprintf(path, sizeof(path), "%s/%s", generation, names[i]);
     fd = openat(p->dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        TRY(agent_owner_label(&p->owner, fd, path, err));
     if (fd < 0 || fchown(fd, p->owner.who.uid, p->owner.who.gid) != 0 || fchmod(fd, mode) != 0 ||
         fsync(fd) != 0)
         return failed(p, path, err);
     return RC_OK;
 }
 
+/* The directory of a set, once all in it is as it is to be. */
+static enum rc finish_generation(const struct agent_place *p, const char *path, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = openat(p->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return failed(p, path, err);
+    TRY(agent_owner_label(&p->owner, fd, path, err));
+    /* Others may look for the certificate; the key has a mode of its own. */
+    return fchmod(fd, 0755) == 0 ? RC_OK : failed(p, path, err);
+}
+
+/* What stands in privkey.pem: the key, or where it is. */
+struct privkey {
+    const struct crypto_key *key;
+    struct str reference;
+};
+
 static enum rc write_generation(const struct agent_place *p, unsigned long n, struct str chain,
-                                const struct crypto_key *key, struct err *err)
+                                const struct privkey *k, struct err *err)
 {
     char path[NAME];
 
     generation_path(n, path);
     TRY(file_step());
-    TRY(client_pair_write(p->dir, path, chain, key, err));
+    TRY(k->key ? client_pair_write(p->dir, path, chain, k->key, err)
+               : client_pair_write_reference(p->dir, path, chain, k->reference, err));
     for (size_t i = 0; i < FILES; i++)
         TRY(give_away(p, path, i, err));
-    /* Others may look for the certificate; the key has a mode of its own. */
-    if (fchmodat(p->dir, path, 0755, 0) != 0)
-        return failed(p, path, err);
-    return RC_OK;
+    return finish_generation(p, path, err);
+}
+
+enum rc agent_place_label(const struct agent_place *p, struct err *err)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    enum rc rc;
+
+    if (!p->owner.label[0])
+        return RC_OK;
+    fd = openat(p->dir, LABEL, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return failed(p, LABEL, err);
+    rc = agent_owner_label(&p->owner, fd, p->path, err);
+    unlinkat(p->dir, LABEL, 0);
+    return rc;
 }
 
 /* The pair that another program has left; none (*key is NULL) where only our links are. */
@@ -322,10 +357,11 @@ enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct 
                           struct err *err)
 {
     unsigned long n = newest(p) + 1;
+    const struct privkey k = {.key = key};
 
     if (p->live)
         return link_all(p, err);
-    TRY(write_generation(p, n, chain, key, err));
+    TRY(write_generation(p, n, chain, &k, err));
     TRY(point_to(p, n, err));
     return link_all(p, err);
 }
@@ -361,8 +397,8 @@ static enum rc not_written(const struct agent_place *p, enum rc rc, const struct
     return ERR(err, rc, msg_write, str_of(p->path), str_of(err_textz(why, line, sizeof(line))));
 }
 
-enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
-                          unsigned long *out_generation, struct err *err)
+static enum rc write_new(struct agent_place *p, struct str chain, const struct privkey *k,
+                         unsigned long *out_generation, struct err *err)
 {
     struct err why = ERR_INIT;
     unsigned long n;
@@ -370,11 +406,23 @@ enum rc agent_place_write(struct agent_place *p, struct str chain, const struct 
 
     TRY(adopt(p, err));
     n = newest(p) + 1;
-    rc = write_generation(p, n, chain, key, &why);
+    rc = write_generation(p, n, chain, k, &why);
     if (rc != RC_OK)
         return not_written(p, rc, &why, err);
     *out_generation = n;
     return RC_OK;
+}
+
+enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          unsigned long *out_generation, struct err *err)
+{
+    return write_new(p, chain, &(struct privkey){.key = key}, out_generation, err);
+}
+
+enum rc agent_place_refer(struct agent_place *p, struct str chain, struct str reference,
+                          unsigned long *out_generation, struct err *err)
+{
+    return write_new(p, chain, &(struct privkey){.reference = reference}, out_generation, err);
 }
 
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err)
@@ -402,14 +450,14 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
 }
 
 enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
-                         struct crypto_key **key, struct err *err)
+                         struct err *err)
 {
     char path[NAME];
 
     if (generation == 0)
         return RC_NOTFOUND;
     generation_path(generation, path);
-    return client_pair_read(p->dir, path, chain, key, err);
+    return client_pair_chain(p->dir, path, chain, err);
 }
 
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,
@@ -447,10 +495,27 @@ static enum rc make_account(int dir, const char *path, struct crypto_key **out, 
     return RC_OK;
 }
 
-enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
+/* From a credential, which is there or not, and is never made here. */
+static enum rc open_account(struct str where, struct crypto_key **out, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+
+    TRY(agent_sealed_read(where, &pem, err));
+    return crypto_pem_read(buf_str(&pem), NULL, out, err);
+}
+
+static enum rc read_account(const struct agent_place *p, const char *file, struct crypto_key **out,
                             struct err *err)
 {
     CLEANUP(secret_freep) struct secret *pem = NULL;
+
+    TRY(file_read_secret(p->dir, file, CRYPTO_PEM_MAX, &pem, err));
+    return crypto_pem_read(str_bytes(secret_bytes(pem), secret_len(pem)), NULL, out, err);
+}
+
+enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
+                            struct err *err)
+{
     char file[AGENT_PATH_MAX] = ACCOUNT;
     struct err why = ERR_INIT;
     char line[512];
@@ -458,11 +523,11 @@ enum rc agent_place_account(const struct agent_place *p, struct str path, struct
 
     if (path.n && str_copyz(path, file, sizeof(file)) != RC_OK)
         return ERR(err, RC_TOOBIG, msg_path, path);
-    rc = file_read_secret(p->dir, file, CRYPTO_PEM_MAX, &pem, &why);
+    rc = agent_sealed(path) ? RC_OK : agent_sealed_check(p->dir, file, &why);
     if (rc == RC_NOTFOUND)
         return make_account(p->dir, file, out, err);
     if (rc == RC_OK)
-        rc = crypto_pem_read(str_bytes(secret_bytes(pem), secret_len(pem)), NULL, out, &why);
+        rc = agent_sealed(path) ? open_account(path, out, &why) : read_account(p, file, out, &why);
     if (rc == RC_OK || rc == RC_NOMEM)
         return rc;
     return ERR(err, rc, msg_key, str_of(file), str_of(err_textz(&why, line, sizeof(line))));

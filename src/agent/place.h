@@ -47,6 +47,9 @@ void agent_place_done(struct agent_place *p);
 
 /* Whether agent_place_install could put its links in place: RC_EXISTS and what is in the way. */
 enum rc agent_place_check(const struct agent_place *p, struct err *err);
+/* Whether files here can have the owner's label, before there is anything to be lost: as
+ * agent_owner_label; RC_IO. */
+enum rc agent_place_label(const struct agent_place *p, struct err *err);
 /* Writes key and chain (PEM, leaf first) as a new generation and has the links point to it. Plain
  * files of these names that are a certificate and its key, of another program, become the
  * generation before; anything else in the way is RC_EXISTS. On failure everything is as it was. */
@@ -54,6 +57,9 @@ enum rc agent_place_install(struct agent_place *p, struct str chain, const struc
                             struct err *err);
 /* The two halves of it, for those who have something to do in between. */
 enum rc agent_place_write(struct agent_place *p, struct str chain, const struct crypto_key *key,
+                          unsigned long *out_generation, struct err *err);
+/* The first of them where the key is elsewhere, as `reference` says in privkey.pem. */
+enum rc agent_place_refer(struct agent_place *p, struct str chain, struct str reference,
                           unsigned long *out_generation, struct err *err);
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err);
 /* Back to the generation `to`, which agent_place_install has replaced. */
@@ -64,16 +70,17 @@ enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *
  * the same at every moment. */
 enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct crypto_key *key,
                           struct err *err);
-/* The chain of a generation, appended, and its key. RC_NOTFOUND when there is none, and for 0. */
+/* The chain of a generation, appended. RC_NOTFOUND when there is none, and for 0. */
 enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
-                         struct crypto_key **key, struct err *err);
+                         struct err *err);
 /* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds
  * it. RC_TOOBIG. */
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,
                          char out[static AGENT_PATH_MAX]);
 
 /* The account's key, in `path` or, if that is empty, in its place in DIR: read, or made (P-256) and
- * written, 0600. RC_IO, RC_PARSE and what is wrong with the file. */
+ * written, 0600; `path` may be a credential (agent/sealed.h), which is not made. RC_DENIED: others
+ * may read it; RC_IO, RC_PARSE and what is wrong with the file. */
 enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
                             struct err *err);
 /* Another program's key as the account's, in its place in DIR. */

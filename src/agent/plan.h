@@ -58,13 +58,17 @@ struct agent_plan {
     struct str challenge; /* type of challenge that a hook answers */
     struct str resolver; /* of AGENT_PERSIST: who is asked, as agent/dns_alias.h; empty: as there */
     struct str hook_env; /* file with its environment; empty: none */
-    struct str key;      /* as crypto_key_spec_parse */
+    struct str key;      /* as crypto_key_spec_parse; with `key_uri`: empty where it is not made */
+    /* The key is in a token: its URI, the module that reaches it, and where the PIN is, as
+     * agent/sealed.h; empty: it is a file. */
+    struct str key_uri, pkcs11_module, pin;
     struct str profile, chain, contact;
-    struct str account_key;        /* its file; empty: beside the certificate */
-    struct str owner, group, mode; /* as agent/owner.h */
-    struct str reload;             /* as agent/reload.h; empty: nothing is */
-    const struct str *prove;       /* as prove/target.h */
+    struct str account_key;                 /* its file; empty: beside the certificate */
+    struct str owner, group, mode, selinux; /* as agent/owner.h */
+    struct str reload;                      /* as agent/reload.h; empty: nothing is */
+    const struct str *prove;                /* as prove/target.h */
     size_t n_prove;
+    struct str pair; /* of SM2: the directory of the other certificate of the pair; empty: none */
     const struct str *also; /* further files, as agent/also.h; `autarky import` fills it in */
     size_t n_also;
     struct str reload_timeout, prove_for; /* times, "30s"; empty: as usual */

@@ -397,8 +397,5 @@ enum rc agent_rfc2136_new(const struct agent_world *w, struct str file, struct a
     CLEANUP(agent_dns_conf_done) struct agent_dns_conf conf = {};
 
     TRY(agent_dns_conf_load(file, &conf, err));
-    if (conf.open)
-        agent_say(w, true, "%.*s holds a secret, and others may read it: chmod 600 it",
-                  STR_ARG(file));
     return agent_rfc2136_with(w, &conf, out);
 }

@@ -82,8 +82,6 @@ enum rc agent_rfc2136_with(const struct agent_world *w, const struct agent_dns_c
  * RC_UNSUPPORTED: there is no such kind; errors as provider_parse. */
 enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, struct str conf,
                                struct agent_solver **out, struct err *err);
-/* Others than its owner may read that file. */
-bool agent_dns_open(struct str file);
 
 struct agent_plan;
 /* dns-persist-01: the record is looked for by the resolvers of the plan, and is never taken away.

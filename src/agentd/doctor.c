@@ -179,15 +179,6 @@ static void examine_files(const struct one *o)
         tell_err(o, "files", &err, STR(""));
 }
 
-static void tell_open(const struct one *o)
-{
-    char text[LINE];
-
-    snprintf(text, sizeof(text), "%.*s holds a secret, and others may read it",
-             STR_ARG(o->view.state.plan.value));
-    tell_of(o, "updates", "warning", str_of(text), STR("chmod 600 that file"));
-}
-
 static void examine_updates(const struct one *o)
 {
     const struct agent_plan *plan = &o->view.state.plan;
@@ -195,8 +186,6 @@ static void examine_updates(const struct one *o)
     struct agent_dns_conf conf;
     char text[LINE];
 
-    if (plan->way == AGENT_DNS && provider_kind_find(plan->style) && agent_dns_open(plan->value))
-        tell_open(o);
     if ((plan->way != AGENT_DNS && !persists) || provider_kind_find(plan->style) ||
         agent_dns_conf_load(plan->value, &conf, NULL) != RC_OK)
         return;
@@ -208,8 +197,6 @@ static void examine_updates(const struct one *o)
         tell_of(o, "updates", "warning", str_of(text),
                 STR("give the name server and this file a key: tsig-keygen(8), key_file"));
     }
-    if (conf.open)
-        tell_open(o);
     agent_dns_conf_done(&conf);
 }
 

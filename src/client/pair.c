@@ -126,16 +126,14 @@ static enum rc split(const struct pair *p, struct str chain, struct buf *leaf, s
     return buf_rc(rest);
 }
 
-static enum rc write_fresh(const struct pair *p, struct str chain, const struct crypto_key *key)
+static enum rc write_fresh(const struct pair *p, struct str chain, struct str privkey)
 {
-    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
     CLEANUP(buf_done) struct buf leaf = BUF_INIT(CLIENT_PAIR_MAX);
     CLEANUP(buf_done) struct buf rest = BUF_INIT(CLIENT_PAIR_MAX);
 
     TRY(split(p, chain, &leaf, &rest));
-    TRY(crypto_pem_put_clear(key, &pem));
     TRY(make_fresh(p));
-    TRY(write_file(p, PRIVKEY, buf_str(&pem)));
+    TRY(write_file(p, PRIVKEY, privkey));
     TRY(write_file(p, CERT, buf_str(&leaf)));
     TRY(write_file(p, CHAIN, buf_str(&rest)));
     TRY(write_file(p, FULLCHAIN, chain));
@@ -161,12 +159,21 @@ static enum rc exchange(const struct pair *p)
 enum rc client_pair_write(int dir, const char *path, struct str chain, const struct crypto_key *key,
                           struct err *err)
 {
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+
+    TRY(crypto_pem_put_clear(key, &pem));
+    return client_pair_write_reference(dir, path, chain, buf_str(&pem), err);
+}
+
+enum rc client_pair_write_reference(int dir, const char *path, struct str chain,
+                                    struct str reference, struct err *err)
+{
     struct pair p = {.dir = dir, .path = path, .err = err};
     enum rc rc;
 
     TRY(paths(&p));
     TRY(remove_fresh(&p));
-    rc = write_fresh(&p, chain, key);
+    rc = write_fresh(&p, chain, reference);
     if (rc == RC_OK)
         rc = exchange(&p);
     if (rc == RC_OK)
@@ -176,15 +183,22 @@ enum rc client_pair_write(int dir, const char *path, struct str chain, const str
     return rc;
 }
 
-static enum rc read_files(int dir, const char *path, struct buf *chain, struct buf *pem,
-                          struct err *err)
+enum rc client_pair_chain(int dir, const char *path, struct buf *chain, struct err *err)
 {
     char file[CLIENT_PAIR_PATH_MAX];
     int n = snprintf(file, sizeof(file), "%s/%s", path, names[FULLCHAIN]);
 
     if (n < 0 || (size_t)n >= sizeof(file))
         return ERR(err, RC_TOOBIG, msg_path, str_of(path));
-    TRY(file_read(dir, file, chain, err));
+    return file_read(dir, file, chain, err);
+}
+
+static enum rc read_files(int dir, const char *path, struct buf *chain, struct buf *pem,
+                          struct err *err)
+{
+    char file[CLIENT_PAIR_PATH_MAX];
+
+    TRY(client_pair_chain(dir, path, chain, err));
     snprintf(file, sizeof(file), "%s/%s", path, names[PRIVKEY]);
     /* At once: a buffer that grows leaves copies of the key behind. */
     if (!buf_reserve(pem, CRYPTO_PEM_MAX))

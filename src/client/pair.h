@@ -15,10 +15,15 @@ enum { CLIENT_PAIR_MAX = 256 * 1024 /* bytes of fullchain.pem */, CLIENT_PAIR_PA
  * failure the old pair is what it was; what a crash left behind is removed first. */
 enum rc client_pair_write(int dir, const char *path, struct str chain, const struct crypto_key *key,
                           struct err *err);
+/* The same with that text in privkey.pem, which says where the key is. */
+enum rc client_pair_write_reference(int dir, const char *path, struct str chain,
+                                    struct str reference, struct err *err);
 /* Appends fullchain.pem and reads the key. RC_NOTFOUND, RC_PARSE, RC_TOOBIG, RC_IO; whether the two
  * belong together is for client_chain_check to say. */
 enum rc client_pair_read(int dir, const char *path, struct buf *chain, struct crypto_key **key,
                          struct err *err);
-/* The same, but the key is appended as it is, PKCS#8 in DER, in one write. */
+/* fullchain.pem alone, appended. */
+enum rc client_pair_chain(int dir, const char *path, struct buf *chain, struct err *err);
+/* As client_pair_read, but the key is appended as it is, PKCS#8 in DER, in one write. */
 enum rc client_pair_read_der(int dir, const char *path, struct buf *chain, struct buf *key,
                              struct err *err);

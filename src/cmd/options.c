@@ -203,7 +203,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_EAB_KID] = {"--eab-kid", "KID",
                          "bind the new account to this key id, which the server's people gave out"},
     [CMD_OPT_EAB_KEY_FILE] = {"--eab-key-file", "FILE",
-                              "its first line is the key that came with it, in base64url"},
+                              "its first line is the key that came with it, in base64url; or "
+                              "credential:NAME, of systemd"},
     [CMD_OPT_CONTACT] = {"--contact", "MAIL", "mail address for the account; otherwise none"},
     [CMD_OPT_CHAIN] = {"--chain", "WHICH",
                        "of several chains the one with this issuer (its name), or this certificate "
@@ -219,6 +220,14 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_FILE_GROUP] = {"--group", "GROUP", "their group"},
     [CMD_OPT_KEY_MODE] = {"--mode", "MODE",
                           "of privkey.pem, as in 0640: its group reads it; otherwise 0600"},
+    [CMD_OPT_KEY_URI] = {"--key-uri", "URI",
+                         "the key in a token, pkcs11:token=...;object=...; --key is made if "
+                         "missing"},
+    [CMD_OPT_KEY_PIN] = {"--pin-file", "FILE",
+                         "its first line is the PIN of that token; or credential:NAME"},
+    [CMD_OPT_SELINUX] = {"--selinux", "LABEL",
+                         "of the files, as in system_u:object_r:cert_t:s0; otherwise their "
+                         "place's"},
     [CMD_OPT_RELOAD] = {"--reload", "HOW",
                         "afterwards: a program's path and arguments, unit:NAME, "
                         "signal:HUP:PIDFILE, shell:COMMAND"},
@@ -234,6 +243,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                        CMD_MORE},
     [CMD_OPT_PROVE_FOR] = {"--prove-for", "TIME",
                            "how long it may take until it is served; otherwise 30s"},
+    [CMD_OPT_PAIR] = {"--pair", "DIR",
+                      "of TLCP: --out of the other certificate, which --prove wants to see, too"},
     [CMD_OPT_FROM] = {"--from", "WHO",
                       "the address that the request comes from; or gateway, operators"},
     [CMD_OPT_PORTS] = {"--ports", "LIST", "as in 443,8000-8010,smtp:25, instead of the usual ones"},

@@ -224,6 +224,9 @@ static void emissary_close(struct role_env *env)
 static const struct ipc_handler handlers[] = {{IPC_FETCH, emissary_on_fetch},
                                               {IPC_RECORD, emissary_on_record}};
 
+/* Secrets of dynamic updates may be credentials of systemd. */
+static const char *const environment[] = {"CREDENTIALS_DIRECTORY", NULL};
+
 const struct role_def role_emissary = {
     .role = ROLE_EMISSARY,
     .sites = true,
@@ -231,6 +234,7 @@ const struct role_def role_emissary = {
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .wanted = role_wanted_emissary,
+    .environment = environment,
     .drain_order = 2, /* the keeper asks it */
     .open = emissary_open,
     .start = emissary_start,

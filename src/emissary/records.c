@@ -43,9 +43,6 @@ enum rc emissary_records_open(struct emissary *e)
         if (!z->usable)
             log_error("emissary.settings-unusable", LOG_STR("name", u->name),
                       LOG_STR("file", u->file), LOG_ERR(&z->why));
-        else if (z->conf.open)
-            log_warn("emissary.settings-open", LOG_STR("file", u->file),
-                     LOG_TEXT("it holds a secret, and others may read it: chmod 600 it"));
     }
     return RC_OK;
 }

@@ -26,22 +26,22 @@
             "as a whole; privkey.pem is readable by its owner alone. What was asked for\n"         \
             "is remembered there, and `autarky renew DIR` renews it. With --dry-run the\n"         \
             "server is asked for its directory, and nothing is ordered. PROTOCOL is tls,\n"        \
-            "smtp, imap, pop3, ldap, postgres, mysql, ftp, xmpp or xmpp-server; without\n"         \
-            "HOST it is every address of every name. What is not seen to be served is\n"           \
-            "taken back.",                                                                         \
+            "tlcp, smtp, imap, pop3, ldap, postgres, mysql, ftp, xmpp or xmpp-server;\n"           \
+            "without HOST it is every address of every name. What is not seen to be\n"             \
+            "served is taken back.",                                                               \
             NULL,                                                                                  \
             OPTIONS(OPT(ACME_SERVER), OPT(CA_FILE), OPT(CA_FINGERPRINT), OPT(CA_URL), OPT(PROXY),  \
                     OPT(NO_PROXY), OPT(PROXY_PRIVATE), OPT(ACME_NAME), OPT(ACME_OUT),              \
                     OPT(AGREE_TOS), OPT(HTTP_LISTEN), OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS),    \
                     OPT(DNS_CONFIG), OPT(DNS_PERSIST), OPT(RESOLVER), OPT(HOOK), OPT(HOOK_ENV),    \
-                    OPT(CHALLENGE), OPT(ACME_KEY), OPT(ACME_PROFILE), OPT(CONTACT), OPT(EAB_KID),  \
-                    OPT(EAB_KEY_FILE), OPT(CHAIN), OPT(ACCOUNT_KEY), OPT(FILE_OWNER),              \
-                    OPT(FILE_GROUP), OPT(KEY_MODE), OPT(RELOAD), OPT(RELOAD_TIMEOUT),              \
-                    OPT(RELOAD_WINDOW), OPT(RENEW_WINDOW), OPT(DESPITE_WINDOW), OPT(PROVE),        \
-                    OPT(PROVE_FOR), OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE),                   \
-                    OPT(FALLBACK_CA_FINGERPRINT), OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), \
-                    OPT(FALLBACK_PROFILE), OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE),      \
-                    OPT(DRY_RUN)),                                                                 \
+                    OPT(CHALLENGE), OPT(ACME_KEY), OPT(KEY_URI), OPT(PKCS11_MODULE), OPT(KEY_PIN), \
+                    OPT(ACME_PROFILE), OPT(CONTACT), OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN),  \
+                    OPT(ACCOUNT_KEY), OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE),             \
+                    OPT(SELINUX), OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(RELOAD_WINDOW),            \
+                    OPT(RENEW_WINDOW), OPT(DESPITE_WINDOW), OPT(PROVE), OPT(PROVE_FOR), OPT(PAIR), \
+                    OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE), OPT(FALLBACK_CA_FINGERPRINT),     \
+                    OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), OPT(FALLBACK_PROFILE),        \
+                    OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE), OPT(DRY_RUN)),              \
             cmd_obtain                                                                             \
     }
 

@@ -7,15 +7,21 @@
 #include "base/when.h"
 #include "ev/ev.h"
 #include "starttls/dial.h"
+#include "tlcp/conn.h"
 #include "tls/client.h"
+#include "tls/tlcp_look.h"
 
 MSG(msg_slow, "prove.slow", "nothing was served within {0} seconds");
+MSG(msg_tlcp, "prove.tlcp-failed", "the TLCP handshake failed: {0}");
+
+enum { WHY_MAX = 512 };
 
 struct prove_probe {
     struct prove_probe_conf conf;
     char name[TLS_CLIENT_NAME_MAX + 1];
     struct starttls_dial *dial;
     struct tls_client *client;
+    struct tls_tlcp_look *tlcp;
     struct ev_timer patience;
 };
 
@@ -26,6 +32,7 @@ void prove_probe_free(struct prove_probe *p)
     ev_timer_stop(&p->patience);
     starttls_dial_free(p->dial);
     tls_client_free(p->client);
+    tls_tlcp_look_free(p->tlcp);
     mem_free(p);
 }
 
@@ -51,6 +58,7 @@ static void on_late(void *arg)
 
     /* Nothing of it may call any more, even if nobody frees it now. */
     tls_client_free(MOVE(p->client));
+    tls_tlcp_look_free(MOVE(p->tlcp));
     starttls_dial_free(MOVE(p->dial));
     snprintf(digits, sizeof(digits), "%d", PROVE_PROBE_SECONDS);
     fail(p, ERR(&err, RC_TIMEOUT, msg_slow, str_of(digits)), &err);
@@ -72,18 +80,61 @@ static void on_open(void *arg, enum rc rc, const struct err *why)
     finish(p, rc, buf_str(&chain), rc == RC_OK ? NULL : &err);
 }
 
-static void on_dialled(void *arg, enum rc rc, int fd, bool, const struct err *why)
+static enum rc open_tls(struct prove_probe *p, int fd)
 {
-    struct prove_probe *p = arg;
     const struct tls_client_conf conf = {.ev = p->conf.ev,
                                          .server_name = str_of(p->name),
                                          .key = p->conf.key,
                                          .on_open = on_open,
                                          .arg = p};
 
+    return tls_client_new(&conf, fd, &p->client);
+}
+
+/* ---- TLCP */
+
+static void fail_tlcp(struct prove_probe *p, enum rc rc, const struct err *why)
+{
+    struct err err = ERR_INIT;
+    char line[WHY_MAX];
+
+    err.rc =
+        why && why->msg ? ERR(&err, rc, msg_tlcp, str_of(err_textz(why, line, sizeof(line)))) : rc;
+    fail(p, rc, &err);
+}
+
+/* A server that asks for certificates has signed already; that it then wants no stranger is its
+ * right. */
+static void on_shown(void *arg, enum rc rc, const struct err *why)
+{
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(TLS_LOOK_CHAIN_MAX);
+    struct prove_probe *p = arg;
+
+    if (rc == RC_OK || (rc == RC_NET && tlcp_conn_asked(tls_tlcp_look_conn(p->tlcp)))) {
+        rc = tls_tlcp_look_chain(p->tlcp, &chain);
+        why = NULL;
+    }
+    if (rc == RC_OK)
+        finish(p, rc, buf_str(&chain), NULL);
+    else
+        fail_tlcp(p, rc, why);
+}
+
+static enum rc open_tlcp(struct prove_probe *p, int fd)
+{
+    const struct tls_tlcp_look_conf conf = {
+        .ev = p->conf.ev, .server_name = str_of(p->name), .on_end = on_shown, .arg = p};
+
+    return tls_tlcp_look_new(&conf, fd, &p->tlcp);
+}
+
+static void on_dialled(void *arg, enum rc rc, int fd, bool, const struct err *why)
+{
+    struct prove_probe *p = arg;
+
     starttls_dial_free(MOVE(p->dial));
     if (rc == RC_OK) {
-        rc = tls_client_new(&conf, fd, &p->client);
+        rc = p->conf.key == TLS_LOOK_SM2 ? open_tlcp(p, fd) : open_tls(p, fd);
         why = NULL;
     }
     if (rc != RC_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One look at what one address serves: the connection, what has to be said before TLS, the
- * handshake, and nothing behind it. Nothing is verified: the chain is taken as it comes. */
+ * handshake of TLS or TLCP, and nothing behind it. Nothing is verified: the chain is taken as it
+ * comes. */
 #pragma once
 
 #include "base/addr.h"
@@ -15,7 +16,8 @@ struct prove_probe;
 enum { PROVE_PROBE_SECONDS = 10 /* for all of it */ };
 
 /* Called once, never from inside prove_probe_new; the probe may be freed in it. RC_OK: `chain` is
- * what was shown, PEM, leaf first, borrowed. Otherwise `err` says why. */
+ * what was shown, PEM, leaf first, borrowed; by TLCP as tls_tlcp_look_chain has it. Otherwise `err`
+ * says why. */
 typedef void (*prove_probe_fn)(void *arg, enum rc rc, struct str chain, const struct err *err);
 
 struct prove_probe_conf {
@@ -24,7 +26,7 @@ struct prove_probe_conf {
     struct addr_port to;
     const struct starttls_protocol *protocol; /* NULL: TLS from the first byte */
     struct str name;                          /* SNI; empty: none. Copied */
-    enum tls_look_key key;                    /* the kind that is looked for; no SM2 */
+    enum tls_look_key key;                    /* the kind that is looked for; SM2: by TLCP */
     prove_probe_fn fn;
     void *arg;
 };

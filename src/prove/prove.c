@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/prove.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/when.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -12,13 +14,19 @@
 #include "x509/cert.h"
 
 MSG(msg_sm2, "prove.sm2",
-    "certificates of SM2 are served by TLCP, of which no proof is made: leave --prove out");
+    "certificates of SM2 are served by TLCP: name the place as tlcp:HOST:PORT, or tlcp:PORT");
+MSG(msg_tlcp, "prove.tlcp",
+    "tlcp:{0}:{1} is a place for certificates of SM2, and this one has another key: name it as "
+    "tls:HOST:PORT");
+MSG(msg_beside, "prove.pair-file",
+    "the other certificate of the pair cannot be read: {0}; --pair names the directory that "
+    "`autarky obtain --out` has for it");
 MSG(msg_lookup, "prove.lookup", "{0} cannot be looked up: {1}");
 MSG(msg_many, "prove.addresses", "{0} has more than {1} addresses");
 MSG(msg_one, "prove.failed", "{0}: {1}");
 MSG(msg_more, "prove.failed-several", "{0}: {1}; and so, or likewise, at {2} more of {3} places");
 
-enum { ARENA_BYTES = 4 << 20, WHY_MAX = 600, WHERE_MAX = 800 };
+enum { ARENA_BYTES = 4 << 20, WHY_MAX = 600, WHERE_MAX = 800, BESIDE_MAX = 256 * 1024 };
 
 #define FIRST_PAUSE (WHEN_SECOND / 4)
 #define MOST_PAUSE (4 * WHEN_SECOND)
@@ -137,8 +145,9 @@ static void describe(const struct prove_ask *ask, const struct addr_port *at,
                      char out[static WHERE_MAX])
 {
     const struct starttls_protocol *protocol = ask->target->protocol;
+    const char *plain = ask->target->tlcp ? "TLCP" : "TLS";
     char text[ADDR_TEXT];
-    int n = snprintf(out, WHERE_MAX, "%s %.*s", protocol ? starttls_name(protocol) : "TLS",
+    int n = snprintf(out, WHERE_MAX, "%s %.*s", protocol ? starttls_name(protocol) : plain,
                      STR_ARG(ask->host));
 
     if (n > 0 && at)
@@ -195,6 +204,31 @@ static void round_ended(struct prove *p)
     p->pause = p->pause * 2 < MOST_PAUSE ? p->pause * 2 : MOST_PAUSE;
 }
 
+static enum rc compare_pair(const struct prove *p, struct str served, struct err *err)
+{
+    CLEANUP(buf_done) struct buf beside = BUF_INIT(BESIDE_MAX);
+    struct prove_pair pair = {served, p->conf.chain, p->conf.before, STR("")};
+    struct err why = ERR_INIT;
+    char line[256];
+    enum rc rc = RC_OK;
+
+    if (p->conf.beside)
+        rc = file_read(AT_FDCWD, p->conf.beside, &beside, &why);
+    if (rc == RC_NOMEM)
+        return rc;
+    if (rc != RC_OK)
+        return ERR(err, rc, msg_beside, str_of(err_textz(&why, line, sizeof(line))));
+    pair.beside = buf_str(&beside);
+    return prove_compare_pair(&pair, err);
+}
+
+static enum rc compare(const struct prove *p, struct str served, struct err *err)
+{
+    if (p->key == TLS_LOOK_SM2)
+        return compare_pair(p, served, err);
+    return prove_compare(served, p->conf.chain, p->conf.before, err);
+}
+
 static void on_shown(void *arg, enum rc rc, struct str chain, const struct err *why)
 {
     struct place *place = arg;
@@ -202,7 +236,7 @@ static void on_shown(void *arg, enum rc rc, struct str chain, const struct err *
     struct err err = why ? *why : ERR_INIT;
 
     if (rc == RC_OK)
-        err.rc = rc = prove_compare(chain, p->conf.chain, p->conf.before, &err);
+        err.rc = rc = compare(p, chain, &err);
     place->good = rc == RC_OK;
     if (!place->good)
         keep_why(p, &place->why, &err);
@@ -251,19 +285,28 @@ static void on_round(void *arg)
 
 /* ---- the beginning */
 
-static enum rc look_for(enum crypto_key_type type, enum tls_look_key *out, struct err *err)
+static enum tls_look_key look_for(enum crypto_key_type type)
 {
     static const enum tls_look_key keys[CRYPTO_KEY_TYPES] = {
         [CRYPTO_KEY_RSA] = TLS_LOOK_RSA,         [CRYPTO_KEY_P256] = TLS_LOOK_ECDSA,
         [CRYPTO_KEY_P384] = TLS_LOOK_ECDSA,      [CRYPTO_KEY_ED25519] = TLS_LOOK_ED25519,
-        [CRYPTO_KEY_MLDSA44] = TLS_LOOK_MLDSA44, [CRYPTO_KEY_MLDSA65] = TLS_LOOK_MLDSA65,
-        [CRYPTO_KEY_MLDSA87] = TLS_LOOK_MLDSA87,
+        [CRYPTO_KEY_SM2] = TLS_LOOK_SM2,         [CRYPTO_KEY_MLDSA44] = TLS_LOOK_MLDSA44,
+        [CRYPTO_KEY_MLDSA65] = TLS_LOOK_MLDSA65, [CRYPTO_KEY_MLDSA87] = TLS_LOOK_MLDSA87,
     };
 
-    if (type == CRYPTO_KEY_SM2)
-        return ERR(err, RC_UNSUPPORTED, msg_sm2);
-    *out = keys[type];
-    return RC_OK;
+    return keys[type];
+}
+
+enum rc prove_target_fits(const struct prove_target *t, enum crypto_key_type type, struct err *err)
+{
+    char port[8];
+
+    if (t->tlcp == (type == CRYPTO_KEY_SM2))
+        return RC_OK;
+    if (!t->tlcp)
+        return ERR(err, RC_INVAL, msg_sm2);
+    snprintf(port, sizeof(port), "%u", t->port);
+    return ERR(err, RC_INVAL, msg_tlcp, t->host, str_of(port));
 }
 
 static enum rc prepare(struct prove *p, struct err *err)
@@ -274,7 +317,9 @@ static enum rc prepare(struct prove *p, struct err *err)
 
     TRY(x509_cert_read_pem(&p->arena, p->conf.chain, X509_CHAIN_MAX, &certs, &n, err));
     TRY(x509_cert_key(&certs[0], &key, err));
-    TRY(look_for(crypto_key_type(key), &p->key, err));
+    for (size_t i = 0; i < p->conf.n_asks; i++)
+        TRY(prove_target_fits(p->conf.asks[i].target, crypto_key_type(key), err));
+    p->key = look_for(crypto_key_type(key));
     p->places = ARENA_ARRAY(&p->arena, struct place, PROVE_PLACES_MAX);
     p->looked_up = ARENA_ARRAY(&p->arena, bool, p->conf.n_asks);
     return p->places && p->looked_up ? RC_OK : RC_NOMEM;

@@ -7,7 +7,8 @@
 MSG(msg_target, "prove.target",
     "\"{0}\" says not where to look: [PROTOCOL:][HOST:]PORT, as in mail.hospital.example:443, "
     "smtp:mail.hospital.example:25, [2001:db8::1]:443, or smtp:25 for every name");
-MSG(msg_protocol, "prove.protocol", "\"{0}\": there is no protocol \"{1}\"; there are tls, {2}");
+MSG(msg_protocol, "prove.protocol",
+    "\"{0}\": there is no protocol \"{1}\"; there are tls, tlcp, {2}");
 
 enum { PORT_MAX = 65535 };
 
@@ -28,14 +29,15 @@ static enum rc take_protocol(struct str text, struct str name, struct prove_targ
                              struct err *err)
 {
     t->protocol = starttls_find(name);
-    if (t->protocol || name.n == 0 || str_eq(name, STR("tls")))
+    t->tlcp = str_eq(name, STR("tlcp"));
+    if (t->protocol || t->tlcp || name.n == 0 || str_eq(name, STR("tls")))
         return RC_OK;
     return ERR(err, RC_INVAL, msg_protocol, text, name, starttls_names());
 }
 
 static bool is_protocol(struct str s)
 {
-    return s.n == 0 || str_eq(s, STR("tls")) || starttls_find(s);
+    return s.n == 0 || str_eq(s, STR("tls")) || str_eq(s, STR("tlcp")) || starttls_find(s);
 }
 
 static bool is_host(struct str *host)

@@ -117,7 +117,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_acme_dns = {
     .name = "acme-dns",
     .own = {[USERNAME] = {"username"},
-            [PASSWORD] = {"password"},
+            [PASSWORD] = {"password", .secret = true},
             [SUBDOMAIN] = {"subdomain"},
             [ACCOUNTS] = {"accounts"}},
     .ask = ask,

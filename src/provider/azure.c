@@ -385,7 +385,7 @@ const struct provider_kind provider_azure = {
     .url = "https://management.azure.com",
     .own = {[TENANT] = {"tenant", .required = true},
             [CLIENT] = {"client_id", .required = true},
-            [SECRET] = {"client_secret", .required = true},
+            [SECRET] = {"client_secret", .required = true, .secret = true},
             [SUBSCRIPTION] = {"subscription", .required = true},
             [GROUP] = {"resource_group", .required = true},
             [ZONE] = {"zone"},

@@ -187,7 +187,7 @@ const struct provider_kind provider_cloudflare = {
     .no_zone = &msg_no_zone,
     .follows = true,
     .url = "https://api.cloudflare.com/client/v4",
-    .own = {[TOKEN] = {"token", .required = true},
+    .own = {[TOKEN] = {"token", .required = true, .secret = true},
             [ZONE] = {"zone"},
             [TTL] = {"ttl", .initial = STR("60")}},
     .ask = ask,

@@ -71,7 +71,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_httpreq = {
     .name = "httpreq",
     .own = {[USERNAME] = {"username"},
-            [PASSWORD] = {"password"},
+            [PASSWORD] = {"password", .secret = true},
             [MODE] = {"mode", .initial = STR("default")}},
     .ask = ask,
     .take = take,

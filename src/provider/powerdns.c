@@ -208,7 +208,7 @@ static enum rc take(struct provider_call *call, int status, struct str body, str
 const struct provider_kind provider_powerdns = {
     .name = "powerdns",
     .follows = true,
-    .own = {[KEY] = {"key", .required = true},
+    .own = {[KEY] = {"key", .required = true, .secret = true},
             [SERVER] = {"server", .initial = STR("localhost")},
             [ZONE] = {"zone"},
             [TTL] = {"ttl", .initial = STR("60")}},

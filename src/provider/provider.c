@@ -151,6 +151,7 @@ enum rc provider_parse(const struct provider_kind *kind, struct str text, struct
         return RC_NOMEM;
     p->kind = kind;
     buf_init(&p->text, PROVIDER_FILE_MAX);
+    buf_init(&p->secrets, PROVIDER_SECRETS_MAX);
     buf_init(&p->accounts, PROVIDER_ACCOUNTS_MAX);
     buf_init(&p->token, PROVIDER_TOKEN_MAX);
     TRY(str_copyz(file, p->file, sizeof(p->file)));
@@ -162,6 +163,49 @@ enum rc provider_parse(const struct provider_kind *kind, struct str text, struct
     TRY(check(p, err));
     *out = MOVE(p);
     return RC_OK;
+}
+
+/* ---- secrets that are elsewhere */
+
+static bool is_elsewhere(struct str value)
+{
+    return str_starts(value, STR("credential:"));
+}
+
+static bool is_secret(const struct provider *p, size_t i)
+{
+    return i >= PROVIDER_OWN && setting_at(p->kind, i)->secret;
+}
+
+bool provider_elsewhere(const struct provider *p, size_t *i, struct str *out_where)
+{
+    for (; setting_at(p->kind, *i); ++*i)
+        if (is_secret(p, *i) && is_elsewhere(p->values[*i])) {
+            *out_where = p->values[*i];
+            return true;
+        }
+    return false;
+}
+
+enum rc provider_bring(struct provider *p, size_t i, struct str value)
+{
+    size_t at = p->secrets.n;
+
+    /* At once: values borrow from it, and a buffer that grows leaves copies behind. */
+    if (at == 0 && !buf_reserve(&p->secrets, PROVIDER_SECRETS_MAX))
+        return RC_NOMEM;
+    buf_puts(&p->secrets, value);
+    TRY(buf_rc(&p->secrets));
+    p->values[i] = str_skip(buf_str(&p->secrets), at);
+    return RC_OK;
+}
+
+bool provider_has_secret(const struct provider *p)
+{
+    for (size_t i = 0; setting_at(p->kind, i); i++)
+        if (is_secret(p, i) && p->values[i].n && !is_elsewhere(p->values[i]))
+            return true;
+    return false;
 }
 
 /* Empty: not set, or the kind has none of that name. */
@@ -183,6 +227,7 @@ void provider_free(struct provider *p)
     if (!p)
         return;
     buf_wipe(&p->text);
+    buf_wipe(&p->secrets);
     buf_wipe(&p->accounts);
     buf_wipe(&p->token);
     mem_free(p);

@@ -12,7 +12,8 @@
  *     wait: 5s                              after a record was taken, until servers show it
  *     resolver: 10.0.0.53                   who is asked for aliases, as agent/dns_alias.h
  *
- * and what the kind has besides. */
+ * and what the kind has besides. Its secrets may be "credential:NAME" instead: who reads the
+ * settings then brings the content. */
 #pragma once
 
 #include "base/arena.h"
@@ -26,9 +27,10 @@ struct provider_call;
 
 enum {
     PROVIDER_FILE_MAX = 64 * 1024,
-    PROVIDER_ACCOUNTS_MAX = 1 << 20, /* of a file of accounts */
-    PROVIDER_BODY_MAX = 8 << 20,     /* of an answer: a whole zone, perhaps */
-    PROVIDER_ASK_MAX = 200 * 1024,   /* of a request's body */
+    PROVIDER_SECRETS_MAX = 32 * 1024, /* of all that are elsewhere */
+    PROVIDER_ACCOUNTS_MAX = 1 << 20,  /* of a file of accounts */
+    PROVIDER_BODY_MAX = 8 << 20,      /* of an answer: a whole zone, perhaps */
+    PROVIDER_ASK_MAX = 200 * 1024,    /* of a request's body */
     PROVIDER_URL_MAX = 2048,
     PROVIDER_HEADERS_MAX = 32 * 1024,
     PROVIDER_TOKEN_MAX = 16 * 1024, /* of a login: it may name all groups of a client */
@@ -45,6 +47,7 @@ struct provider_setting {
     const char *name;
     bool required;
     struct str initial; /* where it is not given */
+    bool secret;
 };
 
 /* A request; its buffers are wiped, for they hold secrets. */
@@ -79,6 +82,7 @@ struct provider {
     char file[PROVIDER_PATH_MAX]; /* its settings', for messages */
     struct buf text;
     struct str values[PROVIDER_SETTINGS_MAX]; /* borrowed from `text`, or `initial` */
+    struct buf secrets;                       /* values that were elsewhere */
     struct buf accounts; /* of acme-dns: the content of the file that has one for each name */
     int64_t wait;        /* microseconds */
     uint64_t ttl;        /* of the kinds that have such a setting, seconds */
@@ -133,6 +137,13 @@ const struct provider_kind *provider_kind_find(struct str name);
  * there. */
 enum rc provider_parse(const struct provider_kind *kind, struct str text, struct str file,
                        struct provider **out, struct err *err);
+/* The next setting from *i on whose secret is elsewhere, and where that is; *i counts it. False:
+ * there are no more. */
+bool provider_elsewhere(const struct provider *p, size_t *i, struct str *out_where);
+/* Its value. RC_TOOBIG, RC_NOMEM. */
+enum rc provider_bring(struct provider *p, size_t i, struct str value);
+/* A secret stands in the settings themselves. */
+bool provider_has_secret(const struct provider *p);
 /* The file whose content the caller is to put into p->accounts; empty: none. */
 struct str provider_accounts(const struct provider *p);
 void provider_free(struct provider *p);

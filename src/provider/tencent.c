@@ -193,8 +193,8 @@ const struct provider_kind provider_tencent = {
     .follows = true,
     .url = "https://dnspod.tencentcloudapi.com",
     .own = {[ID] = {"secret_id", .required = true},
-            [KEY] = {"secret_key", .required = true},
-            [TOKEN] = {"token"},
+            [KEY] = {"secret_key", .required = true, .secret = true},
+            [TOKEN] = {"token", .secret = true},
             [LINE] = {"line", .initial = STR("\u9ed8\u8ba4")}, /* "default", its name everywhere */
             [ZONE] = {"zone"},
             [TTL] = {"ttl", .initial = STR("600")}},

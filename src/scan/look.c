@@ -11,6 +11,7 @@
 #include "tlcp/conn.h"
 #include "tls/client.h"
 #include "tls/survey.h"
+#include "tls/tlcp_look.h"
 
 MSG(msg_silent, "scan.silent", "somebody listens there, and nothing came in time");
 MSG(msg_gone, "scan.gone", "the server ended the connection");
@@ -32,7 +33,7 @@ struct scan_look {
     /* one connection */
     struct starttls_dial *dial;
     struct tls_client *client;
-    struct tlcp_conn *conn;
+    struct tls_tlcp_look *shown; /* by TLCP */
     struct ev_fd *watch;
     int fd;
     struct buf in, out;
@@ -47,7 +48,7 @@ static void disconnect(struct scan_look *l)
     ev_timer_stop(&l->patience);
     starttls_dial_free(MOVE(l->dial));
     tls_client_free(MOVE(l->client));
-    tlcp_conn_free(MOVE(l->conn));
+    tls_tlcp_look_free(MOVE(l->shown));
     ev_fd_free(MOVE(l->watch));
     fd_close(&l->fd);
     buf_reset(&l->in);
@@ -323,71 +324,38 @@ static enum rc open_hello(struct scan_look *l)
 
 static void take_tlcp(struct scan_look *l)
 {
+    const struct tlcp_conn *conn = tls_tlcp_look_conn(l->shown);
     struct str der;
 
-    for (size_t i = 0; (der = tlcp_conn_certificate(l->conn, i)).n; i++)
+    for (size_t i = 0; (der = tlcp_conn_certificate(conn, i)).n; i++)
         text_pem(&l->tlcp.chain, STR("CERTIFICATE"), der);
     if (l->tlcp.chain.n && buf_rc(&l->tlcp.chain) == RC_OK) {
         l->tlcp.state = SCAN_TLS;
         l->tlcp.versions = SCAN_HAS_TLCP;
-        IGNORE_RC(str_copyz(str_of(tlcp_conn_suite(l->conn)), l->tlcp.cipher,
+        IGNORE_RC(str_copyz(str_of(tlcp_conn_suite(conn)), l->tlcp.cipher,
                             sizeof(l->tlcp.cipher))); /* they are shorter */
     }
     end(l);
 }
 
-/* RC_AGAIN: it has taken all that was there. */
-static enum rc fill_tlcp(struct scan_look *l)
-{
-    size_t room = 0;
-    unsigned char *p = tlcp_conn_room(l->conn, &room);
-    ssize_t n = p && room ? recv(l->fd, p, room, 0) : 0;
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return RC_AGAIN;
-    if (n <= 0)
-        return RC_NET;
-    tlcp_conn_came(l->conn, (size_t)n);
-    return RC_OK;
-}
-
 /* A handshake that fails at the end has shown its certificates all the same. */
-static void on_tlcp(void *arg, unsigned)
+static void on_tlcp(void *arg, enum rc, const struct err *)
 {
-    struct scan_look *l = arg;
-    struct str rest;
-    enum rc rc, more;
-    size_t n = 0;
-
-    do {
-        rc = tlcp_conn_shake(l->conn, NULL);
-        while ((rest = tlcp_conn_pending(l->conn)).n) {
-            if (!send_out(l, rest, &n))
-                rc = RC_NET;
-            if (n == 0)
-                break;
-            tlcp_conn_sent(l->conn, n);
-        }
-        more = rc == RC_AGAIN && !rest.n ? fill_tlcp(l) : rc;
-    } while (rc == RC_AGAIN && more == RC_OK);
-    if (more == RC_AGAIN)
-        ev_fd_watch(l->watch, rest.n ? EV_WRITE : EV_READ);
-    else
-        take_tlcp(l);
+    take_tlcp(arg);
 }
 
 static enum rc open_tlcp(struct scan_look *l)
 {
     static const uint16_t suites[] = {TLCP_ECC_SM4_GCM_SM3, TLCP_ECC_SM4_CBC_SM3,
                                       TLCP_ECDHE_SM4_GCM_SM3, TLCP_ECDHE_SM4_CBC_SM3};
-    const struct tlcp_client_conf conf = {.server_name = l->tls.at.name,
-                                          .suites = suites,
-                                          .n_suites = sizeof(suites) / sizeof(suites[0])};
+    const struct tls_tlcp_look_conf conf = {.ev = l->conf->ev,
+                                            .server_name = l->tls.at.name,
+                                            .suites = suites,
+                                            .n_suites = sizeof(suites) / sizeof(suites[0]),
+                                            .on_end = on_tlcp,
+                                            .arg = l};
 
-    TRY(tlcp_client_new(&conf, &l->conn));
-    TRY(ev_fd_new(l->conf->ev, l->fd, on_tlcp, l, &l->watch));
-    ev_fd_watch(l->watch, EV_WRITE);
-    return RC_OK;
+    return tls_tlcp_look_new(&conf, fd_move(&l->fd), &l->shown);
 }
 
 /* ---- connections */

@@ -236,7 +236,7 @@ enum rc scan_target_add(struct scan_targets *t, struct str text, struct err *err
     }
     if (name_canonical(where, false, name) == RC_OK)
         return add_host(t, where, unit, err);
-    if (prove_target_parse(where, &ported, NULL) != RC_OK || !ported.host.n)
+    if (prove_target_parse(where, &ported, NULL) != RC_OK || !ported.host.n || ported.tlcp)
         return ERR(err, RC_INVAL, msg_target, text);
     unit.at = (struct scan_port){ported.protocol, ported.port};
     return add_host(t, ported.host, unit, err);

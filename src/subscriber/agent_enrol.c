@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/pin.h"
+#include "agent/sealed.h"
 #include "agentd/enrol.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -18,16 +19,8 @@ MSG(msg_token, "cmd.agent-token-file",
 
 static enum rc read_token(const char *file, struct buf *out, struct err *err)
 {
-    CLEANUP(buf_wipe) struct buf text = BUF_INIT(TOKEN_FILE_MAX);
-    struct str line, rest;
-
-    TRY(agent_file_read(str_of(file), &text, err));
-    str_cut(buf_str(&text), '\n', &line, &rest);
-    line = str_trim(line);
-    if (line.n == 0 || !str_printable(line))
-        return ERR(err, RC_PARSE, msg_token, str_of(file));
-    buf_puts(out, line);
-    return buf_rc(out);
+    TRY(agent_sealed_line(str_of(file), out, err));
+    return str_printable(buf_str(out)) ? RC_OK : ERR(err, RC_PARSE, msg_token, str_of(file));
 }
 
 /* Of a file, or of the root with a fingerprint, which is looked for at the server. */

@@ -7,7 +7,7 @@
 
 #include "agent/deploy.h"
 #include "agent/place.h"
-#include "agent/trust.h"
+#include "agent/sealed.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
@@ -101,7 +101,7 @@ enum rc cmd_agent_path(struct arena *a, const char *path, struct str *out)
 
     if (!path)
         return RC_OK;
-    if (path[0] == '/')
+    if (path[0] == '/' || agent_sealed(str_of(path)))
         return arena_str(a, str_of(path), out);
     if (!getcwd(here, sizeof(here)))
         return RC_IO;
@@ -251,9 +251,11 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     plan->prove = prove;
     plan->n_prove = args->n_more;
     plan->prove_for = str_of(v[CMD_OPT_PROVE_FOR]);
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_PAIR], &plan->pair));
     plan->owner = str_of(v[CMD_OPT_FILE_OWNER]);
     plan->group = str_of(v[CMD_OPT_FILE_GROUP]);
     plan->mode = str_of(v[CMD_OPT_KEY_MODE]);
+    plan->selinux = str_of(v[CMD_OPT_SELINUX]);
     plan->reload = str_of(v[CMD_OPT_RELOAD]);
     plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
     plan->reload_window = str_of(v[CMD_OPT_RELOAD_WINDOW]);
@@ -265,11 +267,10 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
 static enum rc read_eab_key(struct arena *a, const char *file, struct str *out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(KEY_FILE_MAX), key = BUF_INIT(KEY_FILE_MAX);
-    struct str line, rest;
+    struct str line;
 
-    TRY(agent_file_read(str_of(file), &text, err));
-    str_cut(buf_str(&text), '\n', &line, &rest);
-    line = str_trim(line);
+    TRY(agent_sealed_line(str_of(file), &text, err));
+    line = buf_str(&text);
     while (str_ends(line, STR("=")))
         line.n--;
     if (text_unb64url(line, &key) != RC_OK || key.n == 0)
@@ -305,6 +306,19 @@ static enum rc read_fallback(const struct cmd_args *args, struct request *r)
     return cmd_agent_path(&r->arena, v[CMD_OPT_FALLBACK_ACCOUNT_KEY], &plan->fallback_account_key);
 }
 
+/* One in a token is not made unless somebody says of which kind. */
+static enum rc read_key(const struct cmd_args *args, struct request *r)
+{
+    const char *const *v = args->values;
+    struct agent_plan *plan = &r->plan;
+    const char *usual = v[CMD_OPT_KEY_URI] ? "" : "ecdsa";
+
+    plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : usual);
+    plan->key_uri = str_of(v[CMD_OPT_KEY_URI]);
+    TRY(cmd_agent_path(&r->arena, v[CMD_OPT_PKCS11_MODULE], &plan->pkcs11_module));
+    return cmd_agent_path(&r->arena, v[CMD_OPT_KEY_PIN], &plan->pin);
+}
+
 static enum rc read_plan(const struct cmd_args *args, struct request *r, struct err *err)
 {
     const char *const *v = args->values;
@@ -314,7 +328,7 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
     TRY(cmd_agent_way(args, &r->arena, plan));
     plan->profile = str_of(v[CMD_OPT_ACME_PROFILE]);
     plan->chain = str_of(v[CMD_OPT_CHAIN]);
-    plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : "ecdsa");
+    TRY(read_key(args, r));
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_CA_FILE], &plan->ca_file));
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_ACCOUNT_KEY], &plan->account_key));
     plan->ca_fingerprint = str_of(v[CMD_OPT_CA_FINGERPRINT]);
@@ -371,8 +385,9 @@ static int check_fallback(const char *const *v)
 static int check_together(const struct cmd_args *args)
 {
     static const struct pair pairs[] = {
-        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT},
-        {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
+        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT}, {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
+        {CMD_OPT_KEY_URI, CMD_OPT_PKCS11_MODULE}, {CMD_OPT_KEY_URI, CMD_OPT_KEY_PIN},
+        {CMD_OPT_PKCS11_MODULE, CMD_OPT_KEY_URI}, {CMD_OPT_KEY_PIN, CMD_OPT_KEY_URI},
     };
     const char *const *v = args->values;
     int status = check_needed(v, pairs, sizeof(pairs) / sizeof(pairs[0]));
@@ -381,8 +396,8 @@ static int check_together(const struct cmd_args *args)
         return status;
     if (v[CMD_OPT_CA_FINGERPRINT] && v[CMD_OPT_CA_FILE])
         return cmd_usagef("--ca-fingerprint and --ca-file are for the same: give one of them");
-    if (v[CMD_OPT_PROVE_FOR] && !args->n_more)
-        return cmd_usagef("--prove-for is for --prove");
+    if ((v[CMD_OPT_PROVE_FOR] || v[CMD_OPT_PAIR]) && !args->n_more)
+        return cmd_usagef("%s is for --prove", v[CMD_OPT_PROVE_FOR] ? "--prove-for" : "--pair");
     if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
         return cmd_usagef("--eab-kid and --eab-key-file belong together");
     return check_fallback(v);

@@ -35,7 +35,8 @@ enum rc takeover_take(const struct takeover_cert *c, struct err *err)
 
     TRY(str_copyz(c->dir, dir, sizeof(dir)));
     TRY(agent_place_open(dir, true, &p, err));
-    TRY(agent_owner_find(c->plan.owner, c->plan.group, c->plan.mode, &p.owner, err));
+    TRY(agent_owner_find(c->plan.owner, c->plan.group, c->plan.mode, c->plan.selinux, &p.owner,
+                         err));
     TRY(put_secrets(&p, c, err));
     TRY(agent_place_adopt(&p, c->chain, c->key, err));
     TRY(agent_also_put(&p, &c->plan, err));

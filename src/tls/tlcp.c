@@ -5,7 +5,7 @@
 #include "ev/ev.h"
 #include "tls/tls_int.h"
 
-MSG(msg_gone, "tls.tlcp-gone", "the client went away during the TLCP handshake");
+MSG(msg_gone, "tls.tlcp-gone", "the other side ended the connection during the TLCP handshake");
 
 enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s)
 {

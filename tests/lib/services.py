@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services that serve a certificate, each with a configuration of its own in one directory and free ports: nginx, Postfix,
-Dovecot, PostgreSQL. They are told to reload by whoever tests that, and stopped at the end by process id."""
+Dovecot, PostgreSQL, and one of TLCP. They are told to reload by whoever tests that, and stopped at the end by process id."""
 
 import grp
+import json
 import os
 import pathlib
 import pwd
@@ -12,7 +13,7 @@ import socket
 import subprocess
 import sys
 
-from lab import Process, free_port, run, wait_for
+from lab import AUTARKY, Process, free_port, run, wait_for
 
 ROOT = os.geteuid() == 0
 
@@ -81,6 +82,22 @@ class Nginx(Service):
                         f"{lines} return 200; }} }}\n")
         self.run("/usr/sbin/nginx", "-p", self.directory, "-c", conf, "-e", self.directory / "error.log", ports=[self.port],
                  address=address)
+
+
+class Tlcp(Service):
+    """A server of TLCP that reads both pairs from their files, again when it is told to, as servers of others do."""
+
+    name = "tlcp"
+
+    def __init__(self, directory, sign, encrypt):
+        super().__init__(directory)
+        self.port, tool = free_port(), pathlib.Path(AUTARKY).resolve().parent.parent / "tests" / "tlcp_server"
+        self.run(tool, self.port, *sign, *encrypt, ports=(self.port,))
+        self.reload = f"shell:kill -HUP {self.process.popen.pid}"
+
+    def shown(self):
+        """What somebody else sees."""
+        return json.loads(run(AUTARKY, "probe", "--tlcp", f"127.0.0.1:{self.port}", "--json"))
 
 
 class Postfix(Service):

@@ -26,6 +26,7 @@ def token(lab, *args):
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     lab.secrets.add(made.stdout.strip())
     file.write_text(made.stdout)
+    file.chmod(0o600)
     return file
 
 

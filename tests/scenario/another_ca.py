@@ -231,8 +231,11 @@ def main():
         eab.write_text(KEY + "\n")
         eab.chmod(0o600)
         dns = lab.directory / "dns.conf"
-        dns.write_text(f"server: {zone.address}\nkey: acme\nsecret: {SECRET}\nwait: primary\n")
-        dns.chmod(0o600)
+        dns.write_text(f"server: {zone.address}\nkey: acme\nsecret: credential:acme-tsig\nwait: primary\n")
+        os.environ["CREDENTIALS_DIRECTORY"] = str(lab.directory / "credentials")  # as systemd has them for a unit
+        (lab.directory / "credentials").mkdir(mode=0o700)
+        (lab.directory / "credentials/acme-tsig").write_text(SECRET + "\n")
+        (lab.directory / "credentials/acme-tsig").chmod(0o400)
         mistakes(lab, backend, first)
         listed = [(first, ""), (second, f", eab_kid: {KID}, eab_key_file: \"{eab}\"")]
         one = site(lab, backend, HTTP, directory=first.directory_url)

@@ -42,6 +42,7 @@ class Host:
         self.hook.write_text(HOOK)
         self.hook.chmod(0o755)
         (lab.directory / "hook-env").write_text(f"ROOT={self.root}\nLEAP={self.leap}\nCLOCK={self.clock}\n")
+        (lab.directory / "hook-env").chmod(0o600)
         self.serve(lab.http_port)
 
     def set(self, offset, leap=None):

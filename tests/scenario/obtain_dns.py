@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`autarky obtain` by dns-01: dynamic updates signed with each digest, taken by BIND and by Knot; zones found by SOA and through
-an alias, wildcards beside their domain, values of others left alone, and what is said when the name server refuses."""
+an alias, wildcards beside their domain, values of others left alone, and what is said when the name server refuses. And all of its
+secrets as credentials of systemd."""
 
 import base64
 import json
@@ -34,10 +35,10 @@ def config(directory, name, text):
     return path
 
 
-def obtain(lab, conf, *names, ok=(0,)):
+def obtain(lab, conf, *names, ok=(0,), options=(), env=None):
     out = lab.directory / f"out-{conf.stem}"
     said = run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", out, "--agree-tos", "--dns",
-               "rfc2136", "--dns-config", conf, *(w for n in names for w in ("--name", n)), ok=ok)
+               "rfc2136", "--dns-config", conf, *(w for n in names for w in ("--name", n)), *options, ok=ok, env=env)
     if ok == (0,):
         verify_chain(lab.roots, *(out / f for f in ("cert.pem", "chain.pem", "fullchain.pem")),
                      names[0].replace("*", "any"))
@@ -141,6 +142,52 @@ def refusals(lab, server):
         sys.exit("a failure left a record")
 
 
+def sealed(lab, name, text):
+    """Encrypted as an administrator does it, by the key of no TPM, and opened as systemd does it for a unit."""
+    store, file = lab.directory / "credentials", lab.directory / f"{name}.cred"
+    store.mkdir(mode=0o700, exist_ok=True)
+    subprocess.run(["systemd-creds", "encrypt", "--with-key=tpm2-absent", f"--name={name}", "-", file], input=text, text=True,
+                   check=True, stderr=subprocess.DEVNULL)
+    (store / name).touch(mode=0o400)
+    run("systemd-creds", "decrypt", f"--name={name}", file, store / name)
+    if text.strip() in file.read_text():
+        sys.exit(f"{name} is not encrypted")
+    return {**os.environ, "CREDENTIALS_DIRECTORY": str(store)}
+
+
+def credentials(lab, server):
+    """Every secret is a credential of systemd; what is on disk may be read by anybody."""
+    where = f"server: 127.0.0.1:{server.port}\nkey: hmac-sha256.key\n"
+    binding = json.loads(lab.autarky("eab", "create", "sealed", "--json"))
+    lab.secrets.add(binding["key"])
+    sealed(lab, "eab", binding["key"] + "\n")
+    sealed(lab, "acme", run(OPENSSL, "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
+    sealed(lab, "all", f"{where}secret: {SECRET}\n")
+    env = sealed(lab, "tsig", SECRET + "\n")
+    conf = config(lab.directory, "sealed", f"{where}secret: credential:tsig\n")
+    conf.chmod(0o644)
+    secrets = ("--account-key", "credential:acme", "--eab-kid", binding["kid"], "--eab-key-file", "credential:eab")
+    obtain(lab, conf, f"sealed.{DOMAIN}", options=secrets, env=env)
+    out = lab.directory / "out-sealed"
+    if (out / ".autarky/account.pem").exists():
+        sys.exit("an account's key is on disk")
+    state = (out / ".autarky/state.json").read_text()
+    expect(state, "credential:acme", "the state")
+    for secret in (SECRET, binding["key"]):
+        if secret in state:
+            sys.exit("a secret is in the state")
+    if json.loads(lab.autarky("eab", "list", "--json"))["items"][0]["accounts"] != 1:
+        sys.exit("the account is not bound")
+    expect(run(AUTARKY, "renew", out, "--force", env=env), "renewed", "with the credentials")
+    expect(run(AUTARKY, "renew", out, "--force", ok=(2,)), "LoadCredentialEncrypted=tsig:FILE", "without")
+    (lab.directory / "credentials/acme").unlink()
+    expect(run(AUTARKY, "renew", out, "--force", env=env, ok=(2,)), 'this unit has no credential "acme"', "without the account's")
+    obtain(lab, pathlib.Path("credential:all"), f"all.{DOMAIN}", env=env)
+    out = lab.directory / "out-credential:all"
+    (out / ".autarky/account.pem").chmod(0o644)
+    expect(run(AUTARKY, "renew", out, "--force", env=env, ok=(2,)), "chmod 600 .autarky/account.pem", "an account's key for all")
+
+
 def knot():
     """The holder of the zone is asked, and nobody else."""
     with Lab() as lab, KnotServer(lab.directory / "knot", DOMAIN, "* A 127.0.0.1\n@ A 127.0.0.1\n", ("acme", SECRET)) as server:
@@ -174,6 +221,7 @@ def main():
         bind(lab, server)
         persistent(lab, server)
         refusals(lab, server)
+        credentials(lab, server)
     knot()
 
 

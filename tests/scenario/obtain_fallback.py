@@ -198,6 +198,7 @@ def main():
     with Lab(policy=POLICY) as lab:
         lab.start()
         (lab.directory / "eab.key").write_text(KEY + "\n")
+        (lab.directory / "eab.key").chmod(0o600)
         second = Second(lab.directory, lab.dns.port, lab.http_port)
         second.start()
         try:

@@ -70,6 +70,7 @@ class Hooks:
         env = self.directory / "env"
         settings = self.settings(style.split("-", maxsplit=1)[0] if style != "lego-raw" else "raw", **more)
         env.write_text("# for the hook\n" + "".join(f"{k}={v}\n" for k, v in settings.items()))
+        env.chmod(0o600)
         said = run(AUTARKY, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", out,
                    "--agree-tos", "--hook", f"{style}:{program or self.directory / 'hook'}", "--hook-env", env, *options,
                    *(w for n in names for w in ("--name", n)), ok=ok)

@@ -59,6 +59,7 @@ def pebble(directory, dns):
     http = f"127.0.0.1:{http_port}"
     key = directory / "eab.key"
     key.write_text(KEY + "\n")
+    key.chmod(0o600)
     bound = ("--eab-kid", KID, "--eab-key-file", key)
     account = ("--account-key", directory / "account.pem")
     try:

@@ -1,21 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=500
+# autarky-test: timeout=600
 """`autarky-agent obtain` and `renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
-looked at, with both kinds of key; and services that forget to reload, serve an old chain or none, have one address that is
+looked at, with both kinds of key, and a service of TLCP with the two certificates that it takes; and services that forget to reload, serve an old chain or none, have one address that is
 stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
 
 import json
 import os
 import pathlib
+import signal
 import socket
 import ssl
 import stat
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AGENT, DOMAIN, OPENSSL, Lab, expect, run, wait_for  # noqa: E402
-from services import ROOT, Dovecot, Nginx, Postfix, Postgres, group_of  # noqa: E402
+from lab import AGENT, DOMAIN, OPENSSL, Lab, expect, free_port, run, wait_for  # noqa: E402
+from services import ROOT, Dovecot, Nginx, Postfix, Postgres, Tlcp, group_of  # noqa: E402
 
 NAME = f"mail.{DOMAIN}"
 UNPROVEN = 5
@@ -190,6 +191,87 @@ def database(lab):
                "mysql 127.0.0.1", "PostgreSQL is no MySQL")
 
 
+MODULE, PIN = "/usr/lib/softhsm/libsofthsm2.so", "token-pin-1"
+
+
+def make_token(lab):
+    """An empty token "Web", and its PIN in a file."""
+    root = lab.directory / "token"
+    (root / "tokens").mkdir(parents=True)
+    (root / "softhsm2.conf").write_text(f"directories.tokendir = {root}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+    os.environ["SOFTHSM2_CONF"] = str(root / "softhsm2.conf")
+    run("softhsm2-util", "--init-token", "--free", "--label", "Web", "--pin", PIN, "--so-pin", "officer-1")
+    (root / "pin").write_text(PIN + "\n")
+    (root / "pin").chmod(0o600)
+    (root / "openssl.cnf").write_text(
+        "openssl_conf = init\n[init]\nproviders = all\n[all]\ndefault = of_openssl\npkcs11 = of_tokens\n"
+        f"[of_openssl]\nactivate = 1\n[of_tokens]\nmodule = {pathlib.Path(OPENSSL).parent.parent}/lib/ossl-modules/pkcs11.so\n"
+        f"pkcs11-module-path = {MODULE}\npkcs11-module-token-pin = file:{root}/pin\nactivate = 1\n")
+    return root
+
+
+def server_script(root, place, port):
+    """OpenSSL's own server, with the provider, started anew each time; it knows of no key but what privkey.pem says."""
+    script = root / "restart.sh"
+    script.write_text(f"""#!/bin/sh
+cd {root}
+[ -f server.pid ] && kill $(cat server.pid)
+OPENSSL_CONF={root}/openssl.cnf SOFTHSM2_CONF={root}/softhsm2.conf setsid sh -c 'echo $$ >server.pid; exec "$@"' sh {OPENSSL} s_server \
+    -quiet -accept 127.0.0.1:{port} -cert {place.out}/cert.pem -cert_chain {place.out}/chain.pem -key {place.out}/privkey.pem \
+    >server.log 2>&1 </dev/null &
+""")
+    script.chmod(0o755)
+    return script
+
+
+def in_token(lab):
+    """A key that never leaves its token: made there, served by the provider, and the same when it is renewed."""
+    place, root, port = Place(lab, "in-token", "p256"), make_token(lab), free_port()
+    key = ("--key-uri", "pkcs11:token=Web;object=wiki", "--pkcs11-module", MODULE, "--pin-file", root / "pin")
+    try:
+        said = place.obtain(*key, "--reload", server_script(root, place, port), "--prove", f"127.0.0.1:{port}", "--prove-for", "20s")
+        expect(said, "obtained a certificate", "a key in a token")
+        before = run(OPENSSL, "x509", "-in", place.out / "cert.pem", "-noout", "-pubkey"), place.leaf()
+        expect(place.private.read_text(), "BEGIN PKCS#11 PROVIDER URI", "privkey.pem")
+        if "PRIVATE KEY" in place.private.read_text() or PIN in (place.out / ".autarky/state.json").read_text():
+            sys.exit("a secret is on disk")
+        expect(place.renew("--force"), "renewed", "a key in a token")
+        if run(OPENSSL, "x509", "-in", place.out / "cert.pem", "-noout", "-pubkey") != before[0] or same(place.leaf(), before[1]):
+            sys.exit("a renewal is another certificate of the same key")
+        if not same(served(port), place.leaf()):
+            sys.exit("the token's certificate is not served")
+        leaf = place.leaf()
+        (root / "pin").write_text("wrong-pin\n")
+        expect(place.renew("--force", ok=(2,)), "refuses the PIN", "a wrong PIN")
+        if not same(place.leaf(), leaf):
+            sys.exit("a wrong PIN: what was in place is to stay")
+        expect(place.obtain("--key-uri", "pkcs11:token=Web;object=wiki", ok=(64,)), "--key-uri is for --pkcs11-module", "usage")
+    finally:
+        if (root / "server.pid").exists():
+            os.kill(int((root / "server.pid").read_text()), signal.SIGTERM)
+
+
+LABEL = "system_u:object_r:cert_t:s0"
+
+
+def labels(lab):
+    """As SELinux has them: the kernel keeps what is set; where it cannot, nothing is ordered."""
+    place = Place(lab, "labels")
+    expect(place.obtain("--selinux", "cert_t", ok=(64,)), "is no label of SELinux", "half a label")
+    place.out.mkdir()
+    signed = lab.log().count("signer.signed")
+    said = place.obtain("--selinux", LABEL, ok=(2,),
+                        before=("unshare", "-m", "sh", "-c", 'mount -t ramfs none "$0" && exec "$@"', place.out))
+    expect(said, f"the kernel refuses the label {LABEL} for {place.out}: that file system keeps no labels", "a file system without")
+    if lab.log().count("signer.signed") != signed:
+        sys.exit("a certificate was ordered that could not be put in place")
+    place.obtain("--selinux", LABEL)
+    place.renew("--force")
+    for file in (*place.pair, place.out / "cert.pem", place.out / ".autarky/live"):
+        if os.getxattr(file, "security.selinux").rstrip(b"\0").decode() != LABEL:
+            sys.exit(f"{file} has another label")
+
+
 def mail(lab):
     place = Place(lab, "mail")
     place.obtain()
@@ -212,8 +294,59 @@ def mail(lab):
                "what the server says is not smtp: * OK", "IMAP is no SMTP")
 
 
+def tlcp(lab):
+    """The two certificates of TLCP, each of a directory of its own: both are looked for, whichever is renewed."""
+    sign, enc = Place(lab, "tlcp-sign", "sm2"), Place(lab, "tlcp-enc", "sm2")
+    sign.obtain("--profile", "tlcp-sign")
+    enc.obtain("--profile", "tlcp-enc")
+    with Tlcp(lab.directory, sign.pair, enc.pair) as service:
+        prove = ("--prove", f"tlcp:127.0.0.1:{service.port}")
+        for place, other, profile in ((sign, enc, "tlcp-sign"), (enc, sign, "tlcp-enc")):
+            said = place.obtain("--profile", profile, "--reload", service.reload, *prove, "--pair", other.out)
+            expect(said, "obtained a certificate", profile)
+            expect(place.renew("--force"), "renewed", profile)
+            seen = [served["serial"] for served in service.shown()["certificates"]]
+            wanted = [run(OPENSSL, "x509", "-in", p.out / "cert.pem", "-noout", "-serial").split("=")[1].strip().lower()
+                      for p in (sign, enc)]
+            if [s.lower() for s in seen[:2]] != wanted:
+                sys.exit(f"TLCP serves {seen}, not {wanted}")
+        tlcp_not_served(sign, enc, service)
+
+
+def tlcp_not_served(sign, enc, service):
+    """A service that does not read it again, that has another half, and that is none of TLCP."""
+    for place in (sign, enc):
+        before = place.leaf()
+        reload = place.state["plan"]["reload"]
+        place.change(reload="/bin/true", prove_for="1s")
+        said = place.renew("--force", ok=(UNPROVEN,))
+        expect(said, f"TLCP 127.0.0.1 at 127.0.0.1:{service.port}", "TLCP, no reload")
+        expect(said, "it serves the certificate that was in place before", "TLCP, no reload")
+        expect(said, "The one before is in place again, and is served", "TLCP, no reload")
+        if not same(place.leaf(), before):
+            sys.exit("TLCP: the old one is to be in place")
+        place.change(reload=reload)
+        expect(place.renew("--force"), "renewed", "TLCP, once it reloads")
+    # The other half of another directory, which this service does not have.
+    other = Place(sign.lab, "tlcp-other", "sm2")
+    other.obtain("--profile", "tlcp-enc")
+    before = sign.leaf()
+    sign.change(pair=str(other.out))
+    expect(sign.renew("--force", ok=(UNPROVEN,)), "together with another one than that of --pair", "TLCP, another half")
+    if not same(sign.leaf(), before):
+        sys.exit("TLCP, another half: the old one is to be in place")
+    with Nginx(sign.lab.directory, [Place(sign.lab, "web-ecdsa").pair], name="nginx-tlcp") as nginx:
+        sign.change(pair=str(enc.out), prove=[f"tlcp:127.0.0.1:{nginx.port}"])
+        expect(sign.renew("--force", ok=(UNPROVEN,)), "the TLCP handshake failed", "TLCP where there is TLS")
+
+
 def usage(lab):
     place = Place(lab, "usage")
+    tls, pair = Place(lab, "usage", "sm2"), ("--pair", lab.directory)
+    expect(tls.obtain("--prove", "443", ok=(64,)), "name the place as tlcp:HOST:PORT", "SM2 by TLS")
+    expect(place.obtain("--prove", "tlcp:443", ok=(64,)), "is a place for certificates of SM2", "ECDSA by TLCP")
+    expect(place.obtain("--prove", "443", *pair, ok=(64,)), "--pair is for certificates of SM2", "a pair of ECDSA")
+    expect(place.obtain(*pair, ok=(64,)), "--pair is for --prove", "a pair alone")
     expect(place.obtain("--prove", "gopher:x:70", ok=(64,)), 'there is no protocol "gopher"', "a protocol")
     expect(place.obtain("--reload", "nginx -s reload", ok=(64,)), "does not say how to reload", "a relative path")
     expect(place.obtain("--mode", "0644", ok=(64,)), "is none for a key", "a mode")
@@ -250,8 +383,11 @@ def main():
         chains(lab)
         addresses(lab)
         killed(lab)
+        tlcp(lab)
+        in_token(lab)
         database(lab)
         if ROOT:
+            labels(lab)
             mail(lab)
         else:
             print("Postfix and Dovecot need root; left out")

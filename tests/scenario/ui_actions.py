@@ -141,6 +141,7 @@ def binding(screen, lab):
     _, told = screen.action("New key …", {"Name": "apps", "How many accounts it may make": "2", "No account after, as in 30d (empty: never)": "30d"})
     kid, key = re.search(r"kid\s+(\S+)", told)[1], re.search(r"\nKey\s+(\S+)", told)[1]
     (lab.directory / "eab").write_text(key)
+    (lab.directory / "eab").chmod(0o600)
     lab.secrets.add(key)
     run(AGENT, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", lab.directory / "bound", "--agree-tos", "--name",
         f"bound.{DOMAIN}", "--http-listen", f"127.0.0.1:{lab.http_port}", "--eab-kid", kid, "--eab-key-file", lab.directory / "eab")

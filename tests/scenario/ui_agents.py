@@ -44,6 +44,7 @@ def new_token(screen, lab, name):
     lab.secrets.add(token)
     file = lab.directory / f"token-{name}"
     file.write_text(token + "\n")
+    file.chmod(0o600)
     return file
 
 

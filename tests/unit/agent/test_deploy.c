@@ -3,7 +3,9 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/deploy.h"
@@ -203,9 +205,41 @@ static void files_as_declared(void)
     CHECK_INT(st.st_uid, geteuid() == 0 ? 65534 : geteuid());
 }
 
+/* Where the kernel has SELinux it may not know that label; where it has not, root may set any. */
+static bool may_label(struct test *t)
+{
+    IGNORE_RC(str_copyz(STR("system_u:object_r:cert_t:s0"), t->place.owner.label,
+                        sizeof(t->place.owner.label)));
+    return agent_place_label(&t->place, NULL) == RC_OK;
+}
+
+static void labelled_as_declared(void)
+{
+    static const char *const files[] = {"wiki/cert.pem", "wiki/privkey.pem", "wiki/.autarky/live"};
+    CLEANUP(test_done) struct test t = {};
+    char path[2 * PATH], label[64];
+
+    CHECK_OK(test_init(&t, true, ""));
+    if (!may_label(&t))
+        return;
+    CHECK(faccessat(t.place.dir, ".autarky/label.new", F_OK, 0) != 0);
+    CHECK_OK(write_set(&t, 3));
+    CHECK_OK(deploy(&t));
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", t.dir.path, files[i]);
+        memset(label, 0, sizeof(label));
+        CHECK(getxattr(path, "security.selinux", label, sizeof(label) - 1) > 0);
+        CHECK_STR(str_of(label), "system_u:object_r:cert_t:s0");
+    }
+    /* Not of what is not ours to label. */
+    CHECK(getxattr(t.path, "security.selinux", label, sizeof(label)) < 0 ||
+          strcmp(label, "system_u:object_r:cert_t:s0") != 0);
+}
+
 static void checked_before(void)
 {
-    static const struct str bad_targets[] = {STR("gopher:a:70")};
+    static const struct str bad_targets[] = {STR("gopher:a:70")},
+                            by_tlcp[] = {STR("tlcp:10.0.0.1:443")};
     const struct agent_plan plan = {.dns = dns, .n_dns = 1, .key = STR("ecdsa")};
     struct agent_plan p = plan;
 
@@ -217,6 +251,9 @@ static void checked_before(void)
     p.prove_for = STR("2d");
     CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
     p = plan;
+    p.selinux = STR("cert_t");
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p = plan;
     p.mode = STR("0777");
     CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
     p = plan;
@@ -225,10 +262,21 @@ static void checked_before(void)
     CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
     p.prove = prove_at;
     p.key = STR("sm2");
-    CHECK_RC(agent_deploy_check(&p, NULL), RC_UNSUPPORTED);
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p.prove = by_tlcp;
+    CHECK_OK(agent_deploy_check(&p, NULL));
+    p.pair = STR("/etc/ssl/enc");
+    CHECK_OK(agent_deploy_check(&p, NULL));
+    p.key = STR("rsa");
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p.prove = prove_at;
+    CHECK_RC(agent_deploy_check(&p, NULL), RC_INVAL);
+    p.pair = STR("");
+    CHECK_OK(agent_deploy_check(&p, NULL));
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(reloaded), CHECK_TEST_ONCE(reload_fails),
            CHECK_TEST_ONCE(reload_fails_always), CHECK_TEST_ONCE(nothing_to_go_back_to),
            CHECK_TEST_ONCE(not_served), CHECK_TEST_ONCE(stopped),
-           CHECK_TEST_ONCE(files_as_declared), CHECK_TEST(checked_before))
+           CHECK_TEST_ONCE(files_as_declared), CHECK_TEST_ONCE(labelled_as_declared),
+           CHECK_TEST(checked_before))

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
 #include "agent/dns_conf.h"
+#include "base/file.h"
 
 static void settings(void)
 {
@@ -39,7 +44,7 @@ static void what_is_wrong(void)
         {"server: x\nttl: 86401\n", "agent.dns-value"},
         {"server: x\nwait: 2h\n", "agent.dns-value"},
         {"server: x\ntimeout: 0s\n", "agent.dns-value"},
-        {"server: x\nkey_file: /nowhere/at/all\n", "agent.file-missing"},
+        {"server: x\nkey_file: /nowhere/at/all\n", "agent.secret-file"},
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -51,6 +56,59 @@ static void what_is_wrong(void)
         CHECK(err.msg != NULL);
         CHECK_STR(str_of(err.msg->code), bad[i].code);
     }
+}
+
+struct files {
+    struct check_dir dir;
+    char conf[128];
+};
+
+static void files_done(struct files *f)
+{
+    unsetenv("CREDENTIALS_DIRECTORY");
+    check_dir_done(&f->dir);
+}
+
+static enum rc put(struct files *f, const char *name, const char *text, mode_t mode)
+{
+    return file_write(f->dir.fd, name, str_of(text), mode, FILE_OWNER_SELF, NULL);
+}
+
+static enum rc files_init(struct files *f)
+{
+    check_dir_init(&f->dir);
+    snprintf(f->conf, sizeof(f->conf), "%s/conf", f->dir.path);
+    setenv("CREDENTIALS_DIRECTORY", f->dir.path, 1);
+    return put(f, "tsig", "AAECAw==\n", 0400);
+}
+
+/* Where the secret is decides who may read the settings. */
+static void secrets_elsewhere(void)
+{
+    CLEANUP(files_done) struct files f = {};
+    CLEANUP(agent_dns_conf_done) struct agent_dns_conf c = {};
+    struct err err = ERR_INIT;
+
+    CHECK_OK(CHECK_SPARED(files_init(&f)));
+    CHECK_OK(CHECK_SPARED(
+        put(&f, "conf", "server: 127.0.0.1\nkey: a\nsecret: credential:tsig\n", 0644)));
+    CHECK_OK(agent_dns_conf_load(str_of(f.conf), &c, NULL));
+    CHECK(c.key.n == 4 && c.key.secret[3] == 3 && !c.plain);
+    CHECK_OK(CHECK_SPARED(put(&f, "conf", "server: 127.0.0.1\nkey: a\nsecret: AAEC\n", 0644)));
+    CHECK_RC(agent_dns_conf_load(str_of(f.conf), &c, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "agent.secret-open");
+    CHECK_OK(fchmodat(f.dir.fd, "conf", 0600, 0) == 0 ? RC_OK : RC_IO);
+    CHECK_OK(agent_dns_conf_load(str_of(f.conf), &c, NULL));
+    CHECK(c.key.n == 3 && c.plain);
+    /* All of them as a credential; and a key that its server's group reads. */
+    CHECK_OK(agent_dns_conf_load(STR("credential:conf"), &c, NULL));
+    CHECK_OK(
+        CHECK_SPARED(put(&f, "k", "key b { algorithm hmac-sha256; secret \"AAEC\"; };\n", 0640)));
+    CHECK_OK(CHECK_SPARED(put(&f, "conf", "server: 127.0.0.1\nkey_file: credential:k\n", 0644)));
+    CHECK_OK(agent_dns_conf_load(str_of(f.conf), &c, NULL));
+    CHECK_STR(str_of(c.key.name), "b");
+    CHECK_RC(agent_dns_conf_load(STR("credential:none"), &c, &err), RC_NOTFOUND);
+    CHECK_STR(str_of(err.msg->code), "agent.credential-missing");
 }
 
 static void key_statements(void)
@@ -71,4 +129,5 @@ static void key_statements(void)
     CHECK_RC(agent_dns_key_parse(STR(""), &key, NULL), RC_PARSE);
 }
 
-CHECK_MAIN(CHECK_TEST(settings), CHECK_TEST(what_is_wrong), CHECK_TEST(key_statements))
+CHECK_MAIN(CHECK_TEST(settings), CHECK_TEST(what_is_wrong), CHECK_TEST(secrets_elsewhere),
+           CHECK_TEST(key_statements))

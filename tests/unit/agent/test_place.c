@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/place.h"
 #include "base/file.h"
 #include "client/pair.h"
+#include "crypto/pem.h"
 #include "unit/x509/pki.h"
 
 enum { PATH = 128 };
@@ -240,6 +242,35 @@ static void keeps_the_account(void)
     CHECK_STR(str_of(err.msg->code), "agent.account-key");
 }
 
+static enum rc put_credential(struct test *t)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
+
+    TRY(crypto_pem_put_clear(t->other, &pem));
+    return file_write(t->dir.fd, "acme", buf_str(&pem), 0400, FILE_OWNER_SELF, NULL);
+}
+
+/* A key that others may read is none, and a credential is not made. */
+static void keeps_the_account_elsewhere(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *a = NULL, *b = NULL, *none = NULL;
+    struct err err = ERR_INIT;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    setenv("CREDENTIALS_DIRECTORY", t.dir.path, 1);
+    CHECK_RC(agent_place_account(&t.place, STR("credential:acme"), &none, &err), RC_NOTFOUND);
+    CHECK_OK(CHECK_SPARED(put_credential(&t)));
+    CHECK_OK(agent_place_account(&t.place, STR("credential:acme"), &a, &err));
+    CHECK(crypto_key_same(a, t.other));
+    CHECK(faccessat(t.place.dir, ".autarky/account.pem", F_OK, 0) != 0);
+    CHECK_OK(agent_place_account(&t.place, STR(""), &b, NULL));
+    CHECK(fchmodat(t.place.dir, ".autarky/account.pem", 0640, 0) == 0);
+    CHECK_RC(agent_place_account(&t.place, STR(""), &none, &err), RC_DENIED);
+    CHECK_STR(str_of(err.msg->code), "agent.account-key");
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 /* Who only reads does not wait for who has the lock, and sees what is in force. */
 static void looked_at_while_locked(void)
 {
@@ -261,4 +292,4 @@ static void looked_at_while_locked(void)
 CHECK_MAIN(CHECK_TEST_ONCE(installs_and_returns), CHECK_TEST_ONCE(killed_everywhere),
            CHECK_TEST(adopts_what_another_program_left), CHECK_TEST(one_at_a_time),
            CHECK_TEST_ONCE(hands_of_others), CHECK_TEST(keeps_the_account),
-           CHECK_TEST(looked_at_while_locked))
+           CHECK_TEST(keeps_the_account_elsewhere), CHECK_TEST(looked_at_while_locked))

@@ -89,4 +89,135 @@ static void what_is_served(void)
     expect_rc(&t, buf_str(&more), RC_CONFLICT, "prove.serves-other-chain");
 }
 
-CHECK_MAIN(CHECK_TEST(what_is_served))
+/* ---- the pair of TLCP: what signs is `fresh`, `before` and `other`; what is encrypted to stands
+ * beside it. */
+
+struct pair {
+    struct test t;
+    struct buf encrypts, stranger;
+};
+
+static void pair_done(struct pair *p)
+{
+    test_done(&p->t);
+    buf_done(&p->encrypts);
+    buf_done(&p->stranger);
+}
+
+static enum rc pair_init(struct pair *p)
+{
+    buf_init(&p->encrypts, CHAIN);
+    buf_init(&p->stranger, CHAIN);
+    TRY(test_init(&p->t));
+    TRY(make_half(&p->t.pki, p->t.pki.leaf_key, 4, HALF_ENCRYPTS, &p->encrypts));
+    return make_half(&p->t.pki, p->t.pki.leaf_key, 5, HALF_ENCRYPTS, &p->stranger);
+}
+
+/* Two leaves, and behind them all that follows the first one in its file. */
+static enum rc show(const struct buf *signs, const struct buf *encrypts, struct buf *out)
+{
+    struct str first = leaf_of(signs), second = leaf_of(encrypts);
+
+    buf_reset(out);
+    buf_puts(out, first);
+    buf_puts(out, second);
+    buf_puts(out, str_skip(buf_str(signs), first.n));
+    return buf_rc(out);
+}
+
+static void expect_pair(const struct prove_pair *pair, const char *code)
+{
+    struct err err = ERR_INIT;
+
+    CHECK_RC(prove_compare_pair(pair, &err), code ? RC_CONFLICT : RC_OK);
+    if (code)
+        CHECK_STR(str_of(err.msg->code), code);
+}
+
+static void both_are_served(void)
+{
+    CLEANUP(pair_done) struct pair p = {};
+    CLEANUP(buf_done) struct buf served = BUF_INIT(2 * CHAIN);
+    struct prove_pair pair;
+
+    CHECK_OK(pair_init(&p));
+    pair = (struct prove_pair){.expected = buf_str(&p.t.fresh), .before = buf_str(&p.t.before)};
+    CHECK_OK(show(&p.t.fresh, &p.encrypts, &served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, NULL);
+    pair.beside = buf_str(&p.encrypts);
+    expect_pair(&pair, NULL);
+    /* The other half, which is looked for at its own place. */
+    pair.expected = buf_str(&p.encrypts);
+    pair.beside = buf_str(&p.t.fresh);
+    expect_pair(&pair, NULL);
+    /* A root behind it. */
+    x509_cert_put_pem(buf_str(&p.t.pki.root_der), &served);
+    CHECK_OK(buf_rc(&served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, NULL);
+}
+
+static void one_is_not_served(void)
+{
+    CLEANUP(pair_done) struct pair p = {};
+    CLEANUP(buf_done) struct buf served = BUF_INIT(2 * CHAIN);
+    struct prove_pair pair;
+
+    CHECK_OK(pair_init(&p));
+    pair = (struct prove_pair){.expected = buf_str(&p.t.fresh),
+                               .before = buf_str(&p.t.before),
+                               .beside = buf_str(&p.encrypts)};
+    CHECK_OK(show(&p.t.before, &p.encrypts, &served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, "prove.serves-old");
+    CHECK_OK(show(&p.t.other, &p.encrypts, &served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, "prove.serves-other");
+    CHECK_OK(show(&p.t.fresh, &p.stranger, &served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, "prove.serves-other-half");
+    /* What is encrypted to is not where what signs belongs. */
+    CHECK_OK(show(&p.encrypts, &p.t.fresh, &served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, "prove.serves-other");
+    pair.expected = buf_str(&p.encrypts);
+    pair.beside = STR("");
+    expect_pair(&pair, "prove.serves-other");
+}
+
+static void chain_of_both(void)
+{
+    CLEANUP(pair_done) struct pair p = {};
+    CLEANUP(buf_done) struct buf served = BUF_INIT(2 * CHAIN);
+    struct prove_pair pair;
+    struct str signs, encrypts;
+
+    CHECK_OK(pair_init(&p));
+    signs = leaf_of(&p.t.fresh);
+    encrypts = leaf_of(&p.encrypts);
+    pair = (struct prove_pair){.served = signs, .expected = buf_str(&p.t.fresh)};
+    expect_pair(&pair, "prove.serves-single");
+    pair.served = STR("");
+    expect_pair(&pair, "prove.serves-unreadable");
+    buf_puts(&served, signs);
+    buf_puts(&served, encrypts);
+    CHECK_OK(buf_rc(&served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, "prove.serves-no-chain");
+    x509_cert_put_pem(buf_str(&p.t.pki.root_der), &served);
+    CHECK_OK(buf_rc(&served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, "prove.serves-other-chain");
+    /* A stranger among the issuers matters where all of them are known. */
+    CHECK_OK(show(&p.t.fresh, &p.encrypts, &served));
+    buf_puts(&served, leaf_of(&p.t.other));
+    CHECK_OK(buf_rc(&served));
+    pair.served = buf_str(&served);
+    expect_pair(&pair, NULL);
+    pair.beside = buf_str(&p.encrypts);
+    expect_pair(&pair, "prove.serves-other-chain");
+}
+
+CHECK_MAIN(CHECK_TEST(what_is_served), CHECK_TEST(both_are_served), CHECK_TEST(one_is_not_served),
+           CHECK_TEST(chain_of_both))

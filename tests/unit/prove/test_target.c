@@ -6,10 +6,13 @@
 #include <stdio.h>
 
 #include "prove/places.h"
+#include "prove/prove.h"
 
 static const char *shown(const struct prove_target *t, char text[static 128])
 {
-    snprintf(text, 128, "%s %.*s %u", t->protocol ? starttls_name(t->protocol) : "tls",
+    const char *plain = t->tlcp ? "tlcp" : "tls";
+
+    snprintf(text, 128, "%s %.*s %u", t->protocol ? starttls_name(t->protocol) : plain,
              STR_ARG(t->host), t->port);
     return text;
 }
@@ -22,6 +25,9 @@ static void as_written(void)
         {"443", "tls  443"},
         {":443", "tls  443"},
         {"tls:443", "tls  443"},
+        {"tlcp:443", "tlcp  443"},
+        {"tlcp:wiki.example:443", "tlcp wiki.example 443"},
+        {"tlcp:[::1]:443", "tlcp ::1 443"},
         {"smtp:25", "smtp  25"},
         {"smtp::25", "smtp  25"},
         {"wiki.example:443", "tls wiki.example 443"},
@@ -61,6 +67,34 @@ static void as_written(void)
 
         CHECK_RC(prove_target_parse(str_of(bad[i].text), &t, &err), RC_INVAL);
         CHECK_STR(str_of(err.msg->code), bad[i].code);
+    }
+}
+
+/* TLCP and SM2 go together, everything else with all that is no SM2. */
+static void fits(void)
+{
+    static const struct {
+        const char *text;
+        enum crypto_key_type type;
+        const char *code;
+    } cases[] = {
+        {"tlcp:443", CRYPTO_KEY_SM2, NULL},
+        {"443", CRYPTO_KEY_P256, NULL},
+        {"smtp:25", CRYPTO_KEY_MLDSA65, NULL},
+        {"443", CRYPTO_KEY_SM2, "prove.sm2"},
+        {"tls:wiki.example:443", CRYPTO_KEY_SM2, "prove.sm2"},
+        {"smtp:25", CRYPTO_KEY_SM2, "prove.sm2"},
+        {"tlcp:443", CRYPTO_KEY_RSA, "prove.tlcp"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct err err = ERR_INIT;
+        struct prove_target t;
+
+        CHECK_OK(prove_target_parse(str_of(cases[i].text), &t, NULL));
+        CHECK_RC(prove_target_fits(&t, cases[i].type, &err), cases[i].code ? RC_INVAL : RC_OK);
+        if (cases[i].code)
+            CHECK_STR(str_of(err.msg->code), cases[i].code);
     }
 }
 
@@ -129,4 +163,5 @@ static void no_more_than(void)
     CHECK_STR(str_of(err.msg->code), "prove.too-many");
 }
 
-CHECK_MAIN(CHECK_TEST(as_written), CHECK_TEST(for_the_names), CHECK_TEST(no_more_than))
+CHECK_MAIN(CHECK_TEST(as_written), CHECK_TEST(fits), CHECK_TEST(for_the_names),
+           CHECK_TEST(no_more_than))

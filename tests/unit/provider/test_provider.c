@@ -50,6 +50,38 @@ static void settings(void)
     CHECK_STR(provider_accounts(p), "");
 }
 
+/* Secrets that are not in the settings are brought, and nothing else is. */
+static void elsewhere(void)
+{
+    CLEANUP(provider_freep) struct provider *p = NULL, *plain = NULL;
+    struct str where;
+    size_t i = 0;
+
+    CHECK_OK(provider_parse(provider_kind_find(STR("route53")),
+                            STR("access_key_id: credential:id\nsecret_access_key: credential:a\n"
+                                "session_token: 'credential:b'\n"),
+                            STR("f"), &p, NULL));
+    CHECK(!provider_has_secret(p));
+    CHECK(provider_elsewhere(p, &i, &where));
+    CHECK_STR(where, "credential:a");
+    CHECK_OK(provider_bring(p, i, STR("first")));
+    i++;
+    CHECK(provider_elsewhere(p, &i, &where));
+    CHECK_STR(where, "credential:b");
+    CHECK_OK(provider_bring(p, i, STR("second")));
+    i++;
+    CHECK(!provider_elsewhere(p, &i, &where));
+    CHECK_STR(p->values[PROVIDER_OWN], "credential:id");
+    CHECK_STR(p->values[PROVIDER_OWN + 1], "first");
+    CHECK_STR(p->values[PROVIDER_OWN + 2], "second");
+
+    CHECK_OK(provider_parse(provider_kind_find(STR("cloudflare")), STR("token: t\n"), STR("f"),
+                            &plain, NULL));
+    i = 0;
+    CHECK(!provider_elsewhere(plain, &i, &where));
+    CHECK(provider_has_secret(plain));
+}
+
 /* ---- acme-dns */
 
 #define ACME_DNS "url: https://dns.example:8443/x/\nusername: u\npassword: secret\nsubdomain: s-1\n"
@@ -251,6 +283,6 @@ static void powerdns_strange(void)
     refuses(&t, 200, "[]", RC_NOTFOUND, "holds no zone with _acme-challenge.wiki");
 }
 
-CHECK_MAIN(CHECK_TEST(settings), CHECK_TEST(acme_dns), CHECK_TEST(acme_dns_value),
-           CHECK_TEST(acme_dns_accounts), CHECK_TEST(httpreq), CHECK_TEST(powerdns_adds),
-           CHECK_TEST(powerdns_removes), CHECK_TEST(powerdns_strange))
+CHECK_MAIN(CHECK_TEST(settings), CHECK_TEST(elsewhere), CHECK_TEST(acme_dns),
+           CHECK_TEST(acme_dns_value), CHECK_TEST(acme_dns_accounts), CHECK_TEST(httpreq),
+           CHECK_TEST(powerdns_adds), CHECK_TEST(powerdns_removes), CHECK_TEST(powerdns_strange))

@@ -112,6 +112,7 @@ static void not_targets(void)
     check_bad(STR("10.0.0.1:0"), RC_INVAL, "scan.target");
     check_bad(STR("10.0.0.1:65536"), RC_INVAL, "scan.target");
     check_bad(STR("gopher:10.0.0.1:70"), RC_INVAL, "scan.target");
+    check_bad(STR("tlcp:10.0.0.1:443"), RC_INVAL, "scan.target"); /* every port is asked for it */
     check_bad(STR("10.0.0.0/24:0"), RC_INVAL, "scan.target");
     check_bad(STR("a b"), RC_INVAL, "scan.target");
     check_bad(STR("10.0.0.1/"), RC_INVAL, "scan.target");
