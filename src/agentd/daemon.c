@@ -46,6 +46,7 @@ struct cert {
     when_t hold;       /* not before */
     unsigned failures; /* in a row, of those that were begun here */
     bool forced;       /* it is renewed now, due or not */
+    bool looked_at;    /* somebody had it looked at while it was renewed */
 };
 
 struct agentd {
@@ -200,8 +201,13 @@ static void on_renewed(void *arg, const struct agent_child_end *end)
     c->failures = end->rc == RC_OK ? 0 : c->failures + 1;
     if (stamp_of(c->dir, &stamp))
         reload(c, &stamp);
+    if (c->looked_at)
+        c->failures = 0;
     c->hold =
         now(a) + (c->failures ? client_backoff(c->failures, LEAST_PAUSE, MOST_PAUSE) : LEAST_PAUSE);
+    if (c->looked_at)
+        c->hold = 0;
+    c->looked_at = false;
     ev_defer(a->conf->ev, &a->pump);
 }
 
@@ -513,6 +519,7 @@ void agentd_look(struct agentd *a)
         struct cert *c = cert_at(it);
 
         c->stamp = c->child ? c->stamp : (struct stamp){};
+        c->looked_at = c->child != NULL;
     }
     look(a);
     ev_defer(a->conf->ev, &a->pump);

@@ -49,7 +49,8 @@ enum rc agentd_new(const struct agentd_conf *conf, struct agentd **out, struct e
 /* Renewals that are under way are killed. */
 void agentd_free(struct agentd *a);
 DEFINE_FREEP(agentd_free, struct agentd)
-/* Looks through the directories now, and tries what failed again. */
+/* Looks through the directories now, and tries what failed again; what is being renewed, after
+ * that. */
 void agentd_look(struct agentd *a);
 /* Begins no renewal any more, and asks those under way to end. */
 void agentd_end(struct agentd *a);

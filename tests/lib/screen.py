@@ -196,9 +196,9 @@ class Screen:
         return command, told
 
     def offers_none(self, *labels):
+        """Nor does it go on to: what is drawn anew takes a moment."""
         for label in labels:
-            if self.page.get_by_role("button", name=label, exact=True).count():
-                sys.exit(f"{self.name} is offered {label}")
+            self.page.get_by_role("button", name=label, exact=True).first().wait_for(state="hidden")
 
 
 def axe(screen, what):

@@ -49,7 +49,9 @@ static void test_done(struct test *t)
 
 static enum rc put(struct test *t, const char *name, const char *text)
 {
-    return file_write(t->dir.fd, name, str_of(text), 0755, FILE_OWNER_SELF, NULL);
+    unsigned mode = strcmp(name, "env") == 0 ? 0600 : 0755; /* secrets, or programs */
+
+    return file_write(t->dir.fd, name, str_of(text), mode, FILE_OWNER_SELF, NULL);
 }
 
 /* Each call a line: words, and variables that begin with LE_ or DOMAIN_CONF. */

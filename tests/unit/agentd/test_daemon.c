@@ -419,6 +419,27 @@ static void ends_when_it_is_asked(void)
     CHECK_STR(str_of(log_of(&t)), "");
 }
 
+#define FAILS_WHEN_TOLD                                                                            \
+    "#!/bin/sh\ncd \"${0%/*}\"\necho begun >> log\n[ -e started ] && exit 0\necho $$ > started\n"  \
+    "i=0; while [ ! -e go ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done\nexit 2\n"
+
+/* Who has mended something while a renewal was failing need not say so again. */
+static void looked_at_while_it_renews(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_state s;
+
+    CHECK_OK(test_init(&t, FAILS_WHEN_TOLD));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
+    CHECK_OK(place(&t, "a", &s));
+    CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
+    CHECK(waits_for(&t, "started"));
+    agentd_look(t.daemon);
+    CHECK_OK(file_write(t.dir.fd, "go", STR(""), 0644, FILE_OWNER_SELF, NULL));
+    CHECK(settle(&t));
+    CHECK_STR(str_of(log_of(&t)), "begun\nbegun\n");
+}
+
 /* What is under way does not outlive it. */
 static void freed_while_it_renews(void)
 {
@@ -466,4 +487,5 @@ CHECK_MAIN(CHECK_TEST(renewed_when_it_is_time), CHECK_TEST(a_silent_server_is_as
            CHECK_TEST(never_a_storm), CHECK_TEST(what_is_added_and_removed),
            CHECK_TEST(all_of_them_now), CHECK_TEST_ONCE(how_many_at_once),
            CHECK_TEST(one_for_a_directory), CHECK_TEST_ONCE(ends_when_it_is_asked),
-           CHECK_TEST_ONCE(freed_while_it_renews), CHECK_TEST_ONCE(what_cannot_be_read))
+           CHECK_TEST_ONCE(looked_at_while_it_renews), CHECK_TEST_ONCE(freed_while_it_renews),
+           CHECK_TEST_ONCE(what_cannot_be_read))
