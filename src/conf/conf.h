@@ -22,13 +22,13 @@ struct conf {
         struct str plain; /* "http://ca.hospital.example" */
     } urls;
     struct {
-        struct conf_ports api;     /* never empty */
-        struct conf_ports plain;   /* never empty */
-        struct conf_ports gateway; /* never empty; bound only while there are sites */
+        struct conf_ports api, plain; /* never empty */
+        struct conf_ports gateway;    /* never empty; bound only while there are sites */
     } listen;
     struct {
         uint64_t workers; /* 0: one for each CPU */
         enum conf_keys keys;
+        struct str renew_window; /* as base/window.h; empty: any time */
         const struct conf_site *sites;
         size_t n_sites;
         const struct conf_path *paths;

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "base/window.h"
 #include "conf/kind_int.h"
 #include "conf/value.h"
 
@@ -23,6 +24,9 @@ MSG(msg_span_range, "conf.span-range", "{0} is outside of {1} to {2}");
 MSG(msg_choice, "conf.choice", "\"{0}\" is not one of {1}");
 MSG(msg_choice_near, "conf.choice-near", "\"{0}\" is not one of {1}; did you mean \"{2}\"?");
 MSG(msg_bool, "conf.bool", "\"{0}\" is neither true nor false, without quotes");
+MSG(msg_windows, "conf.windows",
+    "\"{0}\" is no list of times; write them as in \"Sun 02:00-04:00\", \"Mon-Fri 22:00-05:00; "
+    "Sat,Sun\" or \"1st Wed 20:00-22:00 UTC\"");
 MSG(msg_sha256, "conf.sha256", "\"{0}\" is no SHA-256 in hexadecimal: 64 digits, without colons");
 MSG(msg_oid, "conf.oid",
     "\"{0}\" is no object identifier: numbers with dots between, as in 1.3.6.1.4.1.32473.1, the "
@@ -448,6 +452,16 @@ static enum rc parse_sha256(const struct conf_key *, const struct conf_scalar *i
     return conf_store_str(a, str_bytes(lower, SHA256_DIGITS), out);
 }
 
+static enum rc parse_windows(const struct conf_key *, const struct conf_scalar *in, struct arena *a,
+                             void *out, struct err *err)
+{
+    struct windows w;
+
+    if (in->s.n && windows_parse(in->s, &w) != RC_OK)
+        return ERR(err, RC_INVAL, msg_windows, conf_shown(in->s));
+    return conf_store_str(a, in->s, out);
+}
+
 const struct conf_kind conf_kind_text = {sizeof(struct str), parse_text, conf_print_str};
 const struct conf_kind conf_kind_country = {sizeof(struct str), parse_country, conf_print_str};
 const struct conf_kind conf_kind_ident = {sizeof(struct str), parse_ident, conf_print_str};
@@ -462,3 +476,4 @@ const struct conf_kind conf_kind_choice = {sizeof(unsigned), parse_choice, print
 const struct conf_kind conf_kind_bool = {sizeof(bool), parse_bool, print_bool};
 const struct conf_kind conf_kind_oid = {sizeof(struct str), parse_oid, conf_print_str};
 const struct conf_kind conf_kind_sha256 = {sizeof(struct str), parse_sha256, conf_print_str};
+const struct conf_kind conf_kind_windows = {sizeof(struct str), parse_windows, conf_print_str};

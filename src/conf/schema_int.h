@@ -108,7 +108,7 @@ extern const struct conf_kind conf_kind_text, conf_kind_country, conf_kind_domai
     conf_kind_listen, conf_kind_server, conf_kind_net, conf_kind_span, conf_kind_number,
     conf_kind_choice, conf_kind_pattern, conf_kind_path, conf_kind_ident, conf_kind_bool,
     conf_kind_oid, conf_kind_rate, conf_kind_time, conf_kind_sha256, conf_kind_size,
-    conf_kind_log_server, conf_kind_client;
+    conf_kind_log_server, conf_kind_client, conf_kind_windows;
 
 /* choices.c: what keys can be, each ended by NULL. */
 extern const char *const conf_choice_https[];

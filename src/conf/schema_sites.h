@@ -90,6 +90,10 @@
     {KEY_IN("gateway.sites[].access_log", CONF_ONE, struct conf_site, access_log, &conf_kind_bool),
      .initial = "true", .take = &live,
      .help = "false: its requests are not in gateway.access_log"},
+    {KEY_IN("gateway.sites[].renew_window", CONF_ONE, struct conf_site, renew_window,
+            &conf_kind_windows),
+     .take = &live,
+     .help = "The same as gateway.renew_window, for this site"},
     {KEY_IN("gateway.sites[].maintenance", CONF_ONE, struct conf_site, maintenance,
             &conf_kind_text),
      .min = 1, .max = 500, .take = &live,
@@ -129,6 +133,9 @@
      .help = "Networks of load balancers that send a header of the PROXY protocol, version 1 or 2, "
              "first on each connection; without it none of theirs is taken"},
 
+    {KEY("gateway.renew_window", CONF_ONE, gateway.renew_window, &conf_kind_windows), .take = &live,
+     .help = "When certificates of sites are renewed, as in \"Sun 02:00-04:00; Wed 22:00-23:00\"; "
+             "one in its last tenth does not wait"},
     {KEY("gateway.keys", CONF_ONE, gateway.keys, &conf_kind_choice), .names = conf_choice_keys,
      .initial = "workers", .take = &gateway,
      .help = "Who has the private keys of sites: the gateway's processes, or the keeper alone"},

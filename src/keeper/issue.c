@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/window.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -32,13 +33,32 @@ static struct keeper_slot *slot_at(struct list *link)
 
 /* ---- when */
 
-/* Whatever the server's window or an old state say, the last tenth of a certificate's life is left
- * for attempts that fail. */
+/* The last tenth of a certificate's life is left for attempts that fail. */
+static when_t latest(const struct keeper_slot *slot)
+{
+    return slot->not_after - (slot->not_after - slot->not_before) / 10;
+}
+
+/* Whatever the server's window or an old state say. */
 static when_t renewal_due(const struct keeper_slot *slot)
 {
-    when_t latest = slot->not_after - (slot->not_after - slot->not_before) / 10;
+    return slot->renewal.due < latest(slot) ? slot->renewal.due : latest(slot);
+}
 
-    return slot->renewal.due < latest ? slot->renewal.due : latest;
+/* What is due then, in the next window of the configuration (base/window.h), which nothing waits
+ * for longer than that. */
+static when_t in_window(const struct keeper_slot *slot, when_t due)
+{
+    when_t now = now_of(slot->keeper), end = latest(slot);
+    struct windows w;
+
+    if (slot->window.n == 0 || slot->forced || windows_parse(slot->window, &w) != RC_OK)
+        return due;
+    due = due < now ? now : due;
+    if (due >= end)
+        return due;
+    due = windows_next(&w, due);
+    return due < end ? due : end;
 }
 
 /* A pause that ends later than any that is made was made while the clock was wrong. */
@@ -51,7 +71,7 @@ static when_t pause_end(const struct keeper_slot *slot)
 
 when_t keeper_issue_renewal(const struct keeper_slot *slot)
 {
-    return renewal_due(slot);
+    return in_window(slot, renewal_due(slot));
 }
 
 /* One of another profile than is configured now. */
@@ -70,7 +90,7 @@ static when_t order_due(const struct keeper_slot *slot)
     if (slot->pair && slot->directory && slot->first)
         due = keeper_public_end(slot);
     else if (slot->pair && !slot->directory && !is_other(slot))
-        due = renewal_due(slot);
+        return in_window(slot, renewal_due(slot) < pause ? pause : renewal_due(slot));
     return due < pause ? pause : due;
 }
 
@@ -464,6 +484,7 @@ void keeper_issue_force(struct keeper_slot *slot)
     if (!slot->first || slot->directory) {
         slot->renewal.due = now_of(slot->keeper);
         slot->renewal.least = 0;
+        slot->forced = true;
     }
     slot->next_at = 0;
     slot->public.next_at = 0;

@@ -186,6 +186,7 @@ void keeper_slot_drop(struct keeper_slot *slot)
     keeper_staple_drop(slot);
     keeper_pair_free(&slot->keeper->pairs, MOVE(slot->pair));
     list_remove(&slot->unchecked);
+    slot->forced = false;
     slot->not_before = slot->not_after = 0;
     slot->serial.n = 0;
     slot->certid = false;
@@ -373,7 +374,8 @@ void keeper_slots_abort(struct keeper *k)
 }
 
 static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *site,
-                                   enum conf_key_algorithm algorithm, bool encrypts)
+                                   struct str window, enum conf_key_algorithm algorithm,
+                                   bool encrypts)
 {
     struct keeper_slot *slot = find(k, site->name, algorithm, encrypts);
 
@@ -384,21 +386,22 @@ static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *sit
     slot->listed = true;
     keeper_public_set(slot, site);
     slot->profile = profile_of(slot, site);
+    slot->window = site->renew_window.n ? site->renew_window : window;
     if (!slot->loaded)
         keeper_slot_load(slot);
     return slot;
 }
 
 /* In the order of the configuration; what it does not have stays behind. */
-static void sort_in(struct keeper *k, const struct conf_site *site)
+static void sort_in(struct keeper *k, const struct conf_site *site, struct str window)
 {
     for (unsigned a = 0; a < CONF_SITE_KEYS; a++) {
         struct keeper_slot *slot, *other;
 
         if (!(site->algorithms & 1u << a))
             continue;
-        slot = take_in(k, site, (enum conf_key_algorithm)a, false);
-        other = a == CONF_KEY_SM2 ? take_in(k, site, CONF_KEY_SM2, true) : NULL;
+        slot = take_in(k, site, window, (enum conf_key_algorithm)a, false);
+        other = a == CONF_KEY_SM2 ? take_in(k, site, window, CONF_KEY_SM2, true) : NULL;
         if (slot && other) {
             slot->other = other;
             other->other = slot;
@@ -414,7 +417,7 @@ void keeper_slots_commit(struct keeper *k, const struct conf *conf)
     list_splice(&old, &k->slots);
     list_splice(&old, &k->next);
     for (size_t i = 0; i < conf->gateway.n_sites; i++)
-        sort_in(k, &conf->gateway.sites[i]);
+        sort_in(k, &conf->gateway.sites[i], conf->gateway.renew_window);
     LIST_FOREACH (it, &old) {
         struct keeper_slot *slot = LIST_ENTRY(it, struct keeper_slot, link);
 

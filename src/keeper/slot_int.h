@@ -28,6 +28,8 @@ struct keeper_slot {
     bool encrypts;
     struct keeper_slot *other; /* of the two; NULL where there is one alone */
     struct str profile;        /* wanted; of the configuration */
+    struct str window;         /* of renewals, as base/window.h; likewise; empty: none */
+    bool forced;               /* somebody wants another, whatever the window is */
     bool listed;               /* in keeper.slots: the configuration has it */
     bool loaded;               /* looked for on disk */
     struct list unchecked;     /* in keeper.unchecked: load.c */

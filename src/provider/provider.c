@@ -174,7 +174,9 @@ static bool is_elsewhere(struct str value)
 
 static bool is_secret(const struct provider *p, size_t i)
 {
-    return i >= PROVIDER_OWN && setting_at(p->kind, i)->secret;
+    const struct provider_setting *s = i >= PROVIDER_OWN ? setting_at(p->kind, i) : NULL;
+
+    return s && s->secret;
 }
 
 bool provider_elsewhere(const struct provider *p, size_t *i, struct str *out_where)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The web sites behind the gateway. Part of conf/conf.h. */
+#pragma once
+
+#include "base/str.h"
+#include "base/when.h"
+#include "conf/proof.h"
+#include "conf/public.h"
+#include "conf/rules.h"
+#include "conf/value.h"
+
+/* Which of a site's backends takes a request. */
+enum conf_balance {
+    CONF_BALANCE_FIRST, /* the first that can be reached */
+    CONF_BALANCE_ROUND_ROBIN,
+    CONF_BALANCE_LEAST_CONNECTIONS,
+};
+
+/* Which header of the PROXY protocol a site's backends get. */
+enum conf_send_proxy { CONF_SEND_PROXY_OFF, CONF_SEND_PROXY_V1, CONF_SEND_PROXY_V2 };
+
+/* What the gateway writes down of each request, and how. */
+enum conf_access { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
+
+/* What begins with a path goes another way than the rest of its site. */
+struct conf_path {
+    struct str site;
+    struct str path;           /* "/api" has "/api" and "/api/x", not "/apix" */
+    struct conf_strs backends; /* none: the site's */
+    struct str replace;        /* what stands for `path` in what the backend gets; empty: itself */
+    struct str redirect;       /* path or URL; a "*" at its end is what follows `path`; or empty */
+    struct str answer;         /* a text; or empty */
+    uint64_t status;           /* of redirect or answer; 0: 308, 200 */
+};
+
+/* What backends are told of a client's certificate, as bits 1 << of these. */
+enum conf_client_header {
+    CONF_CLIENT_SUBJECT,
+    CONF_CLIENT_ISSUER,
+    CONF_CLIENT_SERIAL,
+    CONF_CLIENT_SHA256,
+    CONF_CLIENT_NAMES,
+    CONF_CLIENT_CERTIFICATE,
+    CONF_CLIENT_COUNT,
+};
+
+enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
+
+/* A web site behind the gateway. */
+struct conf_site {
+    struct str name;               /* canonical; unique */
+    struct conf_strs backends;     /* bases of URLs, http, https or tls; at least one */
+    bool passes;                   /* they are tls: the connections of its clients go to them */
+    struct str backend_ca;         /* the file with the roots of those with https; empty: none */
+    struct str backend_roots;      /* what is in it, PEM */
+    struct str backend_name;       /* what their certificates are for; empty: what is in the URL */
+    struct conf_strs backend_keys; /* SHA-256 of their keys, hexadecimal; none: any */
+    struct str client_ca;  /* the file with the roots of clients' certificates; empty: not asked */
+    struct str client_crl; /* the file with lists of what was revoked of them; empty: none */
+    struct str client_roots; /* what is in these, PEM */
+    struct str client_lists;
+    bool client_optional;    /* who has none is served as well */
+    unsigned client_headers; /* bit 1 << enum conf_client_header */
+    enum conf_balance balance;
+    bool sticky;            /* a client stays with its backend, by a cookie */
+    struct conf_strs drain; /* those of `backends` that get no new clients */
+    enum conf_send_proxy send_proxy;
+    struct conf_nets allow; /* clients that are served; none: all */
+    struct conf_nets deny;  /* that are not; stronger */
+    uint64_t rate;          /* requests of one client in a minute; 0: no limit */
+    uint64_t burst;         /* of these at once; 0: those of ten seconds */
+    when_t slow_start;      /* until one that has come back gets its full share; 0: at once */
+    when_t hsts;            /* browsers shall use HTTPS alone for so long; 0: not told */
+    struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
+    struct conf_strs response_headers;
+    struct str maintenance; /* what clients are told instead of being served; empty: they are */
+    bool access_log;        /* its requests are in gateway.access_log */
+    struct str check;       /* the path that tells whether a backend is well; empty: none */
+    when_t check_interval;
+    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
+    struct str profile;  /* of its certificates; exists */
+    struct str renew_window;            /* as base/window.h; empty: that of all sites */
+    struct str directory;               /* the CA of those that others issue; empty: this one */
+    struct str fallback;                /* another, for when that one ails; empty: none */
+    enum conf_site_challenge challenge; /* how the name is proven there */
+    struct str dns;                     /* one of updates; empty but for dns-01 */
+};
