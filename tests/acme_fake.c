@@ -323,7 +323,10 @@ static void put_body(struct acme_fake *f, enum acme_fake_at at, unsigned order,
             "\"" ACME_FAKE "/x\",\"status\":\"pending\"},{\"type\":\"%s\",\"url\":"
             "\"" ACME_FAKE "/chall\",\"status\":\"pending\",\"%s\":%s%s}]}",
             f->authorization, f->identifier ? f->identifier : "wiki.hospital.example", challenge,
-            f->issuers ? "issuerDomainNames" : "token", f->issuers ? f->issuers : "\"tok_en-1\"",
+            f->issuers ? "issuerDomainNames" : "token",
+            f->issuers ? f->issuers
+            : f->token ? f->token
+                       : "\"tok_en-1\"",
             strcmp(f->authorization, "invalid") == 0
                 ? ",\"error\":{\"type\":\"urn:ietf:params:acme:error:dns\",\"detail\":\"no such "
                   "name\"}"

@@ -88,6 +88,7 @@ struct acme_fake {
     const char *terms;
     const char *authorization; /* status; "valid" by default */
     const char *challenge;     /* type; "http-01" by default */
+    const char *token;         /* of its challenges, as in JSON; NULL: one that is right */
     const char *issuers;       /* instead of its token: JSON, as in ["ca.example"]; or NULL */
     bool proves;               /* a challenge that is answered makes the authorization valid */
     unsigned processing;       /* looks at an order that see it so, after finalize */

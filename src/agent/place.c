@@ -296,7 +296,7 @@ static enum rc finish_generation(const struct agent_place *p, const char *path, 
         return failed(p, path, err);
     TRY(agent_owner_label(&p->owner, fd, path, err));
     /* Others may look for the certificate; the key has a mode of its own. */
-    return fchmod(fd, 0755) == 0 ? RC_OK : failed(p, path, err);
+    return fchmod(fd, 0755) == 0 && fsync(fd) == 0 ? RC_OK : failed(p, path, err);
 }
 
 /* What stands in privkey.pem: the key, or where it is. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/place.h"
 #include "agent/trust.h"
@@ -24,6 +25,8 @@ MSG(msg_no_credential, "agent.credential-missing",
     "this unit has no credential \"{0}\": give it LoadCredentialEncrypted={0}:FILE");
 MSG(msg_open, "agent.secret-open",
     "{0} holds a secret, and others may read it or change it (mode {1}): `chmod 600 {0}`");
+MSG(msg_owner, "agent.secret-owner",
+    "{0} holds a secret, and belongs to another user, who can change it: `chown root {0}`");
 MSG(msg_file, "agent.secret-file", "{0} cannot be opened: {1}");
 MSG(msg_empty, "agent.secret-empty", "the first line of {0} is empty");
 
@@ -46,6 +49,10 @@ static enum rc check(int dir, const char *path, const char *shown, mode_t bad, s
     if (fstatat(dir, path, &st, 0) != 0)
         return ERR(err, errno == ENOENT || errno == ENOTDIR ? RC_NOTFOUND : RC_IO, msg_file,
                    str_of(shown), str_of(strerrordesc_np(errno)));
+    /* Whose it is may have put something into it; credentials and keys of others' programs are
+     * theirs to give. */
+    if (bad == ALONE && st.st_uid != 0 && st.st_uid != geteuid())
+        return ERR(err, RC_DENIED, msg_owner, str_of(shown));
     if (!(st.st_mode & bad))
         return RC_OK;
     snprintf(mode, sizeof(mode), "%04o", st.st_mode & 07777);

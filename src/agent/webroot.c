@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #define WELL_KNOWN ".well-known/acme-challenge"
 
@@ -47,24 +48,11 @@ static void drop(struct webroot *w)
     w->path[0] = '\0';
 }
 
-/* A token is base64url (RFC 8555 section 8.1), and so a file name. */
-static bool is_token(struct str token)
-{
-    for (size_t i = 0; i < token.n; i++) {
-        char c = token.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_'))
-            return false;
-    }
-    return token.n > 0 && token.n <= CLIENT_TOKEN_MAX;
-}
-
 static enum rc put(struct webroot *w, const struct client_proof *proof, struct err *err)
 {
     char path[sizeof(w->path)];
 
-    if (!is_token(proof->token))
+    if (!text_is_b64url(proof->token) || proof->token.n > CLIENT_TOKEN_MAX)
         return RC_PARSE;
     snprintf(path, sizeof(path), "%s%.*s", w->bare ? "" : WELL_KNOWN "/", STR_ARG(proof->token));
     TRY(file_write(w->root, path, proof->key_authorization, 0644, FILE_OWNER_SELF, err));

@@ -45,7 +45,8 @@ struct cert {
     struct agent_child *child;
     when_t hold;       /* not before */
     unsigned failures; /* in a row, of those that were begun here */
-    bool forced;       /* it is renewed now, due or not */
+    bool forced;       /* it is renewed now, due or not ... */
+    bool balked;       /* ... but could not be begun, and `hold` counts */
     bool looked_at;    /* somebody had it looked at while it was renewed */
 };
 
@@ -151,7 +152,7 @@ static when_t next_of(const struct cert *c)
     bool holds = c->hold > at && c->hold - now(c->a) <= 2 * MOST_PAUSE;
 
     if (c->forced)
-        return 0;
+        return c->balked ? c->hold : 0;
     return holds ? c->hold : at;
 }
 
@@ -247,9 +248,10 @@ static void begin(struct cert *c)
         argv[n++] = "--first-silent";
     if (c->forced)
         argv[n++] = "--force";
-    c->forced = false;
     err.rc = agent_child_start(&conf, &c->child, &err);
+    c->balked = err.rc != RC_OK;
     if (err.rc == RC_OK) {
+        c->forced = false;
         a->n_running++;
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/segment.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,9 +10,16 @@
 #include "base/mem.h"
 #include "base/owned.h"
 
+#ifdef MFD_NOEXEC_SEAL
+#define NOEXEC_SEAL MFD_NOEXEC_SEAL
+#else
+#define NOEXEC_SEAL 0x0008U /* linux/memfd.h */
+#endif
+
 /* Nobody can write through the descriptor, only through the mapping that was there before; and a
  * reader finds each page that he was promised. */
 enum {
+    PIECE = 256 << 10, /* bytes that the system is asked for at a time */
     SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE,
     SEALED = SEALS | F_SEAL_SEAL,
 };
@@ -21,6 +29,7 @@ struct segment {
     int fd; /* -1: a reader's */
     unsigned char *map;
     size_t size, used;
+    size_t backed; /* bytes that the system has memory for: to touch another would be SIGBUS */
 };
 
 static enum rc map_it(struct segment *s, int fd, int rights)
@@ -35,6 +44,15 @@ static enum rc map_it(struct segment *s, int fd, int rights)
     return RC_OK;
 }
 
+/* Kernels before 6.3 do not know what cannot be executed, those after it may want no other. */
+static int make_file(void)
+{
+    int fd = memfd_create("segment", MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL);
+
+    return fd < 0 && errno == EINVAL ? memfd_create("segment", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+                                     : fd;
+}
+
 enum rc segment_new(size_t max, struct segment **out)
 {
     CLEANUP(segment_unrefp) struct segment *s = MEM_NEW(struct segment);
@@ -43,7 +61,7 @@ enum rc segment_new(size_t max, struct segment **out)
         return RC_NOMEM;
     s->refs = 1;
     s->size = max;
-    s->fd = memfd_create("segment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    s->fd = make_file();
     if (s->fd < 0 || ftruncate(s->fd, (off_t)max) != 0)
         return RC_IO;
     TRY(map_it(s, s->fd, PROT_READ | PROT_WRITE));
@@ -104,6 +122,14 @@ unsigned char *segment_alloc(struct segment *s, size_t n)
 
     if (s->fd < 0 || n > s->size - s->used)
         return NULL;
+    if (s->used + n > s->backed) {
+        size_t end = (s->used + n + PIECE - 1) / PIECE * PIECE;
+
+        end = end < s->size ? end : s->size;
+        if (fallocate(s->fd, 0, (off_t)s->backed, (off_t)(end - s->backed)) != 0)
+            return NULL;
+        s->backed = end;
+    }
     s->used += n;
     return at;
 }

@@ -29,7 +29,7 @@ static inline void segment_unrefp(struct segment **s)
 
 /* Borrowed; -1 for a reader. Whoever has it can read all, and write nothing. */
 int segment_fd(const struct segment *s);
-/* Room for `n` bytes, for its owner; NULL: it is full. */
+/* Room for `n` bytes, for its owner; NULL: it is full, or the system has no memory. */
 unsigned char *segment_alloc(struct segment *s, size_t n);
 /* Of all that segment_alloc gave out. */
 size_t segment_used(const struct segment *s);

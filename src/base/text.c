@@ -190,6 +190,14 @@ enum rc text_unb64url(struct str text, struct buf *out)
     return b64_get(text, true, false, out);
 }
 
+bool text_is_b64url(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (b64_value((unsigned char)text.p[i], true) < 0)
+            return false;
+    return text.n > 0;
+}
+
 void text_pem(struct buf *out, struct str label, struct str der)
 {
     buf_printf(out, "-----BEGIN %.*s-----\n", STR_ARG(label));

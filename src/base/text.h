@@ -16,6 +16,9 @@ void text_b64(struct buf *out, struct str bytes);
 enum rc text_unb64(struct str text, struct buf *out);
 void text_b64url(struct buf *out, struct str bytes);
 enum rc text_unb64url(struct str text, struct buf *out);
+/* Of nothing but its digits, and at least one: what cannot lead anywhere as the name of a file, nor
+ * mean anything to a shell. */
+bool text_is_b64url(struct str text);
 
 /* "-----BEGIN label-----", lines of 64, "-----END label-----". */
 void text_pem(struct buf *out, struct str label, struct str der);

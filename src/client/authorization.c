@@ -2,6 +2,7 @@
 /* RFC 8555 section 7.5: every authorization of the order, one after the other. One that is valid
  * already needs nothing; for the others a solver makes a proof visible, and stays until the server
  * has looked. */
+#include "base/text.h"
 #include "client/client_int.h"
 #include "http/url.h"
 #include "json/out.h"
@@ -20,7 +21,9 @@ MSG(msg_account, "client.account-elsewhere",
     "that names it could speak for {1} at another CA");
 MSG(msg_issuers, "client.challenge-issuers",
     "the server's challenge for {0} names no domains that a record can name (issuerDomainNames)");
-MSG(msg_token, "client.challenge-token", "the server's challenge for {0} has no token");
+MSG(msg_token, "client.challenge-token",
+    "the server's challenge for {0} has no token, or one that is not base64url (RFC 8555 section "
+    "8.1), which no hook and no file is given");
 
 static void look(struct client_run *run);
 
@@ -144,7 +147,8 @@ static enum rc make_proof(struct client_run *run, const struct client_authorizat
     struct client_proof *p = &run->proof;
     bool persists = str_eq(challenge->type, STR(CLIENT_PERSIST));
 
-    if (challenge->token.n == 0 && !persists)
+    /* What is a stranger's goes to hooks and into names of files. */
+    if (!persists && !text_is_b64url(challenge->token))
         return ERR(err, RC_PARSE, msg_token, authorization->identifier);
     TRY(ordered(run, authorization, &identifier, err));
     arena_done(a);

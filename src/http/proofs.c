@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/proofs.h"
 
+#include "base/text.h"
+
 #include "base/mem.h"
 #include "base/name.h"
 
@@ -22,19 +24,6 @@ void http_proofs_init(struct http_proofs *p)
     p->n = 0;
 }
 
-/* RFC 8555 section 8.3: base64url. */
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_'))
-            return false;
-    }
-    return s.n > 0;
-}
-
 static struct proof *find(const struct http_proofs *p, struct str host, struct str answer)
 {
     LIST_FOREACH (it, &p->list)
@@ -48,7 +37,7 @@ enum rc http_proofs_add(struct http_proofs *p, struct str host, struct str token
 {
     CLEANUP(mem_freep) struct proof *one = NULL;
 
-    if (!is_token(token) || answer.n == 0)
+    if (!text_is_b64url(token) || answer.n == 0)
         return RC_INVAL;
     if (find(p, host, answer))
         return RC_OK;

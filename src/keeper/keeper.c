@@ -51,8 +51,13 @@ static const struct sandbox sandbox = {
     .user = USER,
     .promises = SB_STDIO | SB_FDPASS | SB_UNIX | SB_RPATH | SB_WPATH | SB_SHARE,
     .files = 256,
-    .paths = {{"keeper", SB_READ | SB_WRITE}, {"sites", SB_READ | SB_WRITE}},
+    /* Windows are in the time of this host, which mktime(3) looks at each time. */
+    .paths = {{"keeper", SB_READ | SB_WRITE},
+              {"sites", SB_READ | SB_WRITE},
+              {"/etc/localtime", SB_READ | SB_OPTIONAL},
+              {"/usr/share/zoneinfo", SB_READ | SB_OPTIONAL}},
 };
+static const char *const environment[] = {"TZ", NULL};
 
 /* ---- before confinement */
 
@@ -293,6 +298,8 @@ static void keeper_commit(struct role_env *env)
     struct keeper *k = env->state;
 
     keeper_slots_commit(k, env->conf);
+    if (!k->pairs.segment)
+        keeper_segment_renew(k);
     keeper_issue_soon(k);
     keeper_push_look(k);
 }
@@ -351,6 +358,7 @@ const struct role_def role_keeper = {
     .role = ROLE_KEEPER,
     .sites = true,
     .sandbox = &sandbox,
+    .environment = environment,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .wanted = role_wanted_with_sites,

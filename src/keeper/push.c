@@ -143,6 +143,10 @@ void keeper_segment_renew(struct keeper *k)
 {
     keeper_pairs_share(&k->pairs, k->index.n, k->env->conf->gateway.keys == CONF_KEYS_WORKERS);
     k->segment++;
+    if (!k->pairs.segment)
+        log_warn("keeper.no-segment",
+                 LOG_TEXT("the system has no memory that could be shared: each worker of the "
+                          "gateway has a copy of all certificates, until the next reload"));
     move_all(k, &k->slots);
     LIST_FOREACH (it, &k->workers)
         LIST_ENTRY(it, struct keeper_worker, link)->sent = 0;

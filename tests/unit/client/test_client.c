@@ -753,6 +753,24 @@ static void strangers_get_no_proof(void)
     }
 }
 
+/* What is no token reaches no solver: hooks make names of files of it. */
+static void tokens_that_are_none(void)
+{
+    static const char *const tokens[] = {
+        "\"\"", "\"../../x\"", "\"a b\"", "\"a=\"", "\"a\\nb\"", "\"$(id)\"", "\"a\\u0000b\"",
+    };
+
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+        CLEANUP(test_done) struct test t = {};
+        struct client_solver solver;
+
+        CHECK_OK(start_with_solver(&t, &solver));
+        t.fake.token = tokens[i];
+        CHECK_RC(obtain(&t), RC_PARSE);
+        CHECK(!t.presented);
+    }
+}
+
 /* What a record that stays is to say: the CA, and an account of its own and of nobody else. */
 static void persistent(void)
 {
@@ -978,5 +996,5 @@ CHECK_MAIN(CHECK_TEST(happy), CHECK_TEST_ONCE(addresses), CHECK_TEST_ONCE(heals)
            CHECK_TEST_ONCE(challenges_fail), CHECK_TEST_ONCE(says_who_ails),
            CHECK_TEST_ONCE(patience_has_an_end), CHECK_TEST_ONCE(our_own_fault),
            CHECK_TEST(signs_up), CHECK_TEST_ONCE(strangers_get_no_proof),
-           CHECK_TEST_ONCE(persistent), CHECK_TEST_ONCE(cancelled_everywhere),
-           CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))
+           CHECK_TEST_ONCE(tokens_that_are_none), CHECK_TEST_ONCE(persistent),
+           CHECK_TEST_ONCE(cancelled_everywhere), CHECK_TEST_ONCE(silence), CHECK_TEST(not_wanted))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/window.h"
 #include "world.h"
 
 static enum rc add_sm2_root(struct world *w)
@@ -272,6 +273,51 @@ static void what_cannot_be_handed_on_is_passed_over(void)
     pass(&w, 2 * WHEN_SECOND, WHEN_SECOND);
     CHECK(count(&w.workers[0].seen, "lab.hospital.example 1;") >= 3);
     CHECK_INT(w.workers[0].wrong + w.workers[1].wrong, 0);
+}
+
+/* A renewal waits for its window, from whenever it is due, or may be tried again; not longer than
+ * until the last tenth of the certificate's life, and not where somebody wants it now. */
+static void renewals_wait_for_their_window(void)
+{
+    static const struct str text = STR("Sun 02:00-04:00 UTC");
+    struct keeper_slot *wiki, *lab;
+    struct windows w;
+    when_t due, latest;
+    BEGIN(world_);
+    struct world *at = &world_;
+
+    CHECK_OK(windows_parse(text, &w));
+    at->conf[0].gateway.renew_window = text;
+    at->sites[1].renew_window = STR("00:00-24:00");
+    CHECK_OK(keeper_starts_with_all(at));
+    pass(at, 5 * WHEN_SECOND, WHEN_SECOND);
+    wiki = slot_of(at, "wiki.hospital.example");
+    lab = slot_of(at, "lab.hospital.example");
+    CHECK(wiki && wiki->pair && lab && lab->pair); /* the first one waits for nothing */
+    CHECK_INT(keeper_issue_due(lab), lab->renewal.due);
+
+    due = windows_next(&w, wiki->renewal.due);
+    CHECK_INT(keeper_issue_due(wiki), due);
+    wiki->renewal.due = due + WHEN_MINUTE; /* within */
+    CHECK_INT(keeper_issue_due(wiki), due + WHEN_MINUTE);
+    wiki->renewal.due = clock_now(at->env->clock) - WHEN_HOUR; /* missed */
+    CHECK_INT(keeper_issue_due(wiki), windows_next(&w, clock_now(at->env->clock)));
+    wiki->next_at = clock_now(at->env->clock) + WHEN_HOUR; /* a pause after a failure */
+    CHECK_INT(keeper_issue_due(wiki), windows_next(&w, wiki->next_at));
+
+    wiki->next_at = 0;
+    latest = wiki->not_after - (wiki->not_after - wiki->not_before) / 10;
+    wiki->renewal.due = WHEN_MAX;
+    CHECK_INT(keeper_issue_due(wiki), latest);
+    wiki->renewal.due = latest - WHEN_SECOND; /* no window is left */
+    CHECK(windows_next(&w, wiki->renewal.due) > latest);
+    CHECK_INT(keeper_issue_due(wiki), latest);
+
+    wiki->renewal.due = latest - WHEN_DAY;
+    CHECK_OK(ask_renew(at, "wiki.hospital.example"));
+    pass(at, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(count(&at->workers[0].seen, "wiki.hospital.example 1;"), 2);
+    CHECK(!wiki->forced);
 }
 
 static void tickets_rotate(void)
@@ -588,9 +634,10 @@ CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
            CHECK_TEST_ONCE(what_cannot_be_had_is_not_asked_for),
            CHECK_TEST_ONCE(starts_again_with_what_it_has), CHECK_TEST_ONCE(renews_when_due),
            CHECK_TEST_ONCE(asks_the_server_when), CHECK_TEST_ONCE(peers_come_and_go),
-           CHECK_TEST_ONCE(tickets_rotate), CHECK_TEST_ONCE(fails_and_says_so),
-           CHECK_TEST_ONCE(survives_a_wrong_clock), CHECK_TEST_ONCE(renews_before_the_end),
-           CHECK_TEST_ONCE(is_quick_when_core_returns), CHECK_TEST_ONCE(replaces_what_is_broken),
+           CHECK_TEST_ONCE(renewals_wait_for_their_window), CHECK_TEST_ONCE(tickets_rotate),
+           CHECK_TEST_ONCE(fails_and_says_so), CHECK_TEST_ONCE(survives_a_wrong_clock),
+           CHECK_TEST_ONCE(renews_before_the_end), CHECK_TEST_ONCE(is_quick_when_core_returns),
+           CHECK_TEST_ONCE(replaces_what_is_broken),
            CHECK_TEST_ONCE(what_cannot_be_handed_on_is_passed_over),
            CHECK_TEST_ONCE(refuses_to_start), CHECK_TEST_ONCE(takes_another_configuration),
            CHECK_TEST_ONCE(removed_under_way), CHECK_TEST_ONCE(renews_when_asked),
