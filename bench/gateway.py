@@ -3,6 +3,7 @@
 answers, over HTTP/1.1 and HTTP/2, each as CPU time of the server's processes, and memory of idle connections; and what it costs to
 have the keys of sites with the keeper. wrk and h2load ask, an nginx of its own answers behind all."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -32,6 +33,7 @@ LOADS = (
     ("HTTP/2: requests, one at a time", "/small", 16, ("-m1",), "h2load"),
     ("HTTP/2: 10 MB answers", "/large", 4, ("-m2", "-w30", "-W30"), "h2load"),
 )
+KEPT = LOADS[3]
 
 
 class Nginx:
@@ -239,7 +241,7 @@ def measure(pids, port, load, seconds):
 
 def access_log(site, rounds, seconds, spread):
     """Rows: requests without, with one in JSON, with one as Apache writes it; the courier's time is in it."""
-    load, spent = LOADS[1], {"off": [], "json": [], "combined": []}
+    load, spent = KEPT, {"off": [], "json": [], "combined": []}
     for _ in range(rounds):
         for how, values in spent.items():
             site.configure(f'  access_log: {{format: "{how}"}}\n')

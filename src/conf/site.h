@@ -50,7 +50,6 @@ enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 struct conf_site {
     struct str name;               /* canonical; unique */
     struct conf_strs backends;     /* bases of URLs, http, https or tls; at least one */
-    bool passes;                   /* they are tls: the connections of its clients go to them */
     struct str backend_ca;         /* the file with the roots of those with https; empty: none */
     struct str backend_roots;      /* what is in it, PEM */
     struct str backend_name;       /* what their certificates are for; empty: what is in the URL */
@@ -59,12 +58,7 @@ struct conf_site {
     struct str client_crl; /* the file with lists of what was revoked of them; empty: none */
     struct str client_roots; /* what is in these, PEM */
     struct str client_lists;
-    bool client_optional;    /* who has none is served as well */
-    unsigned client_headers; /* bit 1 << enum conf_client_header */
-    enum conf_balance balance;
-    bool sticky;            /* a client stays with its backend, by a cookie */
     struct conf_strs drain; /* those of `backends` that get no new clients */
-    enum conf_send_proxy send_proxy;
     struct conf_nets allow; /* clients that are served; none: all */
     struct conf_nets deny;  /* that are not; stronger */
     uint64_t rate;          /* requests of one client in a minute; 0: no limit */
@@ -74,14 +68,21 @@ struct conf_site {
     struct conf_strs request_headers; /* "name: value", names in lower case; no value: removed */
     struct conf_strs response_headers;
     struct str maintenance; /* what clients are told instead of being served; empty: they are */
-    bool access_log;        /* its requests are in gateway.access_log */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
-    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
-    struct str profile;  /* of its certificates; exists */
-    struct str renew_window;            /* as base/window.h; empty: that of all sites */
-    struct str directory;               /* the CA of those that others issue; empty: this one */
-    struct str fallback;                /* another, for when that one ails; empty: none */
+    struct str profile;      /* of its certificates; exists */
+    struct str renew_window; /* as base/window.h; empty: that of all sites */
+    struct str directory;    /* the CA of those that others issue; empty: this one */
+    struct str fallback;     /* another, for when that one ails; empty: none */
+    struct str dns;          /* one of updates; empty but for dns-01 */
+    /* Small ones together: there are ten thousand of these in four processes. */
     enum conf_site_challenge challenge; /* how the name is proven there */
-    struct str dns;                     /* one of updates; empty but for dns-01 */
+    enum conf_balance balance;
+    enum conf_send_proxy send_proxy;
+    unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
+    unsigned client_headers; /* bit 1 << enum conf_client_header */
+    bool client_optional;    /* who has none is served as well */
+    bool passes;             /* they are tls: the connections of its clients go to them */
+    bool sticky;             /* a client stays with its backend, by a cookie */
+    bool access_log;         /* its requests are in gateway.access_log */
 };

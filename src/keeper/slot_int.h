@@ -26,12 +26,15 @@ struct keeper_slot {
     /* SM2: TLCP takes two certificates, one that signs and this one, to which is encrypted. Each
      * has a slot; they are shown, renewed and handed to the gateway as one. */
     bool encrypts;
+    bool listed;               /* in keeper.slots: the configuration has it */
+    bool loaded;               /* looked for on disk */
+    bool forced;               /* somebody wants another, whatever the window is */
+    bool certid;               /* the one in force has what ARI calls it: keeper_slot_certid */
+    bool try_second;           /* of other CAs the first one has just failed */
+    bool unreached;            /* the last failure was that nobody answered */
     struct keeper_slot *other; /* of the two; NULL where there is one alone */
     struct str profile;        /* wanted; of the configuration */
     struct str window;         /* of renewals, as base/window.h; likewise; empty: none */
-    bool forced;               /* somebody wants another, whatever the window is */
-    bool listed;               /* in keeper.slots: the configuration has it */
-    bool loaded;               /* looked for on disk */
     struct list unchecked;     /* in keeper.unchecked: load.c */
 
     /* In force, NULL and 0: none. */
@@ -40,7 +43,6 @@ struct keeper_slot {
     when_t before_until;
     when_t not_before, not_after;
     struct x509_serial serial;
-    bool certid;      /* it has one: keeper_slot_certid */
     char *directory;  /* of the other CA that issued it, URL; NULL: ours did */
     uint64_t version; /* rises with each one, and each OCSP answer; 0: none */
     struct keeper_staple staple;
@@ -55,14 +57,12 @@ struct keeper_slot {
     /* Other CAs; NULL: none. */
     struct keeper_ca *first, *second;
     struct keeper_try public; /* kept on disk */
-    bool try_second;          /* the first one has just failed */
 
     /* Under way. */
     struct client_run *run;
     struct keeper_ca *at; /* the other CA whose order `run` is; NULL: ours, or a question for ARI */
     struct keeper_ca *counted; /* among the runs of it; NULL: of our own CA */
     struct crypto_key *fresh;  /* NULL while `run` asks for ARI */
-    bool unreached;            /* the last failure was that nobody answered */
     char name[];
 };
 
