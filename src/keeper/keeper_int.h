@@ -2,9 +2,9 @@
 /* The inside of the keeper: keeper.c (life, account), slot.c (one certificate of one site,
  * and on disk), load.c (at the start), pair_int.h (in memory), issue.c (what is obtained and
  * renewed when), fresh.c (which are newer than what somebody has), push.c (what the gateway's
- * workers get), handshake.c (what they have signed),
- * staple.c (the OCSP answers with it), public_int.h (other CAs), tell.c (what core may ask),
- * measure.c (numbers). */
+ * workers get, and the memory that they share), handshake.c (what they have signed), staple.c (the
+ * OCSP answers with it), public_int.h (other CAs), tell.c (what core may ask), measure.c
+ * (numbers). */
 #pragma once
 
 #include "base/list.h"
