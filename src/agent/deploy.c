@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/also.h"
+#include "agent/journal.h"
 #include "agent/owner.h"
 #include "agent/reload.h"
 #include "agent/tell.h"
@@ -29,7 +30,7 @@ MSG(msg_worse, "agent.deploy-worse",
     "the new certificate was not taken into use: {0}. The one before is in place again, but that "
     "is not served either: {1}. Look at the service; `autarky renew` tries the new one again");
 
-enum { ARENA_BYTES = 1 << 20, LINE = 700, WINDOW_SECONDS = 30 };
+enum { ARENA_BYTES = 1 << 20, LINE = 700, WINDOW_SECONDS = 30, GENERATION_TEXT = 40 };
 
 bool agent_deploys(const struct agent_plan *plan)
 {
@@ -179,6 +180,19 @@ static bool is_there(const struct agent_deploy *d, unsigned long generation)
     return generation && read_chain(d, generation, &chain, NULL) == RC_OK;
 }
 
+static enum rc reload(const struct agent_deploy *d, int64_t timeout, struct err *err)
+{
+    struct err why = ERR_INIT;
+
+    if (d->plan->reload.n == 0)
+        return RC_OK;
+    why.rc = agent_reload(d->w, d->plan->reload, timeout, d->stopped, &why);
+    agent_note(d->w, AGENT_RELOADED, d->plan->reload, STR(""), &why);
+    if (why.rc != RC_OK)
+        *err = why;
+    return why.rc;
+}
+
 static enum rc serve(const struct agent_deploy *d, unsigned long generation, struct err *err)
 {
     int64_t timeout, window;
@@ -186,9 +200,17 @@ static enum rc serve(const struct agent_deploy *d, unsigned long generation, str
     TRY(read_times(d->plan, &timeout, &window, err));
     TRY(agent_also_put(d->place, d->plan, err));
     TRY(agent_tell_deployed(d->solver, d->place, d->plan, err));
-    if (d->plan->reload.n)
-        TRY(agent_reload(d->w, d->plan->reload, timeout, d->stopped, err));
+    TRY(reload(d, timeout, err));
     return prove(d, generation, window, err);
+}
+
+static void note_place(const struct agent_deploy *d, enum agent_change what,
+                       unsigned long generation)
+{
+    char text[GENERATION_TEXT];
+
+    (void)snprintf(text, sizeof(text), "generation %lu", generation);
+    agent_note(d->w, what, str_of(text), STR(""), NULL);
 }
 
 static enum rc go_back(const struct agent_deploy *d, const struct err *why, struct err *err)
@@ -200,6 +222,7 @@ static enum rc go_back(const struct agent_deploy *d, const struct err *why, stru
 
     agent_say(d->w, true, "%s; going back to the certificate before", first);
     TRY(agent_place_return(d->place, d->before, err));
+    note_place(d, AGENT_RESTORED, d->before);
     back.rc = serve(d, d->before, &back);
     if (back.rc == RC_OK)
         return ERR(err, RC_CONFLICT, msg_back, what, proven);
@@ -211,8 +234,10 @@ enum rc agent_deploy(const struct agent_deploy *d, struct err *err)
     struct err why = ERR_INIT;
     char line[LINE];
 
-    if (d->place->live != d->fresh)
+    if (d->place->live != d->fresh) {
         TRY(agent_place_switch(d->place, d->fresh, err));
+        note_place(d, AGENT_INSTALLED, d->fresh);
+    }
     why.rc = serve(d, d->fresh, &why);
     if (why.rc == RC_OK || why.rc == RC_CANCELLED || !agent_deploys(d->plan)) {
         *err = why;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "agent/dns_alias.h"
+#include "agent/journal.h"
 #include "agent/place.h"
 #include "agent/plan.h"
 #include "agent/sealed.h"
@@ -66,6 +67,8 @@ static void finish(struct by_provider *d, enum rc rc, const struct err *err)
         IGNORE_RC(ERR(&mine, rc, msg_alias, w->call.alias, w->call.name, str_of(why)));
     }
     mine.rc = rc;
+    agent_note(d->w, w->call.remove ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED, w->call.name,
+               str_of(d->p->kind->name), &mine);
     ev_timer_stop(&d->pause);
     ev_defer(d->w->ev, &d->go);
     if (rc != RC_OK && w->call.remove)
@@ -89,7 +92,7 @@ static void on_again(void *arg)
     if (d->at->fn || d->at->call.remove)
         ask(d);
     else
-        finish(d, RC_OK, NULL);
+        finish(d, RC_CANCELLED, NULL);
 }
 
 static int64_t pause_of(const struct by_provider *d, struct str retry_after)

@@ -4,9 +4,13 @@
  * a file. Calls come one after the other, in the order of the challenges; one that fails is a
  * failure. A challenge is answered and taken away before the next one begins (client/), so a hook
  * that overwrites all values of a name does no harm. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/hook_int.h"
+#include "agent/journal.h"
+
+enum { BY_TEXT = 300 };
 
 static void call_free(struct hook_call *c)
 {
@@ -32,6 +36,20 @@ static void take_end(struct hook *h, const struct agent_child_end *end)
         buf_puts(h->told_out, end->out);
 }
 
+static void note(const struct hook *h, const struct hook_call *c, const struct agent_child_end *end)
+{
+    struct err why = {.rc = end->rc};
+    char by[BY_TEXT];
+
+    if (c->record.n == 0)
+        return;
+    if (end->err)
+        why = *end->err;
+    (void)snprintf(by, sizeof(by), "hook %s", h->name);
+    agent_note(h->w, c->removes ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED, c->record, str_of(by),
+               &why);
+}
+
 static void on_end(void *arg, const struct agent_child_end *end)
 {
     CLEANUP(call_freep) struct hook_call *c = NULL;
@@ -40,6 +58,7 @@ static void on_end(void *arg, const struct agent_child_end *end)
     c = MOVE(h->at);
     h->child = NULL;
     ev_defer(h->w->ev, &h->go);
+    note(h, c, end);
     if (c->auth)
         IGNORE_RC(str_copyz(str_head(str_trim(end->out), HOOK_OUTPUT_MAX - 1), h->printed,
                             sizeof(h->printed)));
@@ -115,6 +134,18 @@ static void enqueue(struct hook *h, struct hook_call *c)
 
 /* ---- challenges */
 
+/* What it does to which record is the hook's affair; that of the name is what it was asked for. */
+static enum rc fill(struct hook *h, struct hook_call *c, const struct client_proof *proof,
+                    bool begin)
+{
+    TRY(agent_hook_words(h, c, proof, begin));
+    c->removes = !begin;
+    if (h->http)
+        return RC_OK;
+    c->record = arena_printf(&c->arena, "_acme-challenge.%.*s", STR_ARG(proof->identifier));
+    return c->record.p ? RC_OK : RC_NOMEM;
+}
+
 static void present(void *arg, const struct client_proof *proof, client_presented_fn fn,
                     void *fn_arg)
 {
@@ -123,7 +154,7 @@ static void present(void *arg, const struct client_proof *proof, client_presente
     enum rc rc = new_call(h, h->program, &c);
 
     if (rc == RC_OK)
-        rc = agent_hook_words(h, c, proof, true);
+        rc = fill(h, c, proof, true);
     if (rc != RC_OK) {
         fn(fn_arg, rc, NULL);
         return;
@@ -160,7 +191,7 @@ static void cleanup(void *arg, const struct client_proof *proof)
         return;
     rc = new_call(h, h->cleanup, &c);
     if (rc == RC_OK)
-        rc = agent_hook_words(h, c, proof, false);
+        rc = fill(h, c, proof, false);
     if (rc == RC_OK)
         enqueue(h, MOVE(c));
     else

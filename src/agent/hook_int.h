@@ -38,6 +38,8 @@ struct hook_call {
     const char *verb;       /* for messages */
     client_presented_fn fn; /* NULL: nobody waits, and a failure is told of */
     void *arg;
+    struct str record; /* of DNS, which it adds or removes; empty: it does not */
+    bool removes;
     bool auth; /* certbot: what it prints is for its cleanup hook */
 };
 

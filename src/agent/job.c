@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "agent/deploy.h"
+#include "agent/journal.h"
 #include "agent/proxy.h"
 #include "agent/tell.h"
 #include "crypto/key.h"
@@ -142,6 +143,7 @@ static void job_done(struct job *j)
     ev_signal_free(j->terminate);
     ev_free(j->world.ev);
     crypto_key_unref(j->key);
+    agent_journal_free(j->world.journal);
     agent_place_done(&j->place);
     buf_done(&j->chain);
     arena_done(&j->arena);
@@ -232,11 +234,23 @@ static enum rc find_owner(struct job *j, struct err *err)
                             err);
 }
 
+/* It is kept for people, and holds up no certificate: a full disk least of all. */
+static enum rc keep_journal(struct job *j)
+{
+    struct err why = ERR_INIT;
+
+    why.rc = agent_journal_open(&j->place, &j->world.journal, &why);
+    if (why.rc != RC_OK && why.rc != RC_NOMEM)
+        agent_say_err(&j->world, "what is changed is not noted", &why);
+    return why.rc == RC_NOMEM ? RC_NOMEM : RC_OK;
+}
+
 static enum rc prepare_new(struct job *j, struct err *err)
 {
     TRY(agent_place_open(j->o->dir, true, &j->place, err));
     TRY(find_owner(j, err));
     TRY(agent_place_check(&j->place, err));
+    TRY(keep_journal(j));
     return job_open(j, err);
 }
 
@@ -468,6 +482,7 @@ static bool resumes(struct job *j)
 
 static enum rc renew(struct job *j, struct err *err)
 {
+    TRY(keep_journal(j));
     TRY(job_open(j, err));
     if (j->state.pending && resumes(j))
         return take_into_use(j);

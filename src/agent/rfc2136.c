@@ -4,9 +4,13 @@
  * removed is exactly what was added, so other values of the same name stay. */
 #include "agent/rfc2136_int.h"
 
+#include <stdio.h>
+
+#include "agent/journal.h"
 #include "base/id.h"
 #include "base/text.h"
 #include "ev/clock.h"
+#include "net/net.h"
 
 MSG(msg_reach, "agent.dns-not-reached", "the name server {0} cannot be asked: {1}");
 MSG(msg_no_zone, "agent.dns-no-zone",
@@ -17,7 +21,7 @@ MSG(msg_refused, "agent.dns-refused",
     "key {4} (BIND: update-policy, Knot: acl)");
 MSG(msg_late, "agent.dns-not-seen", "{0} does not have the record {1} after {2}");
 
-enum { ALIASES_MAX = 8 };
+enum { ALIASES_MAX = 8, BY_TEXT = 300 };
 #define ASK_TIMEOUT (10 * WHEN_SECOND)
 #define LOOK_EVERY WHEN_SECOND
 
@@ -34,15 +38,28 @@ static void work_free(struct dns_work *w)
     mem_free(w);
 }
 
+static void note(struct rfc2136 *d, const struct err *why)
+{
+    char by[BY_TEXT];
+
+    (void)snprintf(by, sizeof(by), "dynamic update, %s", d->conf.server);
+    d->at->sent = false;
+    agent_note(d->w, d->at->remove ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED,
+               str_of(d->at->target), str_of(by), why);
+}
+
 /* A record that could not be removed is told of; nothing waits for it. */
 static void finish(struct rfc2136 *d, enum rc rc, struct err *err)
 {
-    struct dns_work *w = MOVE(d->at);
+    struct dns_work *w = d->at;
     client_presented_fn fn = w->fn;
     void *arg = w->arg;
 
     ev_timer_stop(&d->pause);
     err->rc = rc;
+    if (w->sent)
+        note(d, err);
+    d->at = NULL;
     if (rc != RC_OK && w->remove)
         agent_say_err(d->w, "a record of a proof stays", err);
     work_free(w);
@@ -152,6 +169,17 @@ static void refused(struct rfc2136 *d, unsigned rcode)
            &err);
 }
 
+static void accepted(struct rfc2136 *d)
+{
+    struct err err = ERR_INIT;
+
+    note(d, NULL);
+    if (d->at->remove)
+        finish(d, RC_OK, &err);
+    else
+        wait_for_it(d);
+}
+
 static void on_updated(void *arg, enum rc rc, struct str wire, const struct err *why)
 {
     struct rfc2136 *d = arg;
@@ -169,10 +197,8 @@ static void on_updated(void *arg, enum rc rc, struct str wire, const struct err 
         finish(d, rc, &err);
     else if (rcode)
         refused(d, rcode);
-    else if (d->at->remove)
-        finish(d, RC_OK, &err);
     else
-        wait_for_it(d);
+        accepted(d);
 }
 
 static void update(struct rfc2136 *d)
@@ -192,6 +218,7 @@ static void update(struct rfc2136 *d)
         rc = dns_update_put(&u, &message);
     if (rc == RC_OK && d->conf.key.n)
         rc = dns_tsig_sign(&d->conf.key, now(d), &message, &d->sent);
+    w->sent = rc == RC_OK;
     if (rc == RC_OK)
         send_out(d, buf_str(&message), on_updated);
     else
@@ -398,4 +425,59 @@ enum rc agent_rfc2136_new(const struct agent_world *w, struct str file, struct a
 
     TRY(agent_dns_conf_load(file, &conf, err));
     return agent_rfc2136_with(w, &conf, out);
+}
+
+/* ---- who else may write there */
+
+struct asking {
+    enum rc rc;
+    struct err *err;
+    bool ended;
+};
+
+static void on_asked(void *arg, enum rc rc, const struct err *err)
+{
+    struct asking *a = arg;
+
+    a->ended = true;
+    a->rc = rc;
+    if (err)
+        *a->err = *err;
+}
+
+static enum rc ask_unsigned(struct rfc2136 *d, struct str name, struct asking *a)
+{
+    struct dns_work like = {.remove = true, .fn = on_asked, .arg = a};
+    struct id chance;
+
+    TRY(id_new(&chance));
+    TRY(put_work(&like, name, id_str(&chance)));
+    TRY(add_work(d, &like));
+    while (!a->ended || agent_solver_busy(&d->s))
+        ev_run_once(d->w->ev, EV_WAIT);
+    return a->rc;
+}
+
+enum rc agent_rfc2136_unsigned(const struct agent_dns_conf *conf, struct str name, bool *out,
+                               struct err *err)
+{
+    CLEANUP(ev_freep) struct ev *ev = NULL;
+    CLEANUP(net_freep) struct net *net = NULL;
+    CLEANUP(agent_solver_freep) struct agent_solver *s = NULL;
+    struct agent_dns_conf nobodys = *conf;
+    struct agent_world w = {};
+    struct asking a = {.err = err};
+    enum rc rc;
+
+    nobodys.key = (struct dns_tsig_key){};
+    TRY(ev_new(clock_system(), &ev));
+    TRY(net_system(ev, &net));
+    w.ev = ev;
+    w.net = net;
+    TRY(agent_rfc2136_with(&w, &nobodys, &s));
+    rc = ask_unsigned((void *)s, name, &a);
+    if (rc != RC_OK && rc != RC_DENIED)
+        return rc;
+    *out = rc == RC_OK;
+    return RC_OK;
 }

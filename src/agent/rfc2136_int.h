@@ -18,6 +18,7 @@ struct rfc2136;
 struct dns_work {
     struct list link;
     bool remove;
+    bool sent; /* the update is on its way, and not answered */
     char name[DNS_NAME_MAX + 1];
     char target[DNS_NAME_MAX + 1]; /* behind the aliases */
     char zone[DNS_NAME_MAX + 1];   /* "": not found yet */

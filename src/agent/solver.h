@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 
+struct agent_journal;
 struct ev;
 struct client_proxy;
 struct net;
@@ -19,6 +20,7 @@ struct agent_world {
     void (*say)(void *arg, bool warn, const char *line);
     void *arg;
     const struct client_proxy *proxies; /* as in client/reach.h; of servers, not of proofs */
+    struct agent_journal *journal; /* of what is changed (agent/journal.h); NULL: none is kept */
     bool confined; /* no file can be opened, and nobody may wait: libc looks up no name */
 };
 
@@ -77,6 +79,13 @@ struct agent_dns_conf;
 /* The same with settings that were read before, which are copied. RC_NOMEM. */
 enum rc agent_rfc2136_with(const struct agent_world *w, const struct agent_dns_conf *conf,
                            struct agent_solver **out);
+
+/* Whether the name server takes an update without a signature for that name, which anybody may send
+ * who reaches it: asked, in a loop of its own, by the removal of a record that has a value of
+ * chance, so that nothing changes whatever it allows. *out is set with RC_OK only. Errors of the
+ * way there. */
+enum rc agent_rfc2136_unsigned(const struct agent_dns_conf *conf, struct str name, bool *out,
+                               struct err *err);
 
 /* dns-01 by the HTTP API of a provider (provider/provider.h), as `file` says.
  * RC_UNSUPPORTED: there is no such kind; errors as provider_parse. */

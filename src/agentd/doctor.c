@@ -6,6 +6,7 @@
 #include "agent/dns_conf.h"
 #include "agent/job.h"
 #include "agent/place.h"
+#include "agent/solver.h"
 #include "agentd/daemon.h"
 #include "agentd/places.h"
 #include "agentd/rivals.h"
@@ -179,24 +180,65 @@ static void examine_files(const struct one *o)
         tell_err(o, "files", &err, STR(""));
 }
 
+/* The name whose record is written, without what is before it. */
+static struct str written_name(const struct agent_plan *plan)
+{
+    struct str name = plan->n_dns ? plan->dns[0] : STR("");
+
+    return str_starts(name, STR("*.")) ? str_skip(name, 2) : name;
+}
+
+/* Of the server itself, which knows what it allows. */
+static enum rc ask_zone(const struct one *o, const struct agent_dns_conf *conf, bool *out)
+{
+    const struct agent_plan *plan = &o->view.state.plan;
+    struct err err = ERR_INIT;
+    char name[DNS_NAME_MAX + 1];
+    int n = snprintf(name, sizeof(name), "%s.%.*s",
+                     plan->way == AGENT_PERSIST ? "_validation-persist" : "_acme-challenge",
+                     STR_ARG(written_name(plan)));
+
+    if (n < 0 || (size_t)n >= sizeof(name))
+        return RC_TOOBIG;
+    return agent_rfc2136_unsigned(conf, str_of(name), out, &err);
+}
+
+static void tell_unsigned(const struct one *o, const struct agent_dns_conf *conf, bool taken)
+{
+    char text[LINE];
+
+    if (!conf->key.name[0])
+        snprintf(
+            text, sizeof(text),
+            "updates that go to %s are not signed%s: who may send from this address, or claims "
+            "it, writes to that zone",
+            conf->server, taken ? ", and it takes them" : "");
+    else
+        snprintf(text, sizeof(text),
+                 "%s takes updates of that zone that nobody has signed: who may send from this "
+                 "address, or claims it, writes to it, and has certificates for its names",
+                 conf->server);
+    tell_of(o, "updates", "warning", str_of(text),
+            conf->key.name[0]
+                ? STR("allow the key alone: update-policy (BIND), an acl with a key (Knot), "
+                      "TSIG-ALLOW-DNSUPDATE (PowerDNS)")
+                : STR("give the name server and this file a key: tsig-keygen(8), key_file"));
+}
+
+/* What a server that cannot be asked says comes with the rehearsal. */
 static void examine_updates(const struct one *o)
 {
     const struct agent_plan *plan = &o->view.state.plan;
-    bool persists = plan->way == AGENT_PERSIST && plan->style.n;
+    bool persists = plan->way == AGENT_PERSIST && plan->style.n, taken = false;
     struct agent_dns_conf conf;
-    char text[LINE];
 
     if ((plan->way != AGENT_DNS && !persists) || provider_kind_find(plan->style) ||
         agent_dns_conf_load(plan->value, &conf, NULL) != RC_OK)
         return;
-    if (!conf.key.name[0]) {
-        snprintf(text, sizeof(text),
-                 "updates that go to %s are not signed: who may send from this address, or claims "
-                 "it, writes to that zone",
-                 conf.server);
-        tell_of(o, "updates", "warning", str_of(text),
-                STR("give the name server and this file a key: tsig-keygen(8), key_file"));
-    }
+    if (ask_zone(o, &conf, &taken) != RC_OK)
+        taken = false;
+    if (taken || !conf.key.name[0])
+        tell_unsigned(o, &conf, taken);
     agent_dns_conf_done(&conf);
 }
 

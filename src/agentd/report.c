@@ -38,28 +38,6 @@ static void put_when(struct json_out *o, const char *name, when_t t)
         json_kv_when(o, name, t);
 }
 
-/* Printable, whatever a hook said and whatever bytes a directory's name has: the server refuses a
- * report with anything else in it as a whole. */
-static void put_text(struct json_out *o, const char *name, struct str text, size_t max)
-{
-    CLEANUP(buf_done) struct buf b = BUF_INIT(ONE_MAX);
-
-    for (text = str_utf8_head(text, max); text.n;) {
-        uint32_t cp;
-        size_t n = str_utf8_next(text, &cp);
-
-        if (n == 0)
-            buf_u8(&b, '?');
-        else if (str_is_control(cp))
-            buf_u8(&b, ' ');
-        else
-            buf_puts(&b, str_head(text, n));
-        text = str_skip(text, n ? n : 1);
-    }
-    if (b.n && buf_rc(&b) == RC_OK)
-        json_kv_str(o, name, buf_str(&b));
-}
-
 static void put_names(struct json_out *o, const struct agent_plan *plan)
 {
     char text[ADDR_TEXT];
@@ -84,7 +62,7 @@ static void put_one(struct json_out *o, const struct agentd_seen *s, when_t now)
     const struct agent_state *state = &s->view->state;
 
     json_obj(o);
-    put_text(o, "directory", str_of(s->dir), WHY_SHOWN);
+    json_kv_printable(o, "directory", str_of(s->dir), WHY_SHOWN);
     if (s->unreadable) {
         json_kv_z(o, "why", "what is remembered of it cannot be read");
         json_kv_u64(o, "failures", 1);
@@ -92,16 +70,16 @@ static void put_one(struct json_out *o, const struct agentd_seen *s, when_t now)
         return;
     }
     put_names(o, &state->plan);
-    put_text(o, "serial", str_of(s->view->serial), WHY_SHOWN);
-    put_text(o, "server",
-             agent_from_fallback(state) ? state->plan.fallback_server : state->plan.server,
-             WHY_SHOWN);
+    json_kv_printable(o, "serial", str_of(s->view->serial), WHY_SHOWN);
+    json_kv_printable(o, "server",
+                      agent_from_fallback(state) ? state->plan.fallback_server : state->plan.server,
+                      WHY_SHOWN);
     put_when(o, "not_before", s->view->not_before);
     put_when(o, "not_after", s->view->not_after);
     put_when(o, "issued", state->issued);
     put_when(o, "next", s->next);
     json_kv_u64(o, "failures", s->failures);
-    put_text(o, "why", state->why, WHY_SHOWN);
+    json_kv_printable(o, "why", state->why, WHY_SHOWN);
     json_kv_bool(o, "unproven", is_unproven(s, now));
     put_when(o, "window", agent_waits(state, now));
     put_when(o, "outside", state->outside);
@@ -150,7 +128,7 @@ static void put_counts(const struct gathering *g, struct json_out *o)
 }
 
 enum rc agentd_report_put(const struct agentd *a, const struct agentd_report_head *head,
-                          struct buf *out)
+                          struct agentd_batch *changes, struct buf *out)
 {
     struct json_out o;
     struct gathering g = {.o = &o, .out = out, .now = head->now};
@@ -165,6 +143,8 @@ enum rc agentd_report_put(const struct agentd *a, const struct agentd_report_hea
     json_kv_bool(&o, "renews", head->home->renews);
     put_when(&o, "next", g.next);
     put_counts(&g, &o);
+    json_key(&o, "changes");
+    TRY(agentd_batch_put(changes, a, &o));
     json_key(&o, "certificates");
     json_arr(&o);
     g.troubled = true;

@@ -18,10 +18,11 @@ struct agentd_uplink {
     struct ev_timer timer;
     struct ev_defer over; /* the connection is let go outside of its own callbacks */
     when_t started;
-    struct crypto_key *next; /* being certified; NULL: none */
-    bool said;               /* that it does not work */
-    when_t retry_at;         /* the server asks not to come before; 0: it does not */
-    int64_t obeys_from;      /* by the monotonic clock: when the next wish may be heard */
+    struct agentd_batch changes; /* in the report that is under way */
+    struct crypto_key *next;     /* being certified; NULL: none */
+    bool said;                   /* that it does not work */
+    when_t retry_at;             /* the server asks not to come before; 0: it does not */
+    int64_t obeys_from;          /* by the monotonic clock: when the next wish may be heard */
 };
 
 static when_t now(const struct agentd_uplink *u)
@@ -63,7 +64,9 @@ static void end(struct agentd_uplink *u, const struct err *err)
         agent_say(u->w, false, "the server is told of this agent again");
     u->said = err->rc != RC_OK;
     ev_defer(u->w->ev, &u->over);
-    rest(u, AGENTD_REPORT_EVERY);
+    rest(u, err->rc == RC_OK && u->changes.more ? AGENTD_REPORT_SOON : AGENTD_REPORT_EVERY);
+    agentd_batch_done(&u->changes);
+    agentd_batch_init(&u->changes);
 }
 
 static void on_over(void *arg)
@@ -121,8 +124,10 @@ static void on_reported(void *arg, const struct client_answer *answer)
 
     heed(u, answer);
     err.rc = agentd_answer(answer, &doc, &err);
-    if (err.rc == RC_OK)
+    if (err.rc == RC_OK) {
+        agentd_batch_told(&u->changes, u->w);
         err.rc = obey(u, doc, &err);
+    }
     end(u, &err);
 }
 
@@ -133,7 +138,9 @@ static enum rc report(struct agentd_uplink *u, struct err *err)
 
     if (!u->link.transport)
         TRY(agentd_link_open(u->w, &u->home, false, &u->link, err));
-    TRY(agentd_report_put(u->a, &head, &body));
+    agentd_batch_done(&u->changes);
+    agentd_batch_init(&u->changes);
+    TRY(agentd_report_put(u->a, &head, &u->changes, &body));
     return agentd_link_post(&u->link, &u->home, "self", buf_str(&body), on_reported, u);
 }
 
@@ -201,6 +208,7 @@ enum rc agentd_uplink_new(const struct agent_world *w, struct agentd *a, struct 
     u->home = *home;
     *home = AGENTD_HOME_INIT;
     u->started = now(u);
+    agentd_batch_init(&u->changes);
     ev_timer_init(&u->timer, w->ev, on_time, u);
     ev_defer_init(&u->over, on_over, u);
     rest(u, AGENTD_REPORT_FIRST);
@@ -217,5 +225,6 @@ void agentd_uplink_free(struct agentd_uplink *u)
     agentd_link_done(&u->link);
     crypto_key_unref(u->next);
     agentd_home_done(&u->home);
+    agentd_batch_done(&u->changes);
     mem_free(u);
 }

@@ -13,6 +13,8 @@
 
 #define AGENTD_REPORT_EVERY (5 * WHEN_MINUTE)
 #define AGENTD_REPORT_FIRST (3 * WHEN_SECOND)
+#define AGENTD_REPORT_SOON                                                                         \
+    WHEN_MINUTE /* where there is more to tell than one report has room for */
 /* What a server may ask for (Retry-After), where that is more. */
 #define AGENTD_REPORT_MOST WHEN_HOUR
 #define AGENTD_WISH_PAUSE WHEN_HOUR

@@ -39,12 +39,12 @@ static bool harmless(struct str s)
     return str_utf8(s);
 }
 
-/* Of a member that is there; the answer is whether it is what it can be. */
-static bool read_text(const struct json *v, size_t max, struct str *out)
+bool api_report_text(const struct json *v, size_t max, struct str *out)
 {
     return json_str(v, out) == RC_OK && out->n <= max && harmless(*out);
 }
 
+/* Of a member that is there; the answer is whether it is what it can be. */
 static bool read_time(const struct json *v, when_t *out)
 {
     struct str text;
@@ -70,7 +70,7 @@ static bool put_names(const struct json *list, struct json_out *o)
     json_key(o, "names");
     json_arr(o);
     while (json_next(&it, NULL, &v)) {
-        if (!read_text(v, API_REPORT_TEXT, &name))
+        if (!api_report_text(v, API_REPORT_TEXT, &name))
             return false;
         json_put_str(o, name);
     }
@@ -87,7 +87,7 @@ static bool put_field(const struct field *f, const struct json *v, struct json_o
 
     switch (f->kind) {
     case TEXT:
-        if (!read_text(v, API_REPORT_TEXT, &text))
+        if (!api_report_text(v, API_REPORT_TEXT, &text))
             return false;
         json_kv_str(o, f->name, text);
         return true;
@@ -162,7 +162,7 @@ static enum rc read_head(struct arena *a, const struct json *root, struct api_re
     const struct json *heard = json_get(root, "heard"), *next = json_get(root, "next");
     struct str program;
 
-    if (!read_text(json_get(root, "version"), PROGRAM_MAX, &program) || program.n == 0)
+    if (!api_report_text(json_get(root, "version"), PROGRAM_MAX, &program) || program.n == 0)
         return wrong("version", err);
     TRY(arena_str(a, program, &r->summary.program));
     if (!read_time(json_get(root, "at"), &r->at))
@@ -223,6 +223,7 @@ enum rc api_report_read(struct arena *a, struct str text, struct api_report *out
         return ERR(err, RC_INVAL, msg_object);
     TRY(read_head(a, json_root(doc), &r, err));
     TRY(put_report(json_root(doc), &r, kept, err));
+    TRY(api_changes_read(a, json_get(json_root(doc), "changes"), &r.changes, &r.n_changes, err));
     *out = r;
     return RC_OK;
 }

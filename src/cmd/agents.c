@@ -119,6 +119,32 @@ static void show_certificate(const struct json *c)
                STR_ARG(why));
 }
 
+static void show_change(const struct json *c)
+{
+    struct str by = json_shown(c, "by"), why = json_shown(c, "why");
+
+    printf("%.*s  %-14.*s %.*s", STR_ARG(json_shown(c, "at")), STR_ARG(json_shown(c, "what")),
+           STR_ARG(json_shown(c, "subject")));
+    if (by.n)
+        printf(" (%.*s)", STR_ARG(by));
+    if (why.n)
+        printf(": failed: %.*s", STR_ARG(why));
+    printf("\n  in %.*s\n", STR_ARG(json_shown(c, "directory")));
+}
+
+/* The newest, as they were told. */
+static void show_changes(const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    const struct json *v;
+
+    if (json_len(list) == 0)
+        return;
+    printf("\nwhat it changed last, outside of these directories (the audit log has all of it):\n");
+    while (json_next(&it, NULL, &v))
+        show_change(v);
+}
+
 static enum rc show_agent(const struct json *root)
 {
     const struct json *report = json_get(root, "report"), *v;
@@ -142,6 +168,7 @@ static enum rc show_agent(const struct json *root)
         show_certificate(v);
     if (json_shown_u64(report, "more"))
         printf("\nand %llu more\n", (unsigned long long)json_shown_u64(report, "more"));
+    show_changes(json_get(report, "changes"));
     return RC_OK;
 }
 

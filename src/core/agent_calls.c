@@ -53,7 +53,8 @@ struct call {
     struct x509_csr csr;
     struct str name; /* in its certificate */
     struct api_report report;
-    bool fresh; /* it is about to enrol */
+    struct str kept; /* of it */
+    bool fresh;      /* it is about to enrol */
     when_t pause;
 };
 
@@ -315,11 +316,46 @@ static enum rc call_certificate(struct call *c)
 
 /* ---- report */
 
+static enum rc audit_change(struct store_txn *txn, const struct call *c,
+                            const struct api_change *change)
+{
+    CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
+    struct audit_event event = {
+        .at = c->now,
+        .actor_kind = AUDIT_SYSTEM,
+        .action = "agent.changed",
+        .object_kind = "agent",
+        .object = id_str(&c->agent.id),
+        .address = c->client,
+    };
+    struct json_out o;
+
+    json_out_init(&o, &detail, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "name", c->agent.name);
+    api_change_put(&o, change);
+    json_end(&o);
+    TRY(json_out_done(&o));
+    event.detail = buf_str(&detail);
+    return audit_append(txn, &event, NULL);
+}
+
+/* What the agent tells again, because the answer was lost, is with the report that is kept, and is
+ * not in the trail twice. */
 static enum rc write_report(struct store_txn *txn, void *arg)
 {
+    CLEANUP(buf_done) struct buf report = BUF_INIT(STORE_REPORT_MAX);
     struct call *c = arg;
+    struct store_agent before, agent = c->agent;
+    size_t n = c->report.n_changes;
 
-    return store_agent_report(txn, &c->agent, c->report.heard);
+    TRY(store_agent_get(txn, c->a, &c->agent.id, &before));
+    TRY(api_changes_merge(c->a, before.report, c->kept, &c->report.changes, &n, &report));
+    agent.report = buf_str(&report);
+    TRY(store_agent_report(txn, &agent, c->report.heard));
+    for (size_t i = 0; i < n; i++)
+        TRY(audit_change(txn, c, &c->report.changes[i]));
+    return RC_OK;
 }
 
 static void reported(enum rc rc, void *arg)
@@ -350,7 +386,7 @@ static enum rc call_report(struct call *c)
     if (g->reported && c->now - g->reported < CORE_AGENT_REPORT_PAUSE && c->now >= g->reported)
         return often(CORE_AGENT_REPORT_PAUSE, &c->err);
     TRY(api_report_read(c->a, c->body, &c->report, &kept, &c->err));
-    TRY(arena_str(c->a, buf_str(&kept), &g->report));
+    TRY(arena_str(c->a, buf_str(&kept), &c->kept));
     g->summary = c->report.summary;
     g->summary.skew = c->report.at - c->now;
     g->reported = c->now;

@@ -261,3 +261,23 @@ void json_kv_b64url(struct json_out *o, const char *name, struct str bytes)
     json_key(o, name);
     json_put_b64url(o, bytes);
 }
+
+void json_kv_printable(struct json_out *o, const char *name, struct str text, size_t max)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(max);
+
+    for (text = str_utf8_head(text, max); text.n;) {
+        uint32_t cp;
+        size_t n = str_utf8_next(text, &cp);
+
+        if (n == 0)
+            buf_u8(&b, '?');
+        else if (str_is_control(cp))
+            buf_u8(&b, ' ');
+        else
+            buf_puts(&b, str_head(text, n));
+        text = str_skip(text, n ? n : 1);
+    }
+    if (b.n && buf_rc(&b) == RC_OK)
+        json_kv_str(o, name, buf_str(&b));
+}

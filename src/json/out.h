@@ -78,3 +78,6 @@ void json_kv_id(struct json_out *o, const char *name, const struct id *id);
 void json_kv_b64url(struct json_out *o, const char *name, struct str bytes);
 /* An array of strings. */
 void json_kv_strs(struct json_out *o, const char *name, const struct str *list, size_t n);
+/* A text of strangers' that is to be shown: the first `max` bytes, control characters as blanks and
+ * what is no UTF-8 as "?". Nothing where it is empty. */
+void json_kv_printable(struct json_out *o, const char *name, struct str text, size_t max);

@@ -13,7 +13,7 @@ import tempfile
 # Every kind of record there is. One that is new is written down here, and then tampered with in scenario/audit.
 KINDS = frozenset("""
 account.created account.deactivated account.key-changed account.revoked account.updated
-agent.enrolled agent.removed agent.renewal-asked agent.token-created agent.token-revoked
+agent.changed agent.enrolled agent.removed agent.renewal-asked agent.token-created agent.token-revoked
 alert.acknowledged alert.fired alert.resolved alert.silenced alert.unsilenced alert.worsened
 approval.asked approval.denied approval.expired approval.granted approval.reminded approval.used approval.voted
 audit.restarted

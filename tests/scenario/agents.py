@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=400
 """Agents that enrol and report: `autarky-agent agent enrol` and `agent run` against a server, and what strangers make of it with OpenSSL: a
 token used twice or by another, no certificate, another's, one of a removed agent, reports too long or too often; a wish to renew that
 is obeyed where the agent lets itself be told, and nowhere else; a clock that is wrong shows."""
@@ -119,6 +119,7 @@ def bad_reports(lab, identity):
     by = Stranger(lab)
     me = "/api/v1/agents/self"
     by.expects(413, "65536", "a huge report", me, report(why="x" * 70000), identity=identity)
+    by.expects(400, "of a change", "a change that is none", me, report(changes=[{"directory": "/x", "n": 1}]), identity=identity)
     by.expects(400, "counts", "a broken report", me, '{"version":"1","at":"2026-01-01T00:00:00Z"}', identity=identity)
 
 
@@ -145,6 +146,37 @@ def told_of(lab, identity):
         sys.exit(f"these hold: {sorted(found)}")
 
 
+def trail_of(lab):
+    """What agents have changed, as the audit log has it, oldest first."""
+    out = lab.directory / f"trail-{time.monotonic_ns()}"
+    lab.autarky("audit", "export", "--out", out)
+    records = [json.loads(line) for p in sorted(out.glob("records-*")) for line in p.read_text().splitlines()]
+    return [r["detail"] for r in records if r["action"] == "agent.changed"]
+
+
+def changed(lab, place, one):
+    """What it did outside is in the report and, once, in the trail; a line that was told is not told again."""
+    did = [(c["what"], c.get("subject"), c["directory"]) for c in one["report"]["changes"]]
+    if did != [("installed", "generation 1", str(place)), ("reloaded", "/bin/true", str(place))]:
+        sys.exit(f"what was changed: {did}")
+    for words in ("what it changed last", "reloaded       /bin/true"):
+        expect(lab.autarky("agent", "show", "web1"), words, "shown")
+    if [(c["name"], c["what"]) for c in trail_of(lab)] != [("web1", "installed"), ("web1", "reloaded")]:
+        sys.exit(f"the trail: {trail_of(lab)}")
+
+
+def told_twice(lab, identity):
+    """An answer that was lost: the same changes again, and one more."""
+    before = len(trail_of(lab))
+    one = {"directory": "/x", "n": 1, "at": "2026-01-01T00:00:00Z", "what": "record-added", "subject": f"_acme-challenge.x.{DOMAIN}"}
+    by, me = Stranger(lab), "/api/v1/agents/self"
+    for changes, more in (([one], 1), ([one, {**one, "n": 2, "what": "record-removed", "why": "refused"}], 2)):
+        time.sleep(PAUSE)
+        by.expects(200, "", "a report of changes", me, report(changes=changes), identity=identity)
+        if len(trail_of(lab)) - before != more:
+            sys.exit(f"after {changes}: {trail_of(lab)[before:]}")
+
+
 def main():
     with Lab() as lab:
         lab.start()
@@ -157,7 +189,7 @@ def main():
         home, certs = lab.directory / "agent", lab.directory / "certs"
         certs.mkdir()
         run(AGENT, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", certs / "web", "--agree-tos", "--name",
-            f"web.{DOMAIN}", "--http-listen", f"127.0.0.1:{lab.http_port}")
+            f"web.{DOMAIN}", "--http-listen", f"127.0.0.1:{lab.http_port}", "--reload", "/bin/true")
         file = token(lab, "--name", "web1")
         expect(enrol(lab, home, file, "--allow-renew"), "enrolled as web1", "enrolment")
         expect(enrol(lab, home, file, ok=(2,)), "enrolled already", "a second one")
@@ -172,6 +204,7 @@ def main():
         web = one["report"]["certificates"][0]
         if web["names"] != [f"web.{DOMAIN}"] or web["directory"] != str(certs / "web") or web["issue_ms"] < 1:
             sys.exit(f"the report's certificate: {web}")
+        changed(lab, certs / "web", one)
         by_strangers(lab, home / "identity.pem", file)
         by_an_agent(lab, home / "identity.pem")
 
@@ -187,6 +220,7 @@ def main():
             sys.exit(f"a clock that is ten minutes ahead: {skew}")
         agent.stop()
         told_of(lab, home / "identity.pem")
+        told_twice(lab, home / "identity.pem")
 
         # Another one, whose administrator does not let it be told.
         deaf = lab.directory / "deaf"

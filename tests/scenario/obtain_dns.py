@@ -73,6 +73,39 @@ def bind(lab, server):
     expect(run(AUTARKY, "renew", lab.directory / "out-wild", "--force"), "renewed", "renew")
 
 
+def journal(out):
+    return [json.loads(line) for line in (out / ".autarky/journal").read_text().splitlines()]
+
+
+def noted(lab, server):
+    """Each record that came and went is in the journal, with where; the name at which it was, behind an alias."""
+    for conf, name in (("hmac-sha256", f"_acme-challenge.hmac-sha256.{DOMAIN}"), ("wild", f"delegated.acme.{DOMAIN}")):
+        lines = [(n["what"], n["subject"], n["by"]) for n in journal(lab.directory / f"out-{conf}") if n["subject"] == name]
+        by = f"dynamic update, 127.0.0.1:{server.port}"
+        if lines[:2] != [("record-added", name, by), ("record-removed", name, by)] or len(lines) % 2:
+            sys.exit(f"the journal of {conf}: {journal(lab.directory / f'out-{conf}')}")
+
+
+def who_else(lab, server):
+    """`agent doctor` asks the zone whether it takes what nobody has signed."""
+    out = lab.directory / "out-hmac-sha256"
+    said = run(AUTARKY, "agent", "doctor", out)
+    if "nobody has signed" in said:
+        sys.exit(f"BIND takes signed updates alone: {said}")
+    before = run("dig", "+short", "+tcp", "@127.0.0.1", "-p", server.port, DOMAIN, "SOA")
+    with DnsServer(lab.directory / "open", {DOMAIN: RECORDS}, zone_options="allow-update { 127.0.0.1; };") as anybody:
+        conf = lab.directory / "hmac-sha256.conf"
+        text = conf.read_text()
+        conf.write_text(text.replace(f":{server.port}", f":{anybody.port}"))
+        serial = run("dig", "+short", "+tcp", "@127.0.0.1", "-p", anybody.port, DOMAIN, "SOA")
+        expect(run(AUTARKY, "agent", "doctor", out), "takes updates of that zone that nobody has signed", "a zone for everybody")
+        if run("dig", "+short", "+tcp", "@127.0.0.1", "-p", anybody.port, DOMAIN, "SOA") != serial:
+            sys.exit("the question changed the zone")
+        conf.write_text(text)
+    if run("dig", "+short", "+tcp", "@127.0.0.1", "-p", server.port, DOMAIN, "SOA") != before:
+        sys.exit("the question changed the zone")
+
+
 def persistent(lab, server):
     """dns-persist-01: a record by hand, one by updates, and renewals that change nothing in the DNS."""
     at = f"127.0.0.1:{server.port}"
@@ -219,6 +252,8 @@ def main():
                       api=(f"127.0.0.1:{port}",))
         lab.start()
         bind(lab, server)
+        noted(lab, server)
+        who_else(lab, server)
         persistent(lab, server)
         refusals(lab, server)
         credentials(lab, server)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/journal.h"
 #include "api/agent_report.h"
 #include "places.h"
 
@@ -39,6 +40,7 @@ static void on_said(void *arg, bool warn, const char *line)
 static void test_done(struct test *t)
 {
     agentd_free(t->u.a);
+    agentd_batch_done(&t->u.changes);
     agentd_home_done(&t->u.home);
     ev_free(t->conf.ev);
     pki_done(&t->pki);
@@ -74,6 +76,7 @@ static enum rc test_init(struct test *t)
     t->conf.arg = t;
     t->w = (struct agent_world){.ev = t->conf.ev, .say = on_said, .arg = t};
     t->u.w = &t->w;
+    agentd_batch_init(&t->u.changes);
     return RC_OK;
 }
 
@@ -107,7 +110,7 @@ static void the_server_takes_it(void)
     CHECK_OK(CHECK_SPARED(place(&t, "b\xff\x1b[2J\xc2\x9b")));
     CHECK_OK(begin(&t));
     head = (struct agentd_report_head){now(&t.u), now(&t.u), &t.u.home};
-    CHECK_OK(agentd_report_put(t.u.a, &head, &text));
+    CHECK_OK(agentd_report_put(t.u.a, &head, &t.u.changes, &text));
     CHECK_OK(api_report_read(&a, buf_str(&text), &r, &kept, NULL));
     CHECK_INT(r.summary.certificates, 2);
     CHECK_INT(r.at, now(&t.u));
@@ -151,7 +154,7 @@ static void one_that_waits(void)
         CHECK_OK(CHECK_SPARED(place_make(path, &t.pki, &s)));
         CHECK_OK(begin(&t));
         head = (struct agentd_report_head){now(&t.u), now(&t.u), &t.u.home};
-        CHECK_OK(agentd_report_put(t.u.a, &head, &text));
+        CHECK_OK(agentd_report_put(t.u.a, &head, &t.u.changes, &text));
         CHECK_OK(api_report_read(&a, buf_str(&text), &r, &kept, NULL));
         CHECK_INT(r.summary.unproven, failures);
         CHECK_INT(r.summary.failing, failures);
@@ -161,6 +164,62 @@ static void one_that_waits(void)
         CHECK_INT(tally.waiting, failures == 0);
         CHECK(failures || tally.next > now(&t.u));
     }
+}
+
+static enum rc note(struct test *t, const char *name, size_t n)
+{
+    CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
+    CLEANUP(agent_journal_freep) struct agent_journal *j = NULL;
+    struct agent_world w = t->w;
+    char path[2 * PLACE_PATH];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", t->certs, name);
+    TRY(agent_place_open(path, true, &p, NULL));
+    TRY(agent_journal_open(&p, &j, NULL));
+    w.journal = j;
+    for (size_t i = 0; i < n; i++)
+        agent_note(&w, AGENT_RELOADED, STR("unit:nginx.service"), STR(""), NULL);
+    return t->warned ? RC_NOMEM : RC_OK;
+}
+
+/* A report as it is sent now: how many changes the server reads in it. */
+static size_t changes_told(struct test *t)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENTD_REPORT_MAX), kept = BUF_INIT(128 * 1024);
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    const struct agentd_report_head head = {now(&t->u), now(&t->u), &t->u.home};
+    struct api_report r = {};
+
+    agentd_batch_done(&t->u.changes);
+    agentd_batch_init(&t->u.changes);
+    if (agentd_report_put(t->u.a, &head, &t->u.changes, &text) != RC_OK ||
+        api_report_read(&a, buf_str(&text), &r, &kept, NULL) != RC_OK)
+        return SIZE_MAX;
+    return r.n_changes;
+}
+
+/* Each change is told until the server has said that it knows, and then no more. */
+static void changes(void)
+{
+    CLEANUP(test_done) struct test t = {.u.home = AGENTD_HOME_INIT};
+
+    CHECK_OK(test_init(&t));
+    CHECK_OK(place(&t, "a"));
+    CHECK_OK(place(&t, "b"));
+    CHECK_OK(note(&t, "a", 3));
+    CHECK_OK(note(&t, "b", 40));
+    CHECK_OK(begin(&t));
+    CHECK_INT(changes_told(&t), AGENTD_CHANGES);
+    CHECK(t.u.changes.more);
+    CHECK_INT(changes_told(&t), AGENTD_CHANGES); /* the answer was lost */
+    agentd_batch_told(&t.u.changes, &t.w);
+    CHECK_INT(changes_told(&t), 43 - AGENTD_CHANGES);
+    CHECK(!t.u.changes.more);
+    agentd_batch_told(&t.u.changes, &t.w);
+    CHECK_INT(changes_told(&t), 0);
+    CHECK_OK(note(&t, "a", 1));
+    CHECK_INT(changes_told(&t), 1);
+    CHECK_INT(t.warned, 0);
 }
 
 static void see(void *arg, const struct agentd_seen *s)
@@ -285,6 +344,6 @@ static void told_other_things(void)
     CHECK_INT(t.said, 0);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(comes_when_it_may), CHECK_TEST_ONCE(the_server_takes_it),
-           CHECK_TEST_ONCE(one_that_waits), CHECK_TEST_ONCE(asked_to_renew),
-           CHECK_TEST_ONCE(told_other_things))
+CHECK_MAIN(CHECK_TEST_ONCE(changes), CHECK_TEST_ONCE(comes_when_it_may),
+           CHECK_TEST_ONCE(the_server_takes_it), CHECK_TEST_ONCE(one_that_waits),
+           CHECK_TEST_ONCE(asked_to_renew), CHECK_TEST_ONCE(told_other_things))

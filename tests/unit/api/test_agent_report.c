@@ -95,4 +95,109 @@ static void how_much(void)
     CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), "api.report-big");
 }
 
-CHECK_MAIN(CHECK_TEST(what_is_kept), CHECK_TEST(what_is_refused), CHECK_TEST_ONCE(how_much))
+#define CHANGE(N, MORE)                                                                            \
+    "{\"directory\":\"/etc/ssl\",\"n\":" N ",\"at\":\"2026-11-29T03:00:00Z\"," MORE "}"
+#define ADDED "\"what\":\"record-added\",\"subject\":\"_acme-challenge.x\",\"by\":\"hook\""
+
+static void what_was_changed(void)
+{
+    static const struct {
+        const char *changes, *code;
+    } cases[] = {
+        {"[]", ""},
+        {"[" CHANGE("1", ADDED) "," CHANGE("2", "\"what\":\"reloaded\",\"why\":\"no\"") "]", ""},
+        {"{}", "api.report-change"},
+        {"[7]", "api.report-change"},
+        {"[" CHANGE("0", ADDED) "]", "api.report-change"},
+        {"[" CHANGE("-1", ADDED) "]", "api.report-change"},
+        {"[" CHANGE("1", "\"what\":\"stolen\"") "]", "api.report-change"},
+        {"[" CHANGE("1", "\"what\":\"installed\",\"subject\":\"\\u001b[2J\"") "]",
+         "api.report-change"},
+        {"[" CHANGE("1", "\"what\":\"installed\",\"by\":[]") "]", "api.report-change"},
+        {"[{\"n\":1,\"at\":\"2026-11-29T03:00:00Z\",\"what\":\"installed\"}]", "api.report-change"},
+        {"[{\"directory\":\"/\",\"n\":1,\"what\":\"installed\"}]", "api.report-change"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(buf_done) struct buf text = BUF_INIT(API_REPORT_MAX);
+        CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+        struct api_report r;
+
+        buf_printf(&text, "%s\"changes\":%s,%s", HEAD COUNTS, cases[i].changes, NONE);
+        CHECK_OK(CHECK_SPARED(buf_rc(&text)));
+        CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), cases[i].code);
+    }
+}
+
+/* `from` to `to`, as a report has them. */
+static void put_changes(struct buf *b, unsigned from, unsigned to)
+{
+    buf_putz(b, HEAD COUNTS "\"changes\":[");
+    for (unsigned i = from; i <= to; i++)
+        buf_printf(b,
+                   "%s{\"directory\":\"/d%u\",\"n\":%u,\"at\":\"2026-11-29T03:00:00Z\",\"what\":"
+                   "\"installed\"}",
+                   i == from ? "" : ",", i % 2, i);
+    buf_putz(b, "]," NONE);
+}
+
+/* The report `from` to `to` after `before`, which becomes what is kept: how many are new. */
+static size_t report(struct buf *before, unsigned from, unsigned to)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(1 << 20);
+    CLEANUP(buf_done) struct buf text = BUF_INIT(API_REPORT_MAX);
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+    CLEANUP(buf_done) struct buf merged = BUF_INIT(STORE_REPORT_MAX);
+    struct api_report r = {};
+
+    put_changes(&text, from, to);
+    if (api_report_read(&a, buf_str(&text), &r, &kept, NULL) != RC_OK ||
+        api_changes_merge(&a, buf_str(before), buf_str(&kept), &r.changes, &r.n_changes, &merged) !=
+            RC_OK)
+        return SIZE_MAX;
+    buf_reset(before);
+    buf_puts(before, buf_str(&merged));
+    return r.n_changes;
+}
+
+static size_t kept_changes(const struct buf *kept)
+{
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
+
+    if (json_parse(buf_str(kept), STORE_REPORT_MAX, &doc, NULL) != RC_OK)
+        return SIZE_MAX;
+    return json_len(json_get(json_root(doc), "changes"));
+}
+
+/* The answer to a report may be lost: what comes again is known. */
+static void what_comes_again(void)
+{
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+
+    CHECK_INT(report(&kept, 1, 20), 20);
+    CHECK_INT(report(&kept, 1, 20), 0);
+    CHECK_INT(report(&kept, 11, 40), 20);
+    CHECK_INT(kept_changes(&kept), 40);
+    CHECK_INT(report(&kept, 41, 72), 32);
+    CHECK_INT(kept_changes(&kept), API_CHANGES_KEPT);
+    CHECK_INT(report(&kept, 41, 72), 0);
+    CHECK_INT(report(&kept, 73, 73), 1);
+    CHECK_INT(kept_changes(&kept), API_CHANGES_KEPT);
+    buf_reset(&kept);
+    buf_putz(&kept, "{\"changes\":[1]}"); /* not read any more */
+    CHECK_INT(report(&kept, 1, 2), 2);
+}
+
+static void too_many_changes(void)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(API_REPORT_MAX);
+    CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
+    struct api_report r;
+
+    put_changes(&text, 1, API_CHANGES + 1);
+    CHECK_STR(str_of(read(buf_z(&text), &r, &kept)), "api.report-changes");
+}
+
+CHECK_MAIN(CHECK_TEST(what_is_kept), CHECK_TEST(what_is_refused), CHECK_TEST_ONCE(how_much),
+           CHECK_TEST(what_was_changed), CHECK_TEST_ONCE(what_comes_again),
+           CHECK_TEST_ONCE(too_many_changes))

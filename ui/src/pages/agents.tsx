@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agents on other hosts: how they are, and what each reported last.
 import { everyRow, useApi, useWhole } from "../api";
-import { t } from "../i18n";
+import { t, word } from "../i18n";
 import { Action, filled, option } from "../parts/action";
 import { Card, Page } from "../parts/page";
 import { Table } from "../parts/table";
@@ -38,9 +38,19 @@ interface Kept {
   prove_ms?: number;
 }
 
+interface Change {
+  directory: string;
+  n: number;
+  at: string;
+  what: string;
+  subject?: string;
+  by?: string;
+  why?: string;
+}
+
 interface Shown extends Agent {
   certificate?: string;
-  report: { renews: boolean; more: number; certificates: Kept[] } | null;
+  report: { renews: boolean; more: number; certificates: Kept[]; changes?: Change[] } | null;
 }
 
 interface Token {
@@ -196,6 +206,31 @@ function One({ name }: { name: string }) {
           rowKey={c => c.directory}
           empty={<p>{t("agent_nothing")}</p>}
         />
+      </Card>
+      <Card title={t("agent_changes")}>
+        <Table
+          name="agent-changes"
+          caption={t("agent_changes")}
+          columns={[
+            { id: "at", label: t("at"), value: c => c.at, cell: c => <When at={c.at} time /> },
+            { id: "what", label: t("event"), value: c => word(c.what) },
+            { id: "subject", label: t("agent_subject"), value: c => c.subject },
+            { id: "by", label: t("agent_by"), value: c => c.by },
+            { id: "why", label: t("reason"), value: c => c.why },
+            {
+              id: "directory",
+              label: t("agent_directory"),
+              value: c => c.directory,
+              cell: c => <span class="hex">{c.directory}</span>,
+            },
+          ]}
+          rows={a?.report?.changes?.slice().reverse()}
+          rowKey={c => `${c.directory} ${c.n}`}
+          empty={<p>{t("agent_no_changes")}</p>}
+        />
+        <p>
+          <small class="faint">{t("agent_changes_more")}</small>
+        </p>
       </Card>
     </Page>
   );
