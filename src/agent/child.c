@@ -61,7 +61,8 @@ static bool prepare(const struct image *im)
     return null >= 0 && setsid() >= 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
            signal(SIGPIPE, SIG_DFL) != SIG_ERR && dup2(null, STDIN_FILENO) >= 0 &&
            dup2(im->out, STDOUT_FILENO) >= 0 && dup2(im->err, STDERR_FILENO) >= 0 &&
-           chdir("/") == 0;
+           chdir("/") == 0 && (!im->conf->limits || sandbox_child_limit(im->conf->limits)) &&
+           (!im->conf->as || sandbox_child_become(im->conf->as));
 }
 
 _Noreturn static void become(const struct image *im)

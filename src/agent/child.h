@@ -5,6 +5,7 @@
 
 #include "agent/solver.h"
 #include "base/arena.h"
+#include "sandbox/child.h"
 
 struct agent_child;
 
@@ -28,11 +29,13 @@ enum rc agent_child_env(struct arena *a, const char *out[static AGENT_CHILD_ENV]
 
 struct agent_child_conf {
     const struct agent_world *w;
-    const char *const *argv; /* the first is an absolute path; NULL at the end */
-    const char *const *env;  /* "NAME=value", NULL at the end */
-    const char *name, *verb; /* for messages; NULL: the first two of argv */
-    int64_t timeout;         /* microseconds */
-    agent_child_fn fn;       /* once, never from inside */
+    const char *const *argv;                   /* the first is an absolute path; NULL at the end */
+    const char *const *env;                    /* "NAME=value", NULL at the end */
+    const char *name, *verb;                   /* for messages; NULL: the first two of argv */
+    const struct sandbox_child_limits *limits; /* NULL: as they are; what it starts keeps them */
+    const struct sandbox_child_as *as;         /* NULL: who runs this */
+    int64_t timeout;                           /* microseconds */
+    agent_child_fn fn;                         /* once, never from inside */
     void *arg;
 };
 

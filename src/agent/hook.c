@@ -6,9 +6,17 @@
  * that overwrites all values of a name does no harm. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/hook_int.h"
 #include "agent/journal.h"
+#include "base/owned.h"
+
+MSG(msg_unsafe, "agent.hook-unsafe",
+    "the hook is not run, for others than root and who runs this could have theirs run in its "
+    "place: {0}");
+MSG(msg_time, "agent.hook-time",
+    "--hook-timeout is \"{0}\"; it takes a time up to an hour, as in 30s or 5m");
 
 enum { BY_TEXT = 300 };
 
@@ -21,6 +29,65 @@ static void call_free(struct hook_call *c)
     mem_free(c);
 }
 DEFINE_FREEP(call_free, struct hook_call)
+
+/* ---- what is executed, and as whom */
+
+static enum rc look_at(const struct hook_file *f, struct err *err)
+{
+    struct err why = ERR_INIT;
+    char line[768];
+    enum rc rc = f->script ? owned_script(f->path, geteuid(), &why)
+                           : owned_program(f->path, geteuid(), &why);
+
+    if (rc == RC_DENIED)
+        return ERR(err, rc, msg_unsafe, str_of(err_textz(&why, line, sizeof(line))));
+    if (rc != RC_OK && err)
+        *err = why;
+    return rc;
+}
+
+enum rc agent_hook_file(struct hook *h, struct str path, bool script, struct err *err)
+{
+    const struct hook_file f = {path, script};
+
+    if (h->n_files == HOOK_FILES_MAX)
+        return RC_TOOBIG;
+    TRY(look_at(&f, err));
+    h->files[h->n_files++] = f;
+    return RC_OK;
+}
+
+int64_t agent_hook_time(const struct agent_plan *plan)
+{
+    when_t time;
+
+    if (plan->hook_timeout.n == 0)
+        return AGENT_HOOK_TIME;
+    return when_parse_span(plan->hook_timeout, &time) == RC_OK && time > 0 && time <= WHEN_HOUR
+               ? time
+               : 0;
+}
+
+static enum rc take_bounds(struct hook *h, const struct agent_plan *plan, struct err *err)
+{
+    TRY(agent_user_find(plan->hook_user, &h->user, err));
+    h->timeout = agent_hook_time(plan);
+    if (!h->timeout)
+        return ERR(err, RC_INVAL, msg_time, plan->hook_timeout);
+    h->as = (struct sandbox_child_as){.become = h->user.other,
+                                      .uid = h->user.uid,
+                                      .gid = h->user.gid,
+                                      .groups = h->user.groups,
+                                      .n_groups = h->user.n_groups,
+                                      .no_new_privs = plan->hook_user.n > 0};
+    h->limits = (struct sandbox_child_limits){
+        .cpu_seconds = (uint64_t)(h->timeout + WHEN_SECOND - 1) / WHEN_SECOND,
+        .files = HOOK_OPEN_MAX,
+        .processes = h->user.other ? HOOK_PROCESSES_MAX : 0,
+        .memory = HOOK_MEMORY_MAX,
+        .file = HOOK_FILE_MAX};
+    return RC_OK;
+}
 
 /* ---- calls */
 
@@ -70,10 +137,19 @@ static void on_end(void *arg, const struct agent_child_end *end)
         agent_say_err(h->w, "a proof may have been left behind", end->err);
 }
 
+/* Others may have written to it since the last time. */
+static enum rc start(struct hook *h, const struct agent_child_conf *conf, struct err *err)
+{
+    for (size_t i = 0; i < h->n_files; i++)
+        TRY(look_at(&h->files[i], err));
+    return agent_child_start(conf, &h->child, err);
+}
+
 static void next(struct hook *h)
 {
     struct list *link = h->at ? NULL : list_pop(&h->queue);
-    struct agent_child_conf conf = {.w = h->w, .timeout = AGENT_HOOK_TIME, .fn = on_end, .arg = h};
+    struct agent_child_conf conf = {
+        .w = h->w, .as = &h->as, .timeout = h->timeout, .fn = on_end, .arg = h};
     struct agent_child_end end = {};
     struct err err = ERR_INIT;
 
@@ -84,7 +160,8 @@ static void next(struct hook *h)
     conf.name = h->name;
     conf.verb = h->at->verb;
     conf.env = h->at->env;
-    end.rc = agent_child_start(&conf, &h->child, &err);
+    conf.limits = h->at->tells && !h->user.other ? NULL : &h->limits;
+    end.rc = start(h, &conf, &err);
     if (end.rc == RC_OK)
         return;
     end.err = &err;
@@ -240,6 +317,7 @@ enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t 
     for (size_t i = 0; i < n; i++)
         TRY(agent_hook_word(c, words[i]));
     c->arg = h;
+    c->tells = true;
     h->told = false;
     h->told_out = out;
     h->told_err = err;
@@ -265,11 +343,29 @@ enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *pla
     ev_defer_init(&h->go, on_go, h);
     h->s.ops = &hook_ops;
     s = &h->s;
+    TRY(take_bounds(h, plan, err));
     TRY(agent_child_env(&h->arena, h->env));
     h->n_env = AGENT_CHILD_ENV;
+    if (h->user.other)
+        TRY(agent_hook_set(h, "HOME", str_of(h->user.home)));
     TRY(agent_hook_style(h, plan, dir, err));
     TRY(agent_hook_env(h, plan, dir, err));
     h->s.solver = (struct client_solver){h->http ? "http-01" : "dns-01", present, cleanup, h};
     *out = MOVE(s);
     return RC_OK;
+}
+
+enum rc agent_hook_check(const struct agent_plan *plan, const char *dir, struct err *err)
+{
+    CLEANUP(mem_freep) struct hook *h = MEM_NEW(struct hook);
+    enum rc rc;
+
+    if (!h)
+        return RC_NOMEM;
+    arena_init(&h->arena, HOOK_ENV_BYTES);
+    rc = take_bounds(h, plan, err);
+    if (rc == RC_OK)
+        rc = agent_hook_style(h, plan, dir, err);
+    arena_done(&h->arena);
+    return rc;
 }

@@ -109,6 +109,8 @@ enum rc agent_hook_acme_sh(struct hook *h, struct str value, const char *dir, st
     if (!str_starts(plugin, STR("/")) || !root_of(plugin, &root) || access(plugin.p, R_OK) != 0)
         return ERR(err, RC_NOTFOUND, msg_plugin, plugin);
     TRY(take_given(h, plugin, program, &program, err));
+    TRY(agent_hook_file(h, plugin, true, err));
+    TRY(agent_hook_file(h, program, true, err));
     TRY(arena_str(&h->arena, root, &root));
     h->name = root.p;
     memcpy(h->program,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/child.h"
+#include "agent/owner.h"
 #include "agent/plan.h"
 #include "base/list.h"
 #include "ev/ev.h"
@@ -13,7 +14,14 @@ enum {
     HOOK_ENV_BYTES = 256 * 1024,
     HOOK_WORDS_MAX = 16,
     HOOK_OUTPUT_MAX = 16 * 1024,
+    HOOK_FILES_MAX = 2, /* that are executed, or read by a shell */
+    /* Of a call, beside its time, which it may also compute for: */
+    HOOK_OPEN_MAX = 1024,
+    HOOK_PROCESSES_MAX = 512, /* of its user, where it has one of its own */
 };
+#define HOOK_MEMORY_MAX                                                                            \
+    (UINT64_C(4) << 30) /* of addresses: some runtimes reserve more than they use */
+#define HOOK_FILE_MAX (UINT64_C(256) << 20) /* bytes of one that it writes */
 
 enum hook_style {
     HOOK_DEHYDRATED,
@@ -40,7 +48,8 @@ struct hook_call {
     void *arg;
     struct str record; /* of DNS, which it adds or removes; empty: it does not */
     bool removes;
-    bool auth; /* certbot: what it prints is for its cleanup hook */
+    bool auth;  /* certbot: what it prints is for its cleanup hook */
+    bool tells; /* of more than a challenge: it may start a service, which would keep its limits */
 };
 
 struct hook {
@@ -51,7 +60,16 @@ struct hook {
     /* What each call begins with, `cleanup` that of certbot's for taking away; empty: it is not
      * called. */
     const char *program[HOOK_WORDS_MAX + 1], *cleanup[HOOK_WORDS_MAX + 1];
-    const char *name;                  /* of the program, for messages */
+    const char *name; /* of the program, for messages */
+    struct hook_file {
+        struct str path;
+        bool script; /* that a shell reads */
+    } files[HOOK_FILES_MAX];
+    size_t n_files;
+    struct agent_user user;
+    struct sandbox_child_as as; /* the same, its groups in `user` */
+    struct sandbox_child_limits limits;
+    int64_t timeout;                   /* of a call */
     const char *env[HOOK_ENV_MAX + 1]; /* of all calls */
     size_t n_env;
     bool http;
@@ -68,6 +86,10 @@ struct hook {
 };
 
 enum rc agent_hook_word(struct hook_call *c, struct str word);
+
+/* One of the files of the plan, which is looked at before each call as well: nobody but root, and
+ * who runs this, may be able to put another one there. As owned_program; RC_TOOBIG. */
+enum rc agent_hook_file(struct hook *h, struct str path, bool script, struct err *err);
 
 /* hook_style.c. The style and the programs of the plan. RC_UNSUPPORTED, RC_INVAL, RC_NOTFOUND. */
 enum rc agent_hook_style(struct hook *h, const struct agent_plan *plan, const char *dir,

@@ -268,10 +268,10 @@ enum rc agent_hook_words(struct hook *h, struct hook_call *c, const struct clien
 
 /* ---- the style, and what is executed */
 
-static enum rc check_program(const char *path, struct err *err)
+static enum rc check_program(struct hook *h, const char *path, struct err *err)
 {
     if (path[0] == '/' && access(path, X_OK) == 0)
-        return RC_OK;
+        return agent_hook_file(h, str_of(path), false, err);
     return ERR(err, RC_NOTFOUND, msg_path, str_of(path),
                path[0] == '/' ? str_of("it is not there, or not executable")
                               : str_of("its path does not begin with /"));
@@ -283,7 +283,7 @@ static enum rc take_program(struct hook *h, struct str path, const char **out, s
 
     TRY(arena_str(&h->arena, path, &copy));
     *out = copy.p;
-    return check_program(copy.p, err);
+    return check_program(h, copy.p, err);
 }
 
 /* mod_md splits its command at blanks, and puts what is said behind. */
@@ -300,7 +300,7 @@ static enum rc take_command(struct hook *h, struct str value, struct err *err)
         TRY(arena_str(&h->arena, word, &copy));
         h->program[n++] = copy.p;
     }
-    return check_program(n ? h->program[0] : "", err);
+    return check_program(h, n ? h->program[0] : "", err);
 }
 
 static enum rc take_programs(struct hook *h, const struct agent_plan *plan, const char *dir,

@@ -61,8 +61,8 @@ static void on_certificate(void *arg, const struct client_result *result)
 /* 0: as long as the client has. A hook may wait for its records, once for each name. */
 static int64_t run_time(const struct agent_plan *plan)
 {
-    int64_t time =
-        CLIENT_RUN_SECONDS * WHEN_SECOND + (int64_t)(plan->n_dns + plan->n_ips) * AGENT_HOOK_TIME;
+    int64_t time = CLIENT_RUN_SECONDS * WHEN_SECOND +
+                   (int64_t)(plan->n_dns + plan->n_ips) * agent_hook_time(plan);
 
     if (plan->way != AGENT_HOOK)
         return 0;

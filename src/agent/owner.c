@@ -16,6 +16,12 @@ MSG(msg_mode, "agent.key-mode",
 MSG(msg_not_root, "agent.owner-not-root",
     "only root gives files to another user, {0}: run this as root or as that user");
 
+MSG(msg_not_become, "agent.hook-user-not-root",
+    "only root runs hooks as another user, {0}: run this as root, or as that user and without "
+    "--hook-user");
+MSG(msg_user_big, "agent.hook-user-big",
+    "the user {0} is in too many groups, or has too long a home");
+
 MSG(msg_label, "agent.selinux-label",
     "\"{0}\" is no label of SELinux: it is USER:ROLE:TYPE, or USER:ROLE:TYPE:LEVEL, as in "
     "system_u:object_r:cert_t:s0");
@@ -24,17 +30,23 @@ MSG(msg_refused, "agent.selinux-refused",
 
 enum { NAME_BYTES = 64, ID_MAX = INT32_MAX, LABEL_PARTS = 3 };
 
-static enum rc find_user(struct str user, uid_t *out, struct err *err)
+static const struct passwd *entry_of(struct str user)
 {
     char name[NAME_BYTES];
-    const struct passwd *pw = NULL;
+
+    if (str_copyz(user, name, sizeof(name)) != RC_OK)
+        return NULL;
+    /* cppcheck-suppress getpwnamCalled ; one thread */
+    return getpwnam(name); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+static enum rc find_user(struct str user, uid_t *out, struct err *err)
+{
+    const struct passwd *pw = entry_of(user);
     uint64_t number;
 
     if (user.n == 0)
         return RC_OK;
-    if (str_copyz(user, name, sizeof(name)) == RC_OK)
-        /* cppcheck-suppress getpwnamCalled ; one thread */
-        pw = getpwnam(name); /* NOLINT(concurrency-mt-unsafe): one thread */
     if (pw)
         *out = pw->pw_uid;
     else if (str_u64(user, ID_MAX, &number) == RC_OK)
@@ -139,5 +151,41 @@ enum rc agent_owner_find(struct str user, struct str group, struct str mode, str
     TRY(read_mode(mode, &o.key, err));
     TRY(read_label(label, &o, err));
     *out = o;
+    return RC_OK;
+}
+
+/* ---- whom a hook is to be */
+
+static enum rc take_entry(const struct passwd *pw, struct agent_user *u, struct err *err)
+{
+    struct str name = str_of(pw->pw_name);
+    int n = AGENT_GROUPS_MAX;
+
+    u->uid = pw->pw_uid;
+    u->gid = pw->pw_gid;
+    if (str_copyz(str_of(pw->pw_dir), u->home, sizeof(u->home)) != RC_OK ||
+        getgrouplist(pw->pw_name, pw->pw_gid, u->groups, &n) < 0)
+        return ERR(err, RC_TOOBIG, msg_user_big, name);
+    u->n_groups = (size_t)n;
+    u->other = pw->pw_uid != geteuid();
+    return u->other && geteuid() != 0 ? ERR(err, RC_DENIED, msg_not_become, name) : RC_OK;
+}
+
+enum rc agent_user_find(struct str user, struct agent_user *out, struct err *err)
+{
+    struct agent_user u = {};
+    const struct passwd *pw;
+    uint64_t number;
+
+    if (user.n > 0) {
+        pw = entry_of(user);
+        if (!pw && str_u64(user, ID_MAX, &number) == RC_OK)
+            /* cppcheck-suppress getpwuidCalled ; one thread */
+            pw = getpwuid((uid_t)number); /* NOLINT(concurrency-mt-unsafe): one thread */
+        if (!pw)
+            return ERR(err, RC_NOTFOUND, msg_user, user);
+        TRY(take_entry(pw, &u, err));
+    }
+    *out = u;
     return RC_OK;
 }

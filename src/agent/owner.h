@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose the files of a certificate are: users and groups by name, as the administrator gave them,
- * and their label where SELinux says who may read them. */
+/* Whose the files of a certificate are, and as whom hooks are executed: users and groups by name,
+ * as the administrator gave them; and the label of files where SELinux says who may read them. */
 #pragma once
 
 #include "base/err.h"
 #include "base/file.h"
 
-enum { AGENT_LABEL_MAX = 255 };
+enum {
+    AGENT_LABEL_MAX = 255,
+    AGENT_GROUPS_MAX = 256, /* of one user */
+    AGENT_HOME_MAX = 256,
+};
 
 struct agent_owner {
     struct file_owner who;           /* of all files of a set; -1: as they are made */
@@ -24,3 +28,17 @@ enum rc agent_owner_find(struct str user, struct str group, struct str mode, str
 /* Gives a file or directory the label, if there is one; `shown` is its name for messages. RC_DENIED
  * or RC_UNSUPPORTED, and why the kernel refuses. */
 enum rc agent_owner_label(const struct agent_owner *o, int fd, const char *shown, struct err *err);
+
+/* Another user, with all groups that are his: whom a hook is to be. */
+struct agent_user {
+    bool other; /* false: nobody else than who runs this */
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[AGENT_GROUPS_MAX]; /* `gid` among them */
+    size_t n_groups;
+    char home[AGENT_HOME_MAX];
+};
+
+/* By name or number; empty, and oneself: nobody else. RC_NOTFOUND: no such user; RC_DENIED: only
+ * root becomes another one; RC_TOOBIG: more groups than AGENT_GROUPS_MAX, or a longer home. */
+enum rc agent_user_find(struct str user, struct agent_user *out, struct err *err);

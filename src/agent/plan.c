@@ -62,6 +62,8 @@ static const struct field fields[] = {
     FIELD(contact),
     FIELD(account_key),
     FIELD(hook_env),
+    FIELD(hook_user),
+    FIELD(hook_timeout),
     FIELD(owner),
     FIELD(group),
     FIELD(mode),

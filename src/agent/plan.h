@@ -58,7 +58,9 @@ struct agent_plan {
     struct str challenge; /* type of challenge that a hook answers */
     struct str resolver; /* of AGENT_PERSIST: who is asked, as agent/dns_alias.h; empty: as there */
     struct str hook_env; /* file with its environment; empty: none */
-    struct str key;      /* as crypto_key_spec_parse; with `key_uri`: empty where it is not made */
+    struct str hook_timeout; /* of each of its calls, "30s"; empty: as usual */
+    struct str hook_user;    /* as whom it is executed, as agent/owner.h; empty: as who runs this */
+    struct str key; /* as crypto_key_spec_parse; with `key_uri`: empty where it is not made */
     /* The key is in a token: its URI, the module that reaches it, and where the PIN is, as
      * agent/sealed.h; empty: it is a file. */
     struct str key_uri, pkcs11_module, pin;

@@ -101,17 +101,22 @@ enum rc agent_persist_new(const struct agent_world *w, const struct agent_plan *
 
 /* ---- hooks: programs of others that answer challenges, called as they are used to */
 
-/* For one call: a hook waits for its records to be seen. */
+/* For one call, unless the plan says otherwise: a hook waits for its records to be seen. */
 #define AGENT_HOOK_TIME (5 * WHEN_MINUTE)
+/* The same, as the plan has it; 0: that is no time. */
+int64_t agent_hook_time(const struct agent_plan *plan);
 
 /* "dehydrated", "certbot", "lego", "lego-raw", "uacme", "acme.sh", "mod_md" or "mod_md-2". `value`
  * of the plan is the program, for certbot the auth and, behind a comma, the cleanup hook, for
  * acme.sh a plugin and, behind a comma, acme.sh itself, for mod_md a command; `challenge` "dns-01"
  * or, of some, "http-01".
- * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND. `dir` is where the certificate goes.
+ * RC_UNSUPPORTED, RC_INVAL and what is possible; RC_NOTFOUND; RC_DENIED: others could replace what
+ * is executed, or only root can become that user. `dir` is where the certificate goes.
  */
 enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,
                        struct agent_solver **out, struct err *err);
+/* Whether it could be made, without making it. As agent_hook_new. */
+enum rc agent_hook_check(const struct agent_plan *plan, const char *dir, struct err *err);
 /* Whether the solver is a hook of dehydrated's style, which is told of more than challenges. */
 bool agent_hook_listens(const struct agent_solver *s);
 /* Tells it: words[0] is the name of the call, in dehydrated's words; runs the loop until it has

@@ -19,6 +19,7 @@ MSG(msg_mode, "base.program-mode",
     "the program {0} could be replaced by another one: {1} can be written to by others than root; "
     "mend it: chmod go-w {1}");
 MSG(msg_kind, "base.program-kind", "{0} is no file that can be executed; mend it: chmod 0755 {0}");
+MSG(msg_no_file, "base.script-kind", "{0} is no file");
 
 enum { NUMBER_BYTES = 16 };
 
@@ -130,7 +131,7 @@ static bool step(struct walk *w, enum rc *out, struct err *err)
     return true;
 }
 
-enum rc owned_program(struct str path, uid_t self, struct err *err)
+static enum rc walk_all(struct str path, uid_t self, mode_t *out_mode, struct err *err)
 {
     struct walk w = {.path = path, .self = self};
     enum rc rc;
@@ -142,7 +143,24 @@ enum rc owned_program(struct str path, uid_t self, struct err *err)
     TRY(look(&w, err));
     while (step(&w, &rc, err))
         TRY(rc);
-    if (!S_ISREG(w.st.st_mode) || !(w.st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+    *out_mode = w.st.st_mode;
+    return RC_OK;
+}
+
+enum rc owned_program(struct str path, uid_t self, struct err *err)
+{
+    mode_t mode = 0;
+
+    TRY(walk_all(path, self, &mode, err));
+    if (!S_ISREG(mode) || !(mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
         return ERR(err, RC_INVAL, msg_kind, path);
     return RC_OK;
+}
+
+enum rc owned_script(struct str path, uid_t self, struct err *err)
+{
+    mode_t mode = 0;
+
+    TRY(walk_all(path, self, &mode, err));
+    return S_ISREG(mode) ? RC_OK : ERR(err, RC_INVAL, msg_no_file, path);
 }

@@ -18,3 +18,6 @@ enum { OWNED_LINKS_MAX = 16, OWNED_PATH_MAX = 4096 };
  * RC_NOTFOUND; RC_DENIED: somebody else can; RC_TOOBIG: OWNED_LINKS_MAX or OWNED_PATH_MAX; RC_IO.
  * `err` names the step that is wrong, and the command that mends it. */
 enum rc owned_program(struct str path, uid_t self, struct err *err);
+/* The same of a file that a program of ours has a shell read: nobody needs to be able to execute
+ * it. */
+enum rc owned_script(struct str path, uid_t self, struct err *err);

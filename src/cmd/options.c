@@ -197,6 +197,10 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_HOOK_ENV] = {"--hook-env", "FILE",
                           "lines NAME=value for its environment, which is otherwise empty but for "
                           "PATH, HOME and LANG"},
+    [CMD_OPT_HOOK_USER] = {"--hook-user", "USER",
+                           "as whom it is executed, with that user's groups and no way to more "
+                           "rights; otherwise as who runs this"},
+    [CMD_OPT_HOOK_TIMEOUT] = {"--hook-timeout", "TIME", "of each of its calls; otherwise 5m"},
     [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE",
                            "that the hook answers: dns-01, or http-01; "
                            "otherwise dns-01"},

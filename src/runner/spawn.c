@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "runner/runner_int.h"
+#include "sandbox/child.h"
 #include "sandbox/users.h"
 
 enum { EXIT_NOT_EXECUTED = 127 };
@@ -25,30 +24,19 @@ struct image {
     const struct runner_command *cmd;
     const struct runner_feed *feed; /* or NULL */
     int input;                      /* of it */
-    bool become;
-    uid_t uid;
-    gid_t gid;
+    struct sandbox_child_limits limits;
+    struct sandbox_child_as as;
     pid_t parent;
     int output;
 };
 
-static bool limit(int what, uint64_t most)
+static struct sandbox_child_limits limits_of(const struct runner_command *cmd)
 {
-    return setrlimit((__rlimit_resource_t)what, &(struct rlimit){most, most}) == 0;
-}
-
-static bool limits(const struct image *im)
-{
-    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, im->cmd->seconds) &&
-           limit(RLIMIT_NOFILE, RUNNER_FILES_MAX) && limit(RLIMIT_NPROC, RUNNER_PROCESSES_MAX) &&
-           limit(RLIMIT_AS, RUNNER_MEMORY_MAX) && limit(RLIMIT_FSIZE, RUNNER_FILE_MAX);
-}
-
-/* Capabilities go with execve(2), because the user is not root. */
-static bool become_user(const struct image *im)
-{
-    return !im->become || (setgroups(0, NULL) == 0 && setresgid(im->gid, im->gid, im->gid) == 0 &&
-                           setresuid(im->uid, im->uid, im->uid) == 0);
+    return (struct sandbox_child_limits){.cpu_seconds = cmd->seconds,
+                                         .files = RUNNER_FILES_MAX,
+                                         .processes = RUNNER_PROCESSES_MAX,
+                                         .memory = RUNNER_MEMORY_MAX,
+                                         .file = RUNNER_FILE_MAX};
 }
 
 /* Between fork and exec: system calls only. */
@@ -61,8 +49,7 @@ static bool prepare(const struct image *im)
            dup2(im->feed ? im->input : null, STDIN_FILENO) >= 0 &&
            dup2(im->feed ? null : im->output, STDOUT_FILENO) >= 0 &&
            dup2(im->output, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0u, 0) == 0 &&
-           chdir("/") == 0 && limits(im) && become_user(im) &&
-           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           chdir("/") == 0 && sandbox_child_limit(&im->limits) && sandbox_child_become(&im->as) &&
            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent;
 }
 
@@ -101,7 +88,11 @@ static enum rc make_input(struct str bytes, int *out)
 enum rc runner_spawn(const struct runner_command *cmd, const struct runner_feed *feed,
                      bool become_it, pid_t *out_pid, int *out_fd, struct err *err)
 {
-    struct image im = {.cmd = cmd, .feed = feed, .become = become_it, .parent = getpid()};
+    struct image im = {.cmd = cmd,
+                       .feed = feed,
+                       .limits = limits_of(cmd),
+                       .as = {.become = become_it, .no_new_privs = true},
+                       .parent = getpid()};
     CLEANUP(fd_closep) int input = -1;
     CLEANUP(fd_closep) int ours = -1;
     CLEANUP(fd_closep) int theirs = -1;
@@ -109,7 +100,7 @@ enum rc runner_spawn(const struct runner_command *cmd, const struct runner_feed 
     pid_t pid;
 
     if (become_it)
-        TRY(sandbox_user_find(cmd->user, &im.uid, &im.gid, err));
+        TRY(sandbox_user_find(cmd->user, &im.as.uid, &im.as.gid, err));
     if (feed && make_input(feed->input, &input) != RC_OK)
         return ERR(err, RC_IO, msg_spawn, str_of(cmd->name), str_of(strerrordesc_np(errno)));
     im.input = input;

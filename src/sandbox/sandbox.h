@@ -110,7 +110,3 @@ void sandbox_report_text(const struct sandbox_report *r, struct buf *out);
  * there SB_SANITIZER is part of every table, and the tests of these few calls are left to the build
  * without it. */
 bool sandbox_strict(void);
-
-/* Every signal as a program finds it, none blocked: for what is about to be executed. Between
- * fork(2) and exec: system calls only. False when the mask cannot be set. */
-bool sandbox_default_signals(void);

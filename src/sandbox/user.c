@@ -199,13 +199,3 @@ enum rc sandbox_no_new_privs(const struct sandbox *sb, struct sandbox_report *ou
     sandbox_note(out, SANDBOX_NO_NEW_PRIVS, SANDBOX_ON, "set");
     return RC_OK;
 }
-
-bool sandbox_default_signals(void)
-{
-    sigset_t none;
-
-    for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL); /* fails for some, which cannot be changed anyway */
-    sigemptyset(&none);
-    return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
-}

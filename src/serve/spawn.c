@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "ev/clock.h"
+#include "sandbox/child.h"
 
 enum { ENV_MAX = 24, ENV_BYTES = 64 << 10, ARG_BYTES = 32, EXIT_NOT_EXECUTED = 127 };
 

@@ -216,6 +216,8 @@ static enum rc read_wish(struct importing *i)
     w->value = plan.value;
     w->challenge = plan.challenge;
     w->hook_env = plan.hook_env;
+    w->hook_user = plan.hook_user;
+    w->hook_timeout = plan.hook_timeout;
     return RC_OK;
 }
 

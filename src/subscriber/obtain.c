@@ -154,6 +154,20 @@ static const struct way *chosen_way(const struct cmd_args *args)
     return NULL;
 }
 
+static int check_hook_options(const char *const *v)
+{
+    static const enum cmd_option of_hooks[] = {CMD_OPT_HOOK_ENV, CMD_OPT_HOOK_USER,
+                                               CMD_OPT_HOOK_TIMEOUT, CMD_OPT_CHALLENGE};
+
+    for (size_t i = 0; i < sizeof(of_hooks) / sizeof(of_hooks[0]); i++)
+        if (v[of_hooks[i]] && !v[CMD_OPT_HOOK])
+            return cmd_usagef("%s is for --hook", cmd_option_rows()[of_hooks[i]].name);
+    if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
+        return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
+                          "dehydrated:/etc/hook.sh");
+    return -1;
+}
+
 /* Options that are nothing without another one. */
 static int check_way_options(const struct cmd_args *args)
 {
@@ -166,16 +180,11 @@ static int check_way_options(const struct cmd_args *args)
                           ", or by hand: leave --dns out");
     if (v[CMD_OPT_RESOLVER] && !v[CMD_OPT_DNS_PERSIST])
         return cmd_usagef("--resolver is for --dns-persist");
-    if (!v[CMD_OPT_HOOK] && (v[CMD_OPT_HOOK_ENV] || v[CMD_OPT_CHALLENGE]))
-        return cmd_usagef("--hook-env and --challenge are for --hook");
     if (v[CMD_OPT_DNS] && strcmp(v[CMD_OPT_DNS], AGENT_DNS_UPDATES) != 0 &&
         !provider_kind_find(str_of(v[CMD_OPT_DNS])))
         return cmd_usagef("--dns is \"%s\"; it can be " AGENT_DNS_UPDATES ", " PROVIDER_KINDS,
                           v[CMD_OPT_DNS]);
-    if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
-        return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
-                          "dehydrated:/etc/hook.sh");
-    return -1;
+    return check_hook_options(v);
 }
 
 int cmd_agent_check_way(const struct cmd_args *args, bool wanted)
@@ -213,6 +222,8 @@ enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent
     if (way->way == AGENT_HOOK) {
         str_cut(str_of(v[CMD_OPT_HOOK]), ':', &plan->style, &plan->value);
         plan->challenge = str_of(v[CMD_OPT_CHALLENGE] ? v[CMD_OPT_CHALLENGE] : "dns-01");
+        plan->hook_user = str_of(v[CMD_OPT_HOOK_USER]);
+        plan->hook_timeout = str_of(v[CMD_OPT_HOOK_TIMEOUT]);
         TRY(cmd_agent_path(a, v[CMD_OPT_HOOK_ENV], &plan->hook_env));
     }
     return way->is_path ? cmd_agent_path(a, v[way->option], &plan->value) : RC_OK;

@@ -125,6 +125,8 @@ bool takeover_wished(const struct takeover_finder *f, struct takeover_cert *c)
     c->plan.value = w->value;
     c->plan.challenge = w->challenge;
     c->plan.hook_env = w->hook_env;
+    c->plan.hook_user = w->hook_user;
+    c->plan.hook_timeout = w->hook_timeout;
     return true;
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/place.h"
+#include "agent/solver.h"
 #include "takeover/takeover_int.h"
 
 MSG(msg_home, "takeover.no-home", "{0} has kept nothing in {1}: {2}; name its directory");
@@ -60,6 +62,27 @@ static enum rc find_home(struct takeover_finder *f)
                str_of(clients[f->wish->client].homes[0]));
 }
 
+/* One that anybody else could replace would not be run. What is wrong besides is said at the first
+ * renewal, or by `agent doctor`: it may well be mended until then. */
+static enum rc check_hooks(struct takeover_finder *f)
+{
+    char dir[AGENT_PATH_MAX];
+
+    for (size_t i = 0; i < f->t->n; i++) {
+        struct takeover_cert *c = &f->t->certs[i];
+        enum rc rc;
+
+        if (c->kept || c->why.n || c->plan.way != AGENT_HOOK)
+            continue;
+        TRY(str_copyz(c->dir, dir, sizeof(dir)));
+        *f->err = (struct err)ERR_INIT;
+        rc = agent_hook_check(&c->plan, dir, f->err);
+        if (rc == RC_NOMEM || rc == RC_DENIED)
+            TRY(takeover_cannot_err(f, c, rc));
+    }
+    return RC_OK;
+}
+
 enum rc takeover_find(const struct takeover_wish *wish, struct takeover *out, struct err *err)
 {
     struct takeover_finder f = {.t = out, .wish = wish};
@@ -72,6 +95,8 @@ enum rc takeover_find(const struct takeover_wish *wish, struct takeover *out, st
     rc = out->certs ? find_home(&f) : RC_NOMEM;
     if (rc == RC_OK)
         rc = clients[wish->client].find(&f);
+    if (rc == RC_OK)
+        rc = check_hooks(&f);
     mine.rc = rc;
     if (rc != RC_OK && err)
         *err = mine;

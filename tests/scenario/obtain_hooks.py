@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer  # noqa: E402
@@ -40,8 +41,12 @@ elif style == "acme.sh":
 if env.get("FAIL") and env["FAIL"] in args:
     print("it is on fire", file=sys.stderr)
     sys.exit(3)
-if env.get("HANG"):
-    subprocess.run(["sleep", "600"])
+if env.get("HANG") and add:
+    print("it hangs", file=sys.stderr, flush=True)
+    child = subprocess.Popen(["sleep", "600"])
+    with open(env["HANG"], "w") as f:
+        f.write("%d %d" % (os.getpid(), child.pid))
+    child.wait()
 whole = "update delete _acme-challenge.%s TXT\\n" % name if env.get("OVERWRITE") else ""
 if name and not env.get("IDLE"):
     subprocess.run(["nsupdate", "-y", "hmac-sha256:acme:" + env["SECRET"]], check=True, text=True,
@@ -256,6 +261,80 @@ def acme_sh(hooks):
     verify_chain(hooks.lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", f"x.o.{DOMAIN}")
 
 
+def alive(text):
+    """Of the processes whose numbers stand in that text, those that are not dead."""
+    def is_alive(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    return [pid for pid in text.split() if is_alive(pid)]
+
+
+def hangs(hooks):
+    """A hook that does not come back is killed with what it has started, and what was there before stays."""
+    out, name = hooks.lab.directory / "hangs", f"p.{DOMAIN}"
+    hooks.obtain("uacme", out, name)
+    before = (out / "cert.pem").read_bytes(), (out / "privkey.pem").read_bytes()
+    pids = hooks.lab.directory / "pids"
+    for attempt in (("obtain",), ("renew",)):
+        pids.write_text("")
+        if attempt == ("obtain",):
+            said, _ = hooks.obtain("uacme", out, name, ok=(2,), HANG=str(pids), options=("--hook-timeout", "2s"))
+        else:  # as it is remembered: the settings are in the file
+            state = json.loads((out / ".autarky/state.json").read_text())
+            state["plan"]["hook_timeout"] = "2s"
+            (out / ".autarky/state.json").write_text(json.dumps(state))
+            said = run(AUTARKY, "renew", "--force", out, ok=(2,))
+        expect(said, "begin did not end within 2 seconds and was killed: it hangs", "a hook that hangs")
+        if len(pids.read_text().split()) < 2:
+            sys.exit(f"it did not hang: {pids.read_text()}")
+        deadline = time.monotonic() + 60
+        while alive(pids.read_text()):
+            if time.monotonic() > deadline:
+                sys.exit(f"still there: {alive(pids.read_text())}")
+            time.sleep(0.1)
+        same(((out / "cert.pem").read_bytes(), (out / "privkey.pem").read_bytes()), before, "what was in place")
+    why = json.loads((out / ".autarky/state.json").read_text())
+    expect(why.get("why", ""), "did not end within 2 seconds", "what is remembered")
+    if not why.get("next_at"):
+        sys.exit(f"there is no pause: {why}")
+
+
+def bounded(hooks):
+    """As a user of its own, with limits; and not at all where somebody else could have written it."""
+    seen = hooks.lab.directory / "seen"
+    seen.write_text("")
+    os.chmod(hooks.lab.directory, 0o711)
+    out, program = hooks.lab.directory / "bounded", hooks.directory / "bounded"
+    program.write_text(f"#!/bin/sh\n{{ id -un; id -Gn; grep -e NoNewPrivs /proc/self/status; ulimit -c; ulimit -t; ulimit -n; }} >> {seen}\n"
+                       "exit 4\n")
+    program.chmod(0o755)
+    options = ("--hook-user", "nobody") if os.geteuid() == 0 else ()
+    if options:
+        os.chown(seen, 65534, 65534)
+    said, _ = hooks.obtain("uacme", out, f"q.{DOMAIN}", ok=(2,), program=program, options=(*options, "--hook-timeout", "70s"))
+    expect(said, "begin ended with status 4", "a hook that says what it is")
+    lines = seen.read_text().splitlines()
+    same(lines[3:6], ["0", "70", "1024"], "its limits")
+    if options:
+        same([lines[0], lines[1].split(), lines[2].split()], ["nobody", ["nogroup"], ["NoNewPrivs:", "1"]], "whose it is")
+        seen.write_text("")
+        said = run(AUTARKY, "obtain", "--server", hooks.lab.directory_url, "--ca-file", hooks.lab.roots, "--out", out, "--agree-tos",
+                   "--hook", f"uacme:{program}", "--hook-user", "nobody-at-all", "--name", f"q.{DOMAIN}", ok=(2,))
+        expect(said, 'there is no user "nobody-at-all" on this machine', "no such user")
+    for path, mode, back in ((program, 0o757, 0o755), (hooks.directory, 0o777, 0o755)):
+        path.chmod(mode)
+        said, _ = hooks.obtain("uacme", out, f"q.{DOMAIN}", ok=(2,), program=program)
+        expect(said, f"mend it: chmod go-w {path}", "a hook that others may write to")
+        path.chmod(back)
+    if os.geteuid() == 0:
+        os.chown(program, 65534, 0)
+        said, _ = hooks.obtain("uacme", out, f"q.{DOMAIN}", ok=(2,), program=program)
+        expect(said, f"{program} belongs to user 65534; mend it: chown root:root {program}", "another user's hook")
+    same(seen.read_text(), "" if options else "\n".join(lines) + "\n", "what was run that should not be")
+
+
 def refusals(hooks):
     out = hooks.lab.directory / "x"
     for style, program, options, said in (
@@ -286,6 +365,8 @@ def main():
         overwrites(hooks)
         mod_md(hooks)
         acme_sh(hooks)
+        hangs(hooks)
+        bounded(hooks)
         refusals(hooks)
 
 

@@ -303,6 +303,169 @@ static void refuses(void)
     }
 }
 
+/* ---- as whom, with which limits, and that nobody else has a say in what is executed */
+
+#define BOUNDED                                                                                    \
+    "#!/bin/sh\ncd \"${0%/*}\"\n"                                                                  \
+    "{ id -u; id -G; echo \"$HOME\"; grep NoNewPrivs /proc/self/status; umask; } >> log\n"         \
+    "{ ulimit -c; ulimit -t; ulimit -n; ulimit -v; ulimit -f; } >> log\n"                          \
+    "grep '^Max processes' /proc/self/limits >> log\n"
+
+static enum rc run_bounded(struct test *t, struct agent_plan *plan, struct err *err)
+{
+    TRY(put(t, "log", ""));
+    TRY(put(t, "hook", BOUNDED));
+    *plan = plan_of("mod_md", t->hook);
+    plan->hook_timeout = STR("90s");
+    return prove(t, plan, err);
+}
+
+/* The lines of the first call, by their number. */
+static struct str line_of(const struct test *t, size_t number)
+{
+    struct str rest = buf_str(&t->log), line = {"", 0};
+
+    for (size_t i = 0; i <= number && str_next(&rest, '\n', &line); i++)
+        ;
+    return line;
+}
+
+enum { UID, GROUPS, HOMES, NNP, MASK, CORE, CPU, FILES, MEMORY, FILE_SIZE, PROCESSES };
+
+static void limits_of_a_call(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    char number[32];
+    struct agent_plan plan;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(run_bounded(&t, &plan, NULL));
+    CHECK_OK(t.rc);
+    snprintf(number, sizeof(number), "%u", geteuid());
+    CHECK_STR(line_of(&t, UID), number);
+    CHECK(str_ends(line_of(&t, NNP), STR("0"))); /* sudo is no worse than before */
+    CHECK_STR(line_of(&t, CORE), "0");
+    CHECK_STR(line_of(&t, CPU), "90");
+    CHECK_STR(line_of(&t, FILES), "1024");
+    CHECK_STR(line_of(&t, MEMORY), "4194304");
+    CHECK_STR(line_of(&t, FILE_SIZE), "524288"); /* in blocks of 512 bytes */
+}
+
+static void as_another_user(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_plan plan = plan_of("mod_md", "/bin/true");
+    struct err err = ERR_INIT;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    plan.hook_user = STR("no-such-user-here");
+    CHECK_RC(prove(&t, &plan, &err), RC_NOTFOUND);
+    CHECK(strstr(err_textz(&err, t.text, sizeof(t.text)), "there is no user"));
+    plan.hook_user = STR("nobody");
+    if (geteuid() != 0) {
+        CHECK_RC(prove(&t, &plan, &err), RC_DENIED);
+        CHECK(strstr(err_textz(&err, t.text, sizeof(t.text)), "only root runs hooks as another"));
+        return;
+    }
+    CHECK(fchmod(t.dir.fd, 0755) == 0);
+    CHECK_OK(CHECK_SPARED(put(&t, "log", "")));
+    CHECK_OK(CHECK_SPARED(put(&t, "hook", BOUNDED)));
+    CHECK(fchmodat(t.dir.fd, "log", 0666, 0) == 0);
+    plan.value = str_of(t.hook);
+    CHECK_OK(prove(&t, &plan, NULL));
+    CHECK_OK(t.rc);
+    CHECK_STR(line_of(&t, UID), "65534");
+    CHECK_STR(line_of(&t, GROUPS), "65534");
+    CHECK_STR(line_of(&t, HOMES), "/nonexistent");
+    CHECK(str_ends(line_of(&t, NNP), STR("1")));
+    CHECK_STR(line_of(&t, CPU), "300");
+    CHECK(str_ends(str_trim(line_of(&t, PROCESSES)), STR("512                  processes")));
+    CHECK_STR(line_of(&t, CORE), "0");
+    CHECK_STR(line_of(&t, FILES), "1024");
+}
+
+static void none_that_others_could_replace(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct client_proof proof = {.type = STR("dns-01"),
+                                 .identifier_type = STR("dns"),
+                                 .identifier = STR("wiki.example"),
+                                 .token = STR("token"),
+                                 .key_authorization = STR("token.thumbprint")};
+    struct err err = ERR_INIT;
+    struct agent_plan plan;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    plan = plan_of("mod_md", t.hook);
+    CHECK(fchmodat(t.dir.fd, "hook", 0757, 0) == 0);
+    CHECK_RC(prove(&t, &plan, &err), RC_DENIED);
+    err_textz(&err, t.text, sizeof(t.text));
+    CHECK(strstr(t.text, "could have theirs run in its place") && strstr(t.text, "chmod go-w "));
+    CHECK(strstr(t.text, t.hook));
+    CHECK(fchmodat(t.dir.fd, "hook", 0755, 0) == 0 && fchmod(t.dir.fd, 0707) == 0);
+    CHECK_RC(prove(&t, &plan, &err), RC_DENIED); /* its directory */
+    CHECK(fchmod(t.dir.fd, 0700) == 0);
+    if (geteuid() == 0) {
+        CHECK(fchownat(t.dir.fd, "hook", 65534, 0, 0) == 0);
+        CHECK_RC(prove(&t, &plan, &err), RC_DENIED);
+        err_textz(&err, t.text, sizeof(t.text));
+        CHECK(strstr(t.text, "belongs to user 65534; mend it: chown root:root "));
+        CHECK(fchownat(t.dir.fd, "hook", 0, 0, 0) == 0);
+    }
+    /* Between two calls. */
+    CHECK_OK(CHECK_SPARED(agent_hook_new(&t.world, &plan, t.place, &t.solver, NULL)));
+    CHECK(fchmodat(t.dir.fd, "hook", 0757, 0) == 0);
+    t.solver->solver.present(t.solver->solver.arg, &proof, on_presented, &t);
+    wait_for(&t);
+    CHECK_RC(t.rc, RC_DENIED);
+    CHECK_OK(CHECK_SPARED(file_read(t.dir.fd, "log", &t.log, NULL)));
+    CHECK_STR(buf_str(&t.log), "");
+}
+
+static void plugins_that_others_could_replace(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct err err = ERR_INIT;
+    char plugin[2 * PATH];
+    struct agent_plan plan;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_acme_sh(&t)));
+    snprintf(plugin, sizeof(plugin), "%s/dnsapi/dns_rec.sh", t.dir.path);
+    plan = plan_of("acme.sh", plugin);
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "dnsapi/dns_rec.sh" : "acme.sh";
+
+        CHECK(fchmodat(t.dir.fd, name, 0646, 0) == 0);
+        CHECK_RC(prove(&t, &plan, &err), RC_DENIED);
+        err_textz(&err, t.text, sizeof(t.text));
+        CHECK(strstr(t.text, name));
+        CHECK(fchmodat(t.dir.fd, name, 0644, 0) == 0); /* not executable, and none the worse */
+    }
+    CHECK_OK(prove(&t, &plan, &err));
+    CHECK_OK(t.rc);
+}
+
+static void one_that_hangs(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct err err = ERR_INIT;
+    struct agent_plan plan;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put(&t, "hook", "#!/bin/sh\necho waiting >&2\nsleep 600\n")));
+    plan = plan_of("mod_md", t.hook);
+    plan.hook_timeout = STR("1s");
+    CHECK_OK(prove(&t, &plan, NULL));
+    CHECK_RC(t.rc, RC_TIMEOUT);
+    CHECK(strstr(t.text, "setup did not end within 1 seconds and was killed: waiting"));
+    plan.hook_timeout = STR("2h");
+    CHECK_RC(prove(&t, &plan, &err), RC_INVAL);
+    CHECK(strstr(err_textz(&err, t.text, sizeof(t.text)), "--hook-timeout is \"2h\""));
+}
+
 CHECK_MAIN(CHECK_TEST(words_of_mod_md), CHECK_TEST_ONCE(one_that_fails),
            CHECK_TEST_ONCE(plugins_of_acme_sh), CHECK_TEST_ONCE(settings_beside_the_certificate),
-           CHECK_TEST(refuses))
+           CHECK_TEST(refuses), CHECK_TEST_ONCE(limits_of_a_call), CHECK_TEST_ONCE(as_another_user),
+           CHECK_TEST_ONCE(none_that_others_could_replace),
+           CHECK_TEST_ONCE(plugins_that_others_could_replace), CHECK_TEST_ONCE(one_that_hangs))

@@ -91,5 +91,30 @@ static void refused(void)
     CHECK_RC(agent_owner_label(&o, dir.fd, "it", &err), RC_DENIED);
 }
 
-CHECK_MAIN(CHECK_TEST(as_they_are), CHECK_TEST_ONCE(found), CHECK_TEST_ONCE(not_found),
-           CHECK_TEST(labels), CHECK_TEST_ONCE(refused))
+static void users_of_hooks(void)
+{
+    struct agent_user u;
+    bool there = false;
+
+    CHECK_OK(agent_user_find(STR(""), &u, NULL));
+    CHECK(!u.other);
+    CHECK_RC(agent_user_find(STR("nobody-at-all"), &u, NULL), RC_NOTFOUND);
+    CHECK_RC(agent_user_find(STR("2147483600"), &u, NULL),
+             RC_NOTFOUND); /* it would have no group */
+    if (geteuid() != 0) {
+        CHECK_RC(agent_user_find(STR("root"), &u, NULL), RC_DENIED);
+        return;
+    }
+    CHECK_OK(agent_user_find(STR("root"), &u, NULL));
+    CHECK(!u.other);
+    CHECK_OK(agent_user_find(STR("nobody"), &u, NULL));
+    CHECK(u.other && u.uid == 65534 && strcmp(u.home, "/nonexistent") == 0);
+    for (size_t i = 0; i < u.n_groups; i++)
+        there |= u.groups[i] == u.gid;
+    CHECK(there);
+    CHECK_OK(agent_user_find(STR("65534"), &u, NULL));
+    CHECK(u.other && u.uid == 65534);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(users_of_hooks), CHECK_TEST(as_they_are), CHECK_TEST_ONCE(found),
+           CHECK_TEST_ONCE(not_found), CHECK_TEST(labels), CHECK_TEST_ONCE(refused))

@@ -26,6 +26,8 @@ static struct agent_state full(const struct addr *ip)
                  .chain = STR("Some Root"),
                  .contact = STR("mailto:a@example"),
                  .hook_env = STR("/etc/hook.env"),
+                 .hook_user = STR("acme-hooks"),
+                 .hook_timeout = STR("90s"),
                  .account_key = STR("/etc/account.pem"),
                  .owner = STR("root"),
                  .group = STR("ssl-cert"),

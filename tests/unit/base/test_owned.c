@@ -103,6 +103,18 @@ static void nor_what_belongs_to_others(void)
     CHECK_RC(look(&p, p.link), RC_DENIED);
 }
 
+static void scripts_that_a_shell_reads(void)
+{
+    PLACE(p);
+    CHECK(chmod(p.program, 0644) == 0);
+    CHECK_RC(look(&p, p.program), RC_INVAL);
+    CHECK_OK(owned_script(str_of(p.program), geteuid(), NULL));
+    CHECK_RC(owned_script(str_of(p.sub), geteuid(), NULL), RC_INVAL);
+    CHECK(chmod(p.program, 0646) == 0);
+    CHECK_RC(owned_script(str_of(p.program), geteuid(), NULL), RC_DENIED);
+    CHECK_RC(owned_script(STR("relative"), geteuid(), NULL), RC_INVAL);
+}
+
 static void nor_what_is_no_program(void)
 {
     char path[OWNED_PATH_MAX + 8];
@@ -125,5 +137,6 @@ static void nor_what_is_no_program(void)
     CHECK_RC(look(&p, path), RC_TOOBIG);
 }
 
-CHECK_MAIN(CHECK_TEST(what_is_ours_is_good), CHECK_TEST(what_others_can_write_is_not),
-           CHECK_TEST(nor_what_belongs_to_others), CHECK_TEST(nor_what_is_no_program))
+CHECK_MAIN(CHECK_TEST(scripts_that_a_shell_reads), CHECK_TEST(what_is_ours_is_good),
+           CHECK_TEST(what_others_can_write_is_not), CHECK_TEST(nor_what_belongs_to_others),
+           CHECK_TEST(nor_what_is_no_program))

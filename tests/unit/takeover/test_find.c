@@ -207,6 +207,26 @@ static void dehydrated_cannot(void)
     }
 }
 
+/* One that anybody could replace would not be run. */
+static void hook_of_others(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    char text[512];
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
+    CHECK_OK(CHECK_SPARED(put_z(&t, "hook", "#!/bin/sh\n")));
+    CHECK(fchmodat(t.dir.fd, "hook", 0757, 0) == 0);
+    snprintf(text, sizeof(text), "CA=" SERVER "\nHOOK=%s/hook\n", t.dir.path);
+    CHECK_OK(CHECK_SPARED(put_z(&t, "config", text)));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    CHECK(t.found.certs[1].why.n && strstr(t.found.certs[1].why.p, "mend it: chmod go-w "));
+    CHECK(fchmodat(t.dir.fd, "hook", 0755, 0) == 0);
+    takeover_done(&t.found);
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    CHECK_STR(t.found.certs[1].why, "");
+}
+
 /* ---- certbot */
 
 #define CERTBOT "[renewalparams]\naccount = 12ab\nserver = " SERVER "\n"
@@ -800,5 +820,5 @@ CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TES
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
            CHECK_TEST(acme_sh_plugin), CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml),
            CHECK_TEST(lego_ways), CHECK_TEST(lego_dns), CHECK_TEST(lego_broken),
-           CHECK_TEST(lego_beside), CHECK_TEST(lego_hook_before),
+           CHECK_TEST(lego_beside), CHECK_TEST(hook_of_others), CHECK_TEST(lego_hook_before),
            CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
