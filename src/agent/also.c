@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/owned.h"
 #include "client/pair.h"
 #include "crypto/pem.h"
 
@@ -151,12 +152,29 @@ static enum rc put_copy(const struct also *a)
     return file_write(AT_FDCWD, path, buf_str(&content), mode, owner, a->err);
 }
 
+static enum rc check(const struct also *a)
+{
+    return owned_place(str_of(a->path), geteuid(), a->err);
+}
+
+enum rc agent_also_check(const struct agent_plan *plan, struct err *err)
+{
+    struct also a = {.err = err};
+
+    for (size_t i = 0; i < plan->n_also; i++) {
+        TRY(parse(plan->also[i], &a));
+        TRY(check(&a));
+    }
+    return RC_OK;
+}
+
 enum rc agent_also_put(const struct agent_place *p, const struct agent_plan *plan, struct err *err)
 {
     struct also a = {.p = p, .err = err};
 
     for (size_t i = 0; i < plan->n_also; i++) {
         TRY(parse(plan->also[i], &a));
+        TRY(check(&a));
         TRY(a.link ? put_link(&a) : put_copy(&a));
     }
     return RC_OK;

@@ -12,6 +12,13 @@
 #include "agent/place.h"
 #include "agent/plan.h"
 
-/* Has them show the generation in force; what shows it already is left alone. RC_INVAL for a text
- * of another form, RC_IO, RC_NOMEM. */
+/* What stands before the path of a file with all of it. */
+#define AGENT_ALSO_COMBINED "copy:combined:"
+
+/* Whether they can be put in place by nobody but root and who runs this: whoever may write to a
+ * directory on the way could have any file overwritten. RC_INVAL for a text of another form;
+ * RC_NOTFOUND, RC_DENIED and what is wrong, as owned_place. */
+enum rc agent_also_check(const struct agent_plan *plan, struct err *err);
+/* Has them show the generation in force; what shows it already is left alone. As agent_also_check,
+ * RC_IO, RC_NOMEM. */
 enum rc agent_also_put(const struct agent_place *p, const struct agent_plan *plan, struct err *err);

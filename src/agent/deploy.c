@@ -99,6 +99,7 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
     size_t n;
 
     TRY(agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &owner, err));
+    TRY(agent_also_check(plan, err));
     TRY(agent_windows_check(plan, err));
     TRY(agent_token_check(plan, err));
     TRY(read_times(plan, &reload, &window, err));

@@ -10,8 +10,7 @@
 MSG(msg_relative, "base.program-relative",
     "the program \"{0}\" has to be an absolute path, as in /usr/local/sbin/page");
 MSG(msg_missing, "base.program-missing", "there is no program {0}: {1} cannot be looked at: {2}");
-MSG(msg_long, "base.program-path",
-    "the path of the program {0} is too long, or has too many links");
+MSG(msg_long, "base.program-path", "the path {0} is too long, or has too many links");
 MSG(msg_owner, "base.program-owner",
     "the program {0} could be replaced by another one: {1} belongs to user {2}; mend it: chown "
     "root:root {1}");
@@ -21,9 +20,29 @@ MSG(msg_mode, "base.program-mode",
 MSG(msg_kind, "base.program-kind", "{0} is no file that can be executed; mend it: chmod 0755 {0}");
 MSG(msg_no_file, "base.script-kind", "{0} is no file");
 
+MSG(msg_place_relative, "base.place-relative", "the file \"{0}\" has to be an absolute path");
+MSG(msg_place_missing, "base.place-missing",
+    "there is no place for the file {0}: {1} cannot be looked at: {2}");
+MSG(msg_place_owner, "base.place-owner",
+    "the file {0} could be led elsewhere: {1} belongs to user {2}; choose a directory of root's, "
+    "or "
+    "chown root:root {1}");
+MSG(msg_place_mode, "base.place-mode",
+    "the file {0} could be led elsewhere: {1} can be written to by others than root; mend it: "
+    "chmod go-w {1}");
+MSG(msg_place_kind, "base.place-kind", "{0} is a directory, and it should be a file");
+
 enum { NUMBER_BYTES = 16 };
 
+/* What is walked to. */
+static const struct kind {
+    const struct msg *relative, *missing, *owner, *mode;
+    bool place; /* the file itself does not matter */
+} program_kind = {&msg_relative, &msg_missing, &msg_owner, &msg_mode, false},
+  place_kind = {&msg_place_relative, &msg_place_missing, &msg_place_owner, &msg_place_mode, true};
+
 struct walk {
+    const struct kind *kind;
     struct str path; /* as it was given */
     uid_t self;
     char at[OWNED_PATH_MAX]; /* what was looked at; "" is the root directory */
@@ -39,6 +58,12 @@ static struct str here(const struct walk *w)
     return w->n ? str_bytes(w->at, w->n) : STR("/");
 }
 
+/* A file that is replaced does not. */
+static bool matters(const struct walk *w)
+{
+    return !w->kind->place || S_ISDIR(w->st.st_mode) || S_ISLNK(w->st.st_mode);
+}
+
 static enum rc judge(struct walk *w, struct err *err)
 {
     char uid[NUMBER_BYTES];
@@ -46,18 +71,20 @@ static enum rc judge(struct walk *w, struct err *err)
     bool writable = (group || w->st.st_mode & S_IWOTH) && !S_ISLNK(w->st.st_mode);
     bool sticky = S_ISDIR(w->st.st_mode) && w->st.st_mode & S_ISVTX;
 
+    if (!matters(w))
+        return RC_OK;
     snprintf(uid, sizeof(uid), "%lu", (unsigned long)w->st.st_uid);
     if (w->st.st_uid != 0 && w->st.st_uid != w->self)
-        return ERR(err, RC_DENIED, msg_owner, w->path, here(w), str_of(uid));
+        return ERR(err, RC_DENIED, *w->kind->owner, w->path, here(w), str_of(uid));
     /* Somebody may have put another name of a file there, which is not his. */
     if (w->loose && !S_ISDIR(w->st.st_mode)) {
         while (w->n && w->at[w->n - 1] != '/')
             w->n--;
         w->n -= w->n > 1;
-        return ERR(err, RC_DENIED, msg_mode, w->path, here(w));
+        return ERR(err, RC_DENIED, *w->kind->mode, w->path, here(w));
     }
     if (writable && !sticky)
-        return ERR(err, RC_DENIED, msg_mode, w->path, here(w));
+        return ERR(err, RC_DENIED, *w->kind->mode, w->path, here(w));
     w->loose = writable;
     return RC_OK;
 }
@@ -70,7 +97,7 @@ static enum rc follow(struct walk *w, struct err *err)
     size_t rest = strlen(w->rest);
 
     if (n <= 0)
-        return ERR(err, RC_IO, msg_missing, w->path, here(w), str_of(strerrordesc_np(errno)));
+        return ERR(err, RC_IO, *w->kind->missing, w->path, here(w), str_of(strerrordesc_np(errno)));
     if (++w->links > OWNED_LINKS_MAX || (size_t)n + rest + 2 > sizeof(w->rest))
         return ERR(err, RC_TOOBIG, msg_long, w->path);
     memmove(w->rest + n + 1, w->rest, rest + 1);
@@ -87,8 +114,8 @@ static enum rc follow(struct walk *w, struct err *err)
 static enum rc look(struct walk *w, struct err *err)
 {
     if (lstat(w->n ? w->at : "/", &w->st) != 0)
-        return ERR(err, errno == ENOENT || errno == ENOTDIR ? RC_NOTFOUND : RC_IO, msg_missing,
-                   w->path, here(w), str_of(strerrordesc_np(errno)));
+        return ERR(err, errno == ENOENT || errno == ENOTDIR ? RC_NOTFOUND : RC_IO,
+                   *w->kind->missing, w->path, here(w), str_of(strerrordesc_np(errno)));
     return judge(w, err);
 }
 
@@ -131,27 +158,33 @@ static bool step(struct walk *w, enum rc *out, struct err *err)
     return true;
 }
 
-static enum rc walk_all(struct str path, uid_t self, mode_t *out_mode, struct err *err)
+/* *out_mode is that of what was found at the end; 0: nothing is there, where that is allowed. */
+static enum rc walk_all(struct walk *w, mode_t *out_mode, struct err *err)
 {
-    struct walk w = {.path = path, .self = self};
     enum rc rc;
 
-    if (!str_starts(path, STR("/")))
-        return ERR(err, RC_INVAL, msg_relative, path);
-    if (str_copyz(path, w.rest, sizeof(w.rest)) != RC_OK)
-        return ERR(err, RC_TOOBIG, msg_long, str_head(path, NUMBER_BYTES));
-    TRY(look(&w, err));
-    while (step(&w, &rc, err))
+    if (!str_starts(w->path, STR("/")))
+        return ERR(err, RC_INVAL, *w->kind->relative, w->path);
+    if (str_copyz(w->path, w->rest, sizeof(w->rest)) != RC_OK)
+        return ERR(err, RC_TOOBIG, msg_long, str_head(w->path, NUMBER_BYTES));
+    TRY(look(w, err));
+    while (step(w, &rc, err)) {
+        if (rc == RC_NOTFOUND && w->kind->place && strspn(w->rest, "/") == strlen(w->rest)) {
+            *out_mode = 0;
+            return RC_OK;
+        }
         TRY(rc);
-    *out_mode = w.st.st_mode;
+    }
+    *out_mode = w->st.st_mode;
     return RC_OK;
 }
 
 enum rc owned_program(struct str path, uid_t self, struct err *err)
 {
+    struct walk w = {.kind = &program_kind, .path = path, .self = self};
     mode_t mode = 0;
 
-    TRY(walk_all(path, self, &mode, err));
+    TRY(walk_all(&w, &mode, err));
     if (!S_ISREG(mode) || !(mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
         return ERR(err, RC_INVAL, msg_kind, path);
     return RC_OK;
@@ -159,8 +192,18 @@ enum rc owned_program(struct str path, uid_t self, struct err *err)
 
 enum rc owned_script(struct str path, uid_t self, struct err *err)
 {
+    struct walk w = {.kind = &program_kind, .path = path, .self = self};
     mode_t mode = 0;
 
-    TRY(walk_all(path, self, &mode, err));
+    TRY(walk_all(&w, &mode, err));
     return S_ISREG(mode) ? RC_OK : ERR(err, RC_INVAL, msg_no_file, path);
+}
+
+enum rc owned_place(struct str path, uid_t self, struct err *err)
+{
+    struct walk w = {.kind = &place_kind, .path = path, .self = self};
+    mode_t mode = 0;
+
+    TRY(walk_all(&w, &mode, err));
+    return S_ISDIR(mode) ? ERR(err, RC_INVAL, msg_place_kind, path) : RC_OK;
 }

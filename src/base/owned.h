@@ -18,6 +18,10 @@ enum { OWNED_LINKS_MAX = 16, OWNED_PATH_MAX = 4096 };
  * RC_NOTFOUND; RC_DENIED: somebody else can; RC_TOOBIG: OWNED_LINKS_MAX or OWNED_PATH_MAX; RC_IO.
  * `err` names the step that is wrong, and the command that mends it. */
 enum rc owned_program(struct str path, uid_t self, struct err *err);
+/* Whether nobody else can decide what is written where that path leads: as owned_program, for the
+ * directories and links on the way. The file itself, which is replaced, may be anybody's, or
+ * missing. */
+enum rc owned_place(struct str path, uid_t self, struct err *err);
 /* The same of a file that a program of ours has a shell read: nobody needs to be able to execute
  * it. */
 enum rc owned_script(struct str path, uid_t self, struct err *err);

@@ -232,6 +232,11 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_SELINUX] = {"--selinux", "LABEL",
                          "of the files, as in system_u:object_r:cert_t:s0; otherwise their "
                          "place's"},
+    [CMD_OPT_COMBINED] = {"--combined", "FILE",
+                          "write fullchain.pem and privkey.pem into this one as well"},
+    [CMD_OPT_FOR_SERVICE] = {"--for", "SERVICE",
+                             "what that wants, as far as it is not said: nginx, haproxy, postfix "
+                             "..."},
     [CMD_OPT_RELOAD] = {"--reload", "HOW",
                         "afterwards: a program's path and arguments, unit:NAME, "
                         "signal:HUP:PIDFILE, shell:COMMAND"},

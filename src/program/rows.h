@@ -37,9 +37,9 @@
                     OPT(HOOK_USER), OPT(HOOK_TIMEOUT), OPT(CHALLENGE), OPT(ACME_KEY),              \
                     OPT(KEY_URI), OPT(PKCS11_MODULE), OPT(KEY_PIN), OPT(ACME_PROFILE),             \
                     OPT(CONTACT), OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN), OPT(ACCOUNT_KEY),   \
-                    OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE), OPT(SELINUX), OPT(RELOAD),    \
-                    OPT(RELOAD_TIMEOUT), OPT(RELOAD_WINDOW), OPT(RENEW_WINDOW),                    \
-                    OPT(DESPITE_WINDOW), OPT(PROVE), OPT(PROVE_FOR), OPT(PAIR),                    \
+                    OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE), OPT(SELINUX), OPT(COMBINED),  \
+                    OPT(FOR_SERVICE), OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(RELOAD_WINDOW),        \
+                    OPT(RENEW_WINDOW), OPT(DESPITE_WINDOW), OPT(PROVE), OPT(PROVE_FOR), OPT(PAIR), \
                     OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE), OPT(FALLBACK_CA_FINGERPRINT),     \
                     OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), OPT(FALLBACK_PROFILE),        \
                     OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE), OPT(DRY_RUN)),              \

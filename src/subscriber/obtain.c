@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/also.h"
 #include "agent/deploy.h"
 #include "agent/place.h"
+#include "agent/recipe.h"
 #include "agent/sealed.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -32,6 +34,7 @@ struct request {
     struct arena arena;
     struct agent_plan plan;
     struct agent_binding binding;
+    struct str combined; /* of `plan` */
 };
 
 static void request_done(struct request *r)
@@ -249,7 +252,20 @@ static enum rc read_contact(const char *mail, struct request *r)
     return r->plan.contact.p ? RC_OK : RC_NOMEM;
 }
 
-static enum rc read_deployment(const struct cmd_args *args, struct request *r)
+static enum rc read_combined(const char *file, struct request *r)
+{
+    struct str path;
+
+    if (!file)
+        return RC_OK;
+    TRY(cmd_agent_path(&r->arena, file, &path));
+    r->combined = arena_printf(&r->arena, AGENT_ALSO_COMBINED "%.*s", STR_ARG(path));
+    r->plan.also = &r->combined;
+    r->plan.n_also = 1;
+    return r->combined.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc read_deployment(const struct cmd_args *args, struct request *r, struct err *err)
 {
     const char *const *v = args->values;
     struct str *prove = ARENA_ARRAY(&r->arena, struct str, args->n_more);
@@ -271,7 +287,9 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r)
     plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
     plan->reload_window = str_of(v[CMD_OPT_RELOAD_WINDOW]);
     plan->renew_window = str_of(v[CMD_OPT_RENEW_WINDOW]);
-    return RC_OK;
+    TRY(read_combined(v[CMD_OPT_COMBINED], r));
+    return v[CMD_OPT_FOR_SERVICE] ? agent_recipe_apply(str_of(v[CMD_OPT_FOR_SERVICE]), plan, err)
+                                  : RC_OK;
 }
 
 /* The key of an external binding, from its file. */
@@ -351,7 +369,7 @@ static enum rc read_plan(const struct cmd_args *args, struct request *r, struct 
     TRY(read_contact(v[CMD_OPT_CONTACT], r));
     TRY(read_names(args, r, err));
     TRY(check_wildcards(plan, err));
-    TRY(read_deployment(args, r));
+    TRY(read_deployment(args, r, err));
     TRY(agent_deploy_check(plan, err));
     return read_binding(args, r, err);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/also.h"
 #include "agent/place.h"
 #include "agent/solver.h"
 #include "takeover/takeover_int.h"
@@ -62,21 +63,32 @@ static enum rc find_home(struct takeover_finder *f)
                str_of(clients[f->wish->client].homes[0]));
 }
 
-/* One that anybody else could replace would not be run. What is wrong besides is said at the first
- * renewal, or by `agent doctor`: it may well be mended until then. */
-static enum rc check_hooks(struct takeover_finder *f)
+static enum rc check_hands_of(struct takeover_finder *f, const struct takeover_cert *c)
 {
     char dir[AGENT_PATH_MAX];
+    enum rc rc;
 
+    *f->err = (struct err)ERR_INIT;
+    rc = agent_also_check(&c->plan, f->err);
+    if (rc == RC_NOMEM || rc == RC_DENIED || c->plan.way != AGENT_HOOK)
+        return rc;
+    TRY(str_copyz(c->dir, dir, sizeof(dir)));
+    *f->err = (struct err)ERR_INIT;
+    return agent_hook_check(&c->plan, dir, f->err);
+}
+
+/* A hook that anybody else could replace would not be run, nor a file written that could be led
+ * elsewhere. What is wrong besides is said at the first renewal, or by `agent doctor`: it may well
+ * be mended until then. */
+static enum rc check_hands(struct takeover_finder *f)
+{
     for (size_t i = 0; i < f->t->n; i++) {
         struct takeover_cert *c = &f->t->certs[i];
         enum rc rc;
 
-        if (c->kept || c->why.n || c->plan.way != AGENT_HOOK)
+        if (c->kept || c->why.n)
             continue;
-        TRY(str_copyz(c->dir, dir, sizeof(dir)));
-        *f->err = (struct err)ERR_INIT;
-        rc = agent_hook_check(&c->plan, dir, f->err);
+        rc = check_hands_of(f, c);
         if (rc == RC_NOMEM || rc == RC_DENIED)
             TRY(takeover_cannot_err(f, c, rc));
     }
@@ -96,7 +108,7 @@ enum rc takeover_find(const struct takeover_wish *wish, struct takeover *out, st
     if (rc == RC_OK)
         rc = clients[wish->client].find(&f);
     if (rc == RC_OK)
-        rc = check_hooks(&f);
+        rc = check_hands(&f);
     mine.rc = rc;
     if (rc != RC_OK && err)
         *err = mine;

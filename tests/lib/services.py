@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Services that serve a certificate, each with a configuration of its own in one directory and free ports: nginx, Postfix,
-Dovecot, PostgreSQL, and one of TLCP. They are told to reload by whoever tests that, and stopped at the end by process id."""
+"""Services that serve a certificate, each with a configuration of its own in one directory and free ports: nginx, Apache, HAProxy, Prometheus, Postfix, Dovecot, PostgreSQL, and one of TLCP. They are told to reload by whoever tests that, and stopped at the end by process id."""
 
 import grp
 import json
@@ -82,6 +81,53 @@ class Nginx(Service):
                         f"{lines} return 200; }} }}\n")
         self.run("/usr/sbin/nginx", "-p", self.directory, "-c", conf, "-e", self.directory / "error.log", ports=[self.port],
                  address=address)
+
+
+class Apache(Service):
+    """Debian's modules; it is told by USR1."""
+
+    name = "apache"
+
+    def __init__(self, directory, chain, key):
+        super().__init__(directory)
+        self.port, self.pid = free_port(), self.directory / "pid"
+        modules = "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n"
+                          for m in ("mpm_event", "authz_core", "socache_shmcb", "ssl"))
+        conf = self.directory / "apache.conf"
+        conf.write_text(f"{modules}ServerName mail.hospital.example\nServerRoot {self.directory}\nPidFile {self.pid}\n"
+                        f"DefaultRuntimeDir {self.directory}\nMutex posixsem\nErrorLog {self.directory}/error.log\n"
+                        f"{'User www-data' + chr(10) + 'Group www-data' + chr(10) if ROOT else ''}"
+                        f"Listen 127.0.0.1:{self.port}\nSSLEngine on\nSSLCertificateFile {chain}\nSSLCertificateKeyFile {key}\n")
+        self.run("/usr/sbin/apache2", "-D", "FOREGROUND", "-f", conf, ports=[self.port])
+
+
+class Haproxy(Service):
+    """A master and its worker, as Debian's unit has them; the master is told by USR2, and starts another worker."""
+
+    name = "haproxy"
+
+    def __init__(self, directory, combined):
+        super().__init__(directory)
+        self.port, self.pid = free_port(), self.directory / "pid"
+        conf = self.directory / "haproxy.cfg"
+        conf.write_text(f"global\n    maxconn 100\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n"
+                        f"    timeout server 30s\nfrontend web\n    bind 127.0.0.1:{self.port} ssl crt {combined}\n"
+                        "    http-request return status 200\n")
+        self.run("/usr/sbin/haproxy", "-Ws", "-f", conf, "-p", self.pid, ports=[self.port])
+
+
+class Prometheus(Service):
+    """Reads both files for each handshake, as all exporters with a web.config.file do."""
+
+    name = "prometheus"
+
+    def __init__(self, directory, chain, key):
+        super().__init__(directory)
+        self.port = free_port()
+        (self.directory / "prometheus.yml").write_text("scrape_configs: []\n")
+        (self.directory / "web.yml").write_text(f"tls_server_config:\n  cert_file: {chain}\n  key_file: {key}\n")
+        self.run("/usr/bin/prometheus", f"--config.file={self.directory}/prometheus.yml", f"--web.config.file={self.directory}/web.yml",
+                 f"--web.listen-address=127.0.0.1:{self.port}", f"--storage.tsdb.path={self.directory}/data", ports=[self.port])
 
 
 class Tlcp(Service):

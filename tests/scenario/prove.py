@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=600
-"""`autarky-agent obtain` and `renew` until the service serves it: nginx, Postfix, Dovecot and PostgreSQL are reloaded and
-looked at, with both kinds of key, and a service of TLCP with the two certificates that it takes; and services that forget to reload, serve an old chain or none, have one address that is
+"""`autarky-agent obtain` and `renew` until the service serves it: nginx is reloaded and looked at, with both kinds of key, and a
+service of TLCP with the two certificates that it takes; and services that forget to reload, serve an old chain or none, have one address that is
 stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
 
 import json
@@ -16,55 +16,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AGENT, DOMAIN, OPENSSL, Lab, expect, free_port, run, wait_for  # noqa: E402
-from services import ROOT, Dovecot, Nginx, Postfix, Postgres, Tlcp, group_of  # noqa: E402
-
-NAME = f"mail.{DOMAIN}"
-UNPROVEN = 5
-
-
-class Place:
-    """What `--out` names."""
-
-    def __init__(self, lab, name, key="ecdsa"):
-        self.lab, self.key, self.out = lab, key, lab.directory / name
-        self.chain, self.private = self.out / "fullchain.pem", self.out / "privkey.pem"
-
-    def obtain(self, *args, ok=(0,), before=()):
-        return run(*before, AGENT, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", self.out,
-                   "--agree-tos", "--name", NAME, "--key", self.key, "--http-listen", f"127.0.0.1:{self.lab.http_port}",
-                   *args, ok=ok)
-
-    def renew(self, *args, ok=(0,)):
-        return run(AGENT, "renew", self.out, *args, ok=ok)
-
-    @property
-    def state(self):
-        return json.loads((self.out / ".autarky/state.json").read_text())
-
-    def change(self, **plan):
-        state = self.state
-        state["plan"].update(plan)
-        (self.out / ".autarky/state.json").write_text(json.dumps(state))
-
-    def leaf(self):
-        return (self.out / "cert.pem").read_text()
-
-    @property
-    def pair(self):
-        return self.chain, self.private
-
-
-def served(port, address="127.0.0.1"):
-    """The leaf that a client of its own sees."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection((address, port), 10) as s, context.wrap_socket(s, server_hostname=NAME) as t:
-        return ssl.DER_cert_to_PEM_cert(t.getpeercert(True))
-
-
-def same(a, b):
-    return "".join(a.split()) == "".join(b.split())
-
+from place import UNPROVEN, Place, same, served, serves  # noqa: E402
+from services import ROOT, Nginx, Tlcp  # noqa: E402
 
 def web(lab):
     """Both kinds of key in one nginx, each proven by itself."""
@@ -76,8 +29,7 @@ def web(lab):
             said = place.obtain("--reload", f"signal:HUP:{nginx.pid}", "--prove", f"127.0.0.1:{nginx.port}")
             expect(said, "obtained a certificate", "nginx")
             expect(place.renew("--force"), "renewed", "nginx")
-        if not same(served(nginx.port), ecdsa.leaf()):
-            sys.exit("nginx does not serve what was proven")
+        serves(nginx.port, ecdsa.leaf())
         forgets(ecdsa, nginx)
 
 
@@ -88,7 +40,8 @@ def forgets(place, nginx):
     said = place.renew("--force", ok=(UNPROVEN,))
     expect(said, "it serves the certificate that was in place before: it has not read the new files", "no reload")
     expect(said, "The one before is in place again, and is served", "no reload")
-    if not same(place.leaf(), before) or not same(served(nginx.port), before):
+    serves(nginx.port, before)
+    if not same(place.leaf(), before):
         sys.exit("a service that forgot to reload: the old one is to be in place")
     state = place.state
     pending = (place.out / ".autarky" / str(state["pending"]) / "cert.pem").read_text()
@@ -100,7 +53,8 @@ def forgets(place, nginx):
         sys.exit("a second attempt ordered another certificate")
     place.change(reload=f"signal:HUP:{nginx.pid}")
     expect(place.renew("--force"), "renewed", "once it reloads")
-    if not same(place.leaf(), pending) or not same(served(nginx.port), pending):
+    serves(nginx.port, pending)
+    if not same(place.leaf(), pending):
         sys.exit("the one that waited was not taken into use")
     if "pending" in place.state or place.state["failures"]:
         sys.exit(f"after success: {place.state}")
@@ -172,23 +126,6 @@ def names(lab, place, one, two):
     said = place.obtain("--prove", str(one.port), "--prove-for", "1s", ok=(UNPROVEN,),
                         before=(*mine, "env", "RES_OPTIONS=attempts:1"))
     expect(said, f"{NAME} cannot be looked up", "a name without address")
-
-
-def database(lab):
-    """Its key belongs to a user of its own."""
-    place = Place(lab, "database")
-    mine = ("--owner", "postgres", "--group", group_of("postgres"), "--mode", "0400") if ROOT else ()
-    place.obtain(*mine)
-    found = place.private.stat()
-    if ROOT and (stat.S_IMODE(found.st_mode) != 0o400 or found.st_uid == 0):
-        sys.exit(f"the key has mode {found.st_mode:o} and owner {found.st_uid}")
-    with Postgres(lab.directory, *place.pair) as service:
-        prove = ("--prove", f"postgres:127.0.0.1:{service.port}", "--prove-for", "5s")
-        place.obtain(*mine, "--reload", f"signal:HUP:{service.pid}", *prove)
-        said = place.obtain(*mine, *prove, ok=(UNPROVEN,))
-        expect(said, "it has not read the new files", "PostgreSQL without a reload")
-        expect(place.obtain(*mine, "--prove", f"mysql:127.0.0.1:{service.port}", "--prove-for", "1s", ok=(UNPROVEN,)),
-               "mysql 127.0.0.1", "PostgreSQL is no MySQL")
 
 
 MODULE, PIN = "/usr/lib/softhsm/libsofthsm2.so", "token-pin-1"
@@ -272,28 +209,6 @@ def labels(lab):
             sys.exit(f"{file} has another label")
 
 
-def mail(lab):
-    place = Place(lab, "mail")
-    place.obtain()
-    with Postfix(lab.directory, *place.pair) as service:
-        prove = ("--prove", f"smtp:127.0.0.1:{service.port}")
-        place.obtain("--reload", service.reload, *prove)
-        expect(run(OPENSSL, "s_client", "-connect", f"127.0.0.1:{service.port}", "-starttls", "smtp", "-verify_quiet",
-                   "-CAfile", lab.roots, ok=(0, 1)), "BEGIN CERTIFICATE", "Postfix")
-        place.renew("--force")
-        log = (service.directory / "mail.log").read_text()
-        if "AUTH" in log or "MAIL FROM" in log:
-            sys.exit(f"more was said than begins TLS:\n{log}")
-    with Dovecot(lab.directory, *place.pair) as service:
-        prove = ("--prove", f"imap:127.0.0.1:{service.imap}", "--prove", f"pop3:127.0.0.1:{service.pop3}")
-        place.obtain("--reload", f"signal:HUP:{service.pid}", *prove)
-        said = place.obtain("--reload", "/bin/true", *prove, "--prove-for", "1s", ok=(UNPROVEN,))
-        expect(said, "it has not read the new files", "Dovecot without a reload")
-        expect(said, "at 1 more of 2 places", "Dovecot without a reload")
-        expect(place.obtain("--prove", f"smtp:127.0.0.1:{service.imap}", "--prove-for", "1s", ok=(UNPROVEN,)),
-               "what the server says is not smtp: * OK", "IMAP is no SMTP")
-
-
 def tlcp(lab):
     """The two certificates of TLCP, each of a directory of its own: both are looked for, whichever is renewed."""
     sign, enc = Place(lab, "tlcp-sign", "sm2"), Place(lab, "tlcp-enc", "sm2")
@@ -370,7 +285,8 @@ def killed(lab):
             sys.exit("it was killed before there was anything to prove")
         place.change(reload=f"signal:HUP:{nginx.pid}")
         expect(place.renew(), "renewed", "after it was killed")
-        if not same(place.leaf(), fresh) or not same(served(nginx.port), fresh):
+        serves(nginx.port, fresh)
+        if not same(place.leaf(), fresh):
             sys.exit("after it was killed: another certificate was ordered")
 
 
@@ -385,12 +301,10 @@ def main():
         killed(lab)
         tlcp(lab)
         in_token(lab)
-        database(lab)
         if ROOT:
             labels(lab)
-            mail(lab)
         else:
-            print("Postfix and Dovecot need root; left out")
+            print("labels need root; left out")
 
 
 main()

@@ -13,6 +13,7 @@ struct place {
     struct check_dir dir;
     char program[512], link[512], sub[512];
     char why[1024];
+    enum rc (*what)(struct str path, uid_t self, struct err *err); /* NULL: owned_program */
 };
 
 static void place_init(struct place *p)
@@ -36,7 +37,7 @@ static void place_done(struct place *p)
 static enum rc look(struct place *p, const char *path)
 {
     struct err err = ERR_INIT;
-    enum rc rc = owned_program(str_of(path), geteuid(), &err);
+    enum rc rc = (p->what ? p->what : owned_program)(str_of(path), geteuid(), &err);
 
     err_textz(&err, p->why, sizeof(p->why));
     return rc;
@@ -137,6 +138,40 @@ static void nor_what_is_no_program(void)
     CHECK_RC(look(&p, path), RC_TOOBIG);
 }
 
-CHECK_MAIN(CHECK_TEST(scripts_that_a_shell_reads), CHECK_TEST(what_is_ours_is_good),
-           CHECK_TEST(what_others_can_write_is_not), CHECK_TEST(nor_what_belongs_to_others),
-           CHECK_TEST(nor_what_is_no_program))
+/* Where a file is written: what is there already does not matter, who may lead it elsewhere does.
+ */
+static void places(void)
+{
+    char path[1024], link[1024];
+
+    PLACE(p);
+    p.what = owned_place;
+    CHECK_OK(look(&p, p.program));
+    CHECK(chmod(p.program, 0666) == 0);
+    CHECK_OK(look(&p, p.program));
+    snprintf(path, sizeof(path), "%s/missing.pem", p.sub);
+    CHECK_OK(look(&p, path));
+    CHECK_RC(look(&p, "relative.pem"), RC_INVAL);
+    CHECK_RC(look(&p, p.sub), RC_INVAL);
+    snprintf(link, sizeof(link), "%s/no/missing.pem", p.dir.path);
+    CHECK_RC(look(&p, link), RC_NOTFOUND);
+    CHECK(strstr(p.why, "no place for the file"));
+    CHECK(symlink("sub/missing.pem", p.link) == 0);
+    CHECK_OK(look(&p, p.link));
+    CHECK(chmod(p.sub, 0777) == 0);
+    CHECK_RC(look(&p, path), RC_DENIED);
+    CHECK(strstr(p.why, "could be led elsewhere") && strstr(p.why, p.sub));
+    CHECK_RC(look(&p, p.link), RC_DENIED);
+    CHECK(chmod(p.sub, 0755) == 0);
+    if (geteuid() != 0)
+        return;
+    CHECK(chown(p.sub, 1, 1) == 0);
+    CHECK_RC(look(&p, path), RC_DENIED);
+    CHECK(strstr(p.why, "belongs to user 1"));
+    CHECK(chown(p.sub, 0, 0) == 0 && lchown(p.link, 1, 1) == 0);
+    CHECK_RC(look(&p, p.link), RC_DENIED);
+}
+
+CHECK_MAIN(CHECK_TEST(places), CHECK_TEST(scripts_that_a_shell_reads),
+           CHECK_TEST(what_is_ours_is_good), CHECK_TEST(what_others_can_write_is_not),
+           CHECK_TEST(nor_what_belongs_to_others), CHECK_TEST(nor_what_is_no_program))

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/recipe.h"
+
+MSG(msg_none, "agent.recipe-none",
+    "--for is \"{0}\"; there is something known of {1}. For any other service say it with --reload "
+    "and --prove");
+MSG(msg_combined, "agent.recipe-combined",
+    "{0} reads certificates and key from one file: --combined FILE says which");
+
+static const struct recipe {
+    const char *name;
+    const char *reload, *owner, *group, *mode; /* NULL: nothing of its own */
+    struct str prove;                          /* empty: its port is not known */
+    bool combined;
+} recipes[] = {
+    {.name = "apache", .reload = "unit:apache2.service", .prove = STR("443")},
+    {.name = "dovecot", .reload = "unit:dovecot.service", .prove = STR("imap:143")},
+    /* It reads both for each connection, and not as root. */
+    {.name = "exim", .group = "Debian-exim", .mode = "0640", .prove = STR("smtp:25")},
+    {.name = "haproxy", .reload = "unit:haproxy.service", .prove = STR("443"), .combined = true},
+    {.name = "httpd", .reload = "unit:httpd.service", .prove = STR("443")},
+    {.name = "nginx", .reload = "unit:nginx.service", .prove = STR("443")},
+    {.name = "postfix", .reload = "unit:postfix.service", .prove = STR("smtp:25")},
+    /* A key that it does not own has to be root's and of its group; so both ways are the same. */
+    {.name = "postgresql",
+     .reload = "unit:postgresql.service",
+     .owner = "postgres",
+     .group = "postgres",
+     .mode = "0600",
+     .prove = STR("postgres:5432")},
+    /* It and its exporters read both for each handshake (web.config.file). */
+    {.name = "prometheus", .group = "prometheus", .mode = "0640"},
+};
+
+static const struct recipe *find(struct str name)
+{
+    for (size_t i = 0; i < sizeof(recipes) / sizeof(recipes[0]); i++)
+        if (str_eq(name, str_of(recipes[i].name)))
+            return &recipes[i];
+    return NULL;
+}
+
+static void fill(struct str *field, const char *value)
+{
+    if (field->n == 0 && value)
+        *field = str_of(value);
+}
+
+enum rc agent_recipe_apply(struct str name, struct agent_plan *plan, struct err *err)
+{
+    const struct recipe *r = find(name);
+
+    if (!r)
+        return ERR(err, RC_INVAL, msg_none, name, STR(AGENT_RECIPES));
+    if (r->combined && plan->n_also == 0)
+        return ERR(err, RC_INVAL, msg_combined, name);
+    fill(&plan->reload, r->reload);
+    fill(&plan->owner, r->owner);
+    fill(&plan->group, r->group);
+    fill(&plan->mode, r->mode);
+    if (plan->n_prove == 0 && r->prove.n) {
+        plan->prove = &r->prove;
+        plan->n_prove = 1;
+    }
+    return RC_OK;
+}
