@@ -5,19 +5,16 @@
 service of TLCP with the two certificates that it takes; and services that forget to reload, serve an old chain or none, have one address that is
 stale, or break, after which the certificate before is in place and served, and the next renewal tries again."""
 
-import json
 import os
 import pathlib
 import signal
-import socket
-import ssl
-import stat
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AGENT, DOMAIN, OPENSSL, Lab, expect, free_port, run, wait_for  # noqa: E402
-from place import UNPROVEN, Place, same, served, serves  # noqa: E402
+from lab import OPENSSL, Lab, expect, free_port, run, wait_for  # noqa: E402
+from place import NAME, UNPROVEN, Place, same, served, serves  # noqa: E402
 from services import ROOT, Nginx, Tlcp  # noqa: E402
+
 
 def web(lab):
     """Both kinds of key in one nginx, each proven by itself."""

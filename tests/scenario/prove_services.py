@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import OPENSSL, Lab, expect, run  # noqa: E402
-from place import UNPROVEN, Place, same, served, serves  # noqa: E402
+from place import UNPROVEN, Place, serves  # noqa: E402
 from services import ROOT, Apache, Dovecot, Haproxy, Postfix, Postgres, Prometheus, group_of  # noqa: E402
 
 
