@@ -235,7 +235,9 @@ enum rc agent_deploy(const struct agent_deploy *d, struct err *err)
     struct err why = ERR_INIT;
     char line[LINE];
 
-    if (d->place->live != d->fresh) {
+    if (d->place->live == d->fresh) {
+        TRY(agent_place_complete(d->place, err));
+    } else {
         TRY(agent_place_switch(d->place, d->fresh, err));
         note_place(d, AGENT_INSTALLED, d->fresh);
     }

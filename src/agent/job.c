@@ -142,7 +142,7 @@ static void job_done(struct job *j)
     ev_signal_free(j->interrupt);
     ev_signal_free(j->terminate);
     ev_free(j->world.ev);
-    crypto_key_unref(j->key);
+    crypto_key_unref(j->key.key);
     agent_journal_free(j->world.journal);
     agent_place_done(&j->place);
     buf_done(&j->chain);

@@ -4,6 +4,7 @@
  * nothing that needs a server of ours. */
 #pragma once
 
+#include "agent/key.h"
 #include "agent/server.h"
 #include "agent/silence.h"
 
@@ -14,6 +15,7 @@ struct agent_options {
     void *arg;
     bool dry_run;
     bool force;          /* renew although it is not due */
+    enum agent_key_wish key; /* of the next certificate */
     bool despite_window; /* now, whatever the windows of the plan say */
     /* The first server is known to give no answer just now: it is not asked where there is a second
      * one, and once, briefly, where there is none. */

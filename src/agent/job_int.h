@@ -26,7 +26,8 @@ struct job {
     struct agent_solver *solver;
     struct client_run *run;
     struct ev_signal *interrupt, *terminate;
-    struct crypto_key *key;
+    struct agent_key key;
+    bool key_refused; /* by the server, or what it is asked with */
     struct buf chain; /* that came */
     int status;       /* of the server's refusal */
     struct client_trouble trouble;

@@ -6,7 +6,6 @@
 #include "crypto/key.h"
 #include "x509/name.h"
 
-MSG(msg_key_type, "agent.key-type", "there is no kind of key \"{0}\"");
 MSG(msg_both, "agent.both-failed", "{0}; and the fallback server {1} failed, too: {2}");
 
 MSG(msg_silent, "agent.first-silent",
@@ -19,6 +18,8 @@ static void take_failure(struct job *j, const struct client_result *result)
     j->err->rc = result->rc;
     j->out->retry_at = result->retry_at;
     j->status = result->status;
+    j->key_refused =
+        str_eq(result->problem, STR("badPublicKey")) || str_eq(result->problem, STR("badCSR"));
     j->trouble = (struct client_trouble){result->rc, result->ill, result->retry_at};
     agent_job_heard(j, !result->silent);
 }
@@ -69,19 +70,7 @@ static int64_t run_time(const struct agent_plan *plan)
     return time < AGENT_RUN_MOST ? time : AGENT_RUN_MOST;
 }
 
-/* One of a file is always a new one; one in a token stays where it is. */
-static enum rc make_key(const struct agent_plan *plan, struct crypto_key **out, struct err *err)
-{
-    struct crypto_key_spec spec;
-
-    if (agent_in_token(plan))
-        return agent_token_key(plan, out, err);
-    if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
-        return ERR(err, RC_INVAL, msg_key_type, plan->key);
-    return crypto_key_generate(spec, out);
-}
-
-static enum rc order(struct job *j, struct str replaces)
+static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wish wish)
 {
     const struct agent_plan *plan = &j->state.plan;
     struct client_want want = {.dns = plan->dns,
@@ -93,15 +82,30 @@ static enum rc order(struct job *j, struct str replaces)
                                .timeout = run_time(plan),
                                .chain_choice = plan->chain};
 
-    crypto_key_unref(MOVE(j->key));
-    TRY(make_key(plan, &j->key, j->err));
-    want.key = j->key;
+    crypto_key_unref(MOVE(j->key.key));
+    TRY(agent_key_choose(&j->world, &j->place, plan, wish, &j->key, j->err));
+    want.key = j->key.key;
+    j->key_refused = false;
     j->ended = false;
     TRY(client_obtain(j->at->client, &want, on_certificate, j, &j->run));
     agent_job_wait(j);
     if (j->stopped)
         return agent_job_stopped(j->err);
     return j->rc;
+}
+
+/* A key that the server will certify no more, for it was said to be compromised, or has become too
+ * small: it is in place, but not for long. */
+static enum rc order(struct job *j, struct str replaces)
+{
+    enum rc rc = order_with(j, replaces, j->o->key);
+
+    if (rc != RC_DENIED || !j->key.reused || !j->key_refused)
+        return rc;
+    j->err->rc = rc;
+    agent_say_err(&j->world, "the key in place is not used again, and a new one is made", j->err);
+    *j->err = (struct err)ERR_INIT;
+    return order_with(j, replaces, AGENT_KEY_NEW);
 }
 
 /* Of one that gives no answer; 0: as long as the client has. */
@@ -188,7 +192,7 @@ static enum rc write_set(struct job *j)
         TRY(agent_token_reference(&j->state.plan, &reference));
         TRY(agent_place_refer(&j->place, chain, buf_str(&reference), &j->state.pending, j->err));
     } else {
-        TRY(agent_place_write(&j->place, chain, j->key, &j->state.pending, j->err));
+        TRY(agent_place_write(&j->place, chain, j->key.key, &j->state.pending, j->err));
     }
     return agent_tell_written(j->solver, &j->place, j->state.pending, j->err);
 }

@@ -135,12 +135,31 @@ static enum rc open_all(const char *dir, bool make, struct agent_place *p, struc
     return check_hands(p, AGENT_HOME, AGENT_HOME, err);
 }
 
+/* What was being written when the power failed; there may be a key in it. A directory is a
+ * generation that client/pair.h removes. */
+static void sweep(const struct agent_place *p)
+{
+    int fd = openat(p->dir, AGENT_HOME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *e;
+
+    if (!d) {
+        fd_close(&fd);
+        return;
+    }
+    while ((e = readdir(d)) != NULL)
+        if (str_starts(str_of(e->d_name), STR(FILE_TEMP_PREFIX)))
+            unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
 enum rc agent_place_open(const char *dir, bool make, struct agent_place *out, struct err *err)
 {
     CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
 
     TRY(open_all(dir, make, &p, err));
     TRY(take_lock(&p, dir, err));
+    sweep(&p);
     p.live = live_generation(p.dir);
     *out = p;
     p = AGENT_PLACE_INIT;
@@ -435,6 +454,11 @@ enum rc agent_place_switch(struct agent_place *p, unsigned long generation, stru
     return RC_OK;
 }
 
+enum rc agent_place_complete(const struct agent_place *p, struct err *err)
+{
+    return link_all(p, err);
+}
+
 enum rc agent_place_install(struct agent_place *p, struct str chain, const struct crypto_key *key,
                             struct err *err)
 {
@@ -458,6 +482,16 @@ enum rc agent_place_read(const struct agent_place *p, unsigned long generation, 
         return RC_NOTFOUND;
     generation_path(generation, path);
     return client_pair_chain(p->dir, path, chain, err);
+}
+
+enum rc agent_place_key(const struct agent_place *p, unsigned long generation,
+                        struct crypto_key **out, struct err *err)
+{
+    CLEANUP(buf_done) struct buf chain = BUF_INIT(CLIENT_PAIR_MAX);
+    char path[NAME];
+
+    generation_path(generation, path);
+    return client_pair_read(p->dir, path, &chain, out, err);
 }
 
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,

@@ -35,7 +35,8 @@ struct agent_place {
 };
 #define AGENT_PLACE_INIT ((struct agent_place){.dir = -1, .lock = -1, .owner = AGENT_OWNER_SELF})
 
-/* Opens DIR, makes it and what is below if it is not there (`make`), and takes the lock. RC_AGAIN:
+/* Opens DIR, makes it and what is below if it is not there (`make`), and takes the lock; files that
+ * a run which was cut off has begun there are removed. RC_AGAIN:
  * somebody else has it; RC_NOTFOUND without `make`: nothing was obtained there; RC_DENIED: others
  * than root and ourselves may write to DIR; RC_IO, RC_TOOBIG.
  */
@@ -62,6 +63,8 @@ enum rc agent_place_write(struct agent_place *p, struct str chain, const struct 
 enum rc agent_place_refer(struct agent_place *p, struct str chain, struct str reference,
                           unsigned long *out_generation, struct err *err);
 enum rc agent_place_switch(struct agent_place *p, unsigned long generation, struct err *err);
+/* Puts right what a switch that was cut off has left undone: the links. */
+enum rc agent_place_complete(const struct agent_place *p, struct err *err);
 /* Back to the generation `to`, which agent_place_install has replaced. */
 enum rc agent_place_return(struct agent_place *p, unsigned long to, struct err *err);
 /* The pair that another program keeps under these names, in whatever files or links, as `chain` and
@@ -73,6 +76,9 @@ enum rc agent_place_adopt(struct agent_place *p, struct str chain, const struct 
 /* The chain of a generation, appended. RC_NOTFOUND when there is none, and for 0. */
 enum rc agent_place_read(const struct agent_place *p, unsigned long generation, struct buf *chain,
                          struct err *err);
+/* The key of a generation. As client_pair_read; RC_PARSE also where it is elsewhere. */
+enum rc agent_place_key(const struct agent_place *p, unsigned long generation,
+                        struct crypto_key **out, struct err *err);
 /* Absolute path of one of the files, "cert.pem": of a generation, or (0) where the service finds
  * it. RC_TOOBIG. */
 enum rc agent_place_file(const struct agent_place *p, unsigned long generation, const char *name,

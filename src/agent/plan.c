@@ -57,6 +57,7 @@ static const struct field fields[] = {
     FIELD(key_uri),
     FIELD(pkcs11_module),
     FIELD(pin),
+    FIELD(reuse_key),
     FIELD(profile),
     FIELD(chain),
     FIELD(contact),

@@ -64,6 +64,7 @@ struct agent_plan {
     /* The key is in a token: its URI, the module that reaches it, and where the PIN is, as
      * agent/sealed.h; empty: it is a file. */
     struct str key_uri, pkcs11_module, pin;
+    struct str reuse_key; /* "yes": renewals keep the key */
     struct str profile, chain, contact;
     struct str account_key;                 /* its file; empty: beside the certificate */
     struct str owner, group, mode, selinux; /* as agent/owner.h */

@@ -142,6 +142,12 @@ enum rc agent_tell_unchanged(struct agent_solver *s, const struct agent_place *p
     return at_exit(s, err);
 }
 
+static bool is_of_challenge(const struct err *why)
+{
+    return why->msg && (strcmp(why->msg->code, CLIENT_NOT_PROVEN) == 0 ||
+                        strcmp(why->msg->code, CLIENT_NOT_SEEN) == 0);
+}
+
 void agent_tell_failed(struct agent_solver *s, const struct agent_world *w, int status,
                        const struct err *why)
 {
@@ -159,7 +165,7 @@ void agent_tell_failed(struct agent_solver *s, const struct agent_world *w, int 
                   (const struct str[]){STR("request_failure"), str_of(digits), reason, STR("post"),
                                        STR("")},
                   5, &err);
-    else if (why->msg && strcmp(why->msg->code, CLIENT_NOT_PROVEN) == 0) /* its name comes first */
+    else if (is_of_challenge(why)) /* its name comes first */
         rc = tell(s, (const struct str[]){STR("invalid_challenge"), err_arg(why, 0), reason}, 3,
                   &err);
     if (rc == RC_OK)

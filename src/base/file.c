@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -195,8 +197,48 @@ static enum rc entry_init(struct entry *e, int dir, const char *path, struct err
     return RC_OK;
 }
 
+#ifdef AUTARKY_TEST_HOOKS
+/* AUTARKY_CUT_AT=N: as if the power failed at the N-th step of all that this process writes, the
+ * first half of a file being one. 0: it does not. */
+static bool cut_now(void)
+{
+    static unsigned left = UINT_MAX;
+    const char *text;
+    uint64_t n = 0;
+
+    if (left == UINT_MAX) {
+        text = getenv("AUTARKY_CUT_AT"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+        left = text && str_u64(str_of(text), UINT16_MAX, &n) == RC_OK ? (unsigned)n : 0;
+    }
+    return left > 0 && --left == 0;
+}
+
+static void cut(void)
+{
+    if (cut_now())
+        raise(SIGKILL);
+}
+
+static void cut_within(int fd, struct str content)
+{
+    if (cut_now()) {
+        IGNORE_RC(write(fd, content.p, content.n / 2) < 0 ? RC_IO : RC_OK);
+        raise(SIGKILL);
+    }
+}
+#else
+static void cut(void)
+{
+}
+
+static void cut_within(int, struct str)
+{
+}
+#endif
+
 bool file_put_all(int fd, struct str content)
 {
+    cut_within(fd, content);
     while (content.n) {
         ssize_t put = write(fd, content.p, content.n);
 
@@ -252,9 +294,11 @@ enum rc file_write(int dir, const char *path, struct str content, mode_t mode,
     if (fstatat(e.parent, e.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
         return ERR(err, RC_INVAL, msg_irregular, str_of(path));
     TRY(entry_write_temp(&e, content, mode, owner, err));
+    cut();
     if (renameat(e.parent, e.temp, e.parent, e.name) != 0)
         return fail_write(err, path);
     e.temp[0] = '\0';
+    cut();
     return sync_dir(e.parent) ? RC_OK : fail_write(err, path);
 }
 
@@ -415,6 +459,7 @@ void file_kill_at(unsigned n)
 
 enum rc file_step(void)
 {
+    cut();
     if (kill_at == 1)
         return RC_CANCELLED;
     if (kill_at)

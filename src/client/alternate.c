@@ -6,11 +6,13 @@
 
 /* ---- which one is wanted */
 
-/* As bytes, from hexadecimal with or without colons; RC_PARSE: it is something else. */
+/* As bytes, from hexadecimal with or without colons, SHA256: before it or not; RC_PARSE: it is something else. */
 static enum rc fingerprint(struct str text, struct buf *out)
 {
     CLEANUP(buf_done) struct buf hex = BUF_INIT((size_t)CRYPTO_SHA256_BYTES * 2);
 
+    if (str_starts(text, STR("SHA256:")))
+        text = str_skip(text, sizeof("SHA256:") - 1);
     for (size_t i = 0; i < text.n; i++)
         if (text.p[i] != ':')
             buf_u8(&hex, (uint8_t)text.p[i]);

@@ -11,7 +11,7 @@ MSG(msg_no_way, "client.no-solver",
     "the server wants a proof for {0} by {1}, and nothing here can give one of these");
 MSG(msg_failed, CLIENT_NOT_PROVEN, "{0} is not proven: {1}");
 MSG(msg_present, "client.not-presented", "the proof for {0} could not be shown: {1}");
-MSG(msg_hindered, "client.proof-hindered",
+MSG(msg_hindered, CLIENT_NOT_SEEN,
     "the server would not find the proof for {0}, and so was not asked to look for it: {1}");
 MSG(msg_stranger, "client.authorization-stranger",
     "the server wants a proof for {0}, which is not in the order: nothing is shown for it");

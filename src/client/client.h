@@ -116,6 +116,8 @@ struct client_result {
 /* Code of the message when the server looked for a proof and did not find it; the name is its first
  * argument. */
 #define CLIENT_NOT_PROVEN "client.authorization-failed"
+/* The same when it was asked whether it would, and so was not asked to look. */
+#define CLIENT_NOT_SEEN "client.proof-hindered"
 
 typedef void (*client_result_fn)(void *arg, const struct client_result *result);
 

@@ -208,6 +208,7 @@ static enum rc read_wish(struct importing *i)
     w->client = i->client;
     w->home = i->args->operand;
     w->server = str_of(v[CMD_OPT_ACME_SERVER]);
+    w->reuse_key = v[CMD_OPT_REUSE_KEY] ? STR("yes") : STR("");
     TRY(cmd_agent_path(&i->arena, v[CMD_OPT_CA_FILE], &w->ca_file));
     TRY(cmd_agent_path(&i->arena, v[CMD_OPT_ACCOUNT_KEY], &w->account_key));
     TRY(cmd_agent_way(i->args, &i->arena, &plan));

@@ -343,6 +343,7 @@ static enum rc read_key(const struct cmd_args *args, struct request *r)
     const char *usual = v[CMD_OPT_KEY_URI] ? "" : "ecdsa";
 
     plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : usual);
+    plan->reuse_key = v[CMD_OPT_REUSE_KEY] ? STR("yes") : STR("");
     plan->key_uri = str_of(v[CMD_OPT_KEY_URI]);
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_PKCS11_MODULE], &plan->pkcs11_module));
     return cmd_agent_path(&r->arena, v[CMD_OPT_KEY_PIN], &plan->pin);

@@ -72,6 +72,13 @@ static void put_words(const char *dir, const struct agent_outcome *out)
         printf("%s: not due before %s\n", dir, when_text(out->renew_at, renew));
 }
 
+static enum agent_key_wish key_wish(const struct cmd_args *args)
+{
+    if (args->values[CMD_OPT_NEW_KEY])
+        return AGENT_KEY_NEW;
+    return args->values[CMD_OPT_REUSE_KEY] ? AGENT_KEY_REUSED : AGENT_KEY_AS_PLANNED;
+}
+
 static void renew_one(const struct cmd_args *args, const char *dir, struct tally *t)
 {
     const struct agent_options options = {
@@ -79,6 +86,7 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
         .say = cmd_agent_say,
         .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
         .force = args->values[CMD_OPT_RENEW_FORCE] != NULL,
+        .key = key_wish(args),
         .despite_window = args->values[CMD_OPT_DESPITE_WINDOW] != NULL,
         .first_silent = args->values[CMD_OPT_FIRST_SILENT] != NULL,
         .silence = &t->silence};

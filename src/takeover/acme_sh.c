@@ -238,9 +238,7 @@ static enum rc take_server(struct one *o)
     if (!o->c->plan.ca_file.n)
         o->c->plan.ca_file = takeover_shell_value(o->account, "CA_BUNDLE");
     if (!str_eq(takeover_shell_value(&o->vars, "Le_ForceNewDomainKey"), STR("1")))
-        takeover_note(o->f, o->c,
-                      "acme.sh kept the private key when it renewed; each renewal makes "
-                      "a new one now");
+        o->c->plan.reuse_key = STR("yes"); /* which is what it does unless it is told otherwise */
     return RC_OK;
 }
 

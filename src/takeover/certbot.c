@@ -284,7 +284,7 @@ static void note_params(struct lineage *l)
 
     l->c->plan.chain = chain;
     if (str_eq(param(l, "reuse_key"), STR("True")))
-        takeover_note(l->f, l->c, "reuse_key is True; each renewal makes a new key all the same");
+        l->c->plan.reuse_key = STR("yes");
     if (str_eq(param(l, "must_staple"), STR("True")))
         takeover_note(l->f, l->c, "must_staple was not carried over");
     if (str_eq(param(l, "autorenew"), STR("False")))

@@ -196,7 +196,12 @@ static void note_settings(struct takeover_finder *f, struct takeover_cert *c,
 
     c->plan.chain = chain;
     if (str_eq(takeover_shell_value(v, "PRIVATE_KEY_RENEW"), STR("no")))
-        takeover_note(f, c, "PRIVATE_KEY_RENEW is no; each renewal makes a new key all the same");
+        c->plan.reuse_key = STR("yes");
+    else if (str_eq(takeover_shell_value(v, "PRIVATE_KEY_ROLLOVER"), STR("yes")))
+        takeover_note(f, c,
+                      "PRIVATE_KEY_ROLLOVER was not carried over: the next key is made when it is "
+                      "needed, and the one that waits in privkey.roll.pem will not be used; have "
+                      "nobody be told of it (TLSA) any more");
     if (str_eq(takeover_shell_value(v, "OCSP_MUST_STAPLE"), STR("yes")))
         takeover_note(f, c, "OCSP_MUST_STAPLE was not carried over");
     if (str_eq(takeover_shell_value(v, "OCSP_FETCH"), STR("yes")))

@@ -192,8 +192,9 @@ static enum rc take_told(struct takeover_finder *f, struct takeover_cert *c,
     if (!takeover_wished(f, c))
         takeover_no_way(f, c, "lego does not write down how control was proven");
     takeover_note(f, c,
-                  "what lego was told on its command line (hooks, a key that is used again, "
-                  "must-staple) was not carried over");
+                  "what lego was told on its command line (hooks, must-staple%s) was not carried "
+                  "over",
+                  c->plan.reuse_key.n ? "" : "; a key that is used again: --reuse-key");
     return takeover_account(f, c, account->key);
 }
 

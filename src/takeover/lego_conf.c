@@ -382,8 +382,13 @@ enum rc takeover_lego_settings(struct takeover_finder *f, const struct takeover_
 {
     static const char *const known[] = {"domains",          "csr",     "keyType",  "challenge",
                                         "account",          "profile", "noBundle", "preferredChain",
-                                        "enableCommonName", NULL};
+                                        "enableCommonName", "renew",   NULL};
+    static const char *const known_renew[] = {"reuseKey", NULL};
+    const struct conf_node *renew = conf_foreign_get(entry, STR("renew"));
 
+    TRY(takeover_lego_rest(f, c, renew, "its renewal", known_renew));
+    if (str_eq(takeover_lego_text(renew, "reuseKey"), STR("true")))
+        c->plan.reuse_key = STR("yes");
     TRY(takeover_lego_rest(f, c, entry, "the certificate", known));
     c->plan.profile = takeover_lego_text(entry, "profile");
     c->plan.chain = takeover_lego_text(entry, "preferredChain");

@@ -92,6 +92,7 @@ enum rc takeover_cert_add(struct takeover_finder *f, struct str name, struct str
     TRY(arena_str(arena_of(f), name, &c->name));
     TRY(arena_str(arena_of(f), dir, &c->dir));
     c->plan.ca_file = f->wish->ca_file;
+    c->plan.reuse_key = f->wish->reuse_key;
     c->kept = is_kept(dir);
     t->n++;
     *out = c->kept ? NULL : c;

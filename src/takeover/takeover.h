@@ -30,6 +30,7 @@ struct takeover_wish {
     struct str ca_file;     /* absolute */
     struct str server;      /* URL of the directory, where the client has not written it down */
     struct str account_key; /* file with it, absolute */
+    struct str reuse_key;   /* as in agent_plan: of all, whatever the client did */
     enum agent_way way;     /* instead of the client's own way; 0: that */
     struct str style, value, challenge, hook_env, hook_user, hook_timeout; /* as in agent_plan */
 };

@@ -14,7 +14,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer  # noqa: E402
 from lab import AUTARKY, DOMAIN, Lab, expect, run, verify_chain  # noqa: E402
+from responder import Files  # noqa: E402
 
+EXAMPLE = pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh")
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
 POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01, http-01]\n    wildcards: true\n"
 RECORDER = """#!/usr/bin/python3
@@ -47,6 +49,16 @@ if env.get("HANG") and add:
     with open(env["HANG"], "w") as f:
         f.write("%d %d" % (os.getpid(), child.pid))
     child.wait()
+if env.get("WWW"):  # by http-01: a file, which a web server shows
+    if style == "certbot":
+        token, value = env["CERTBOT_TOKEN"], env["CERTBOT_VALIDATION"]
+    else:
+        token, value = (args + [None, None, None])[2:4]
+    if add:
+        open(os.path.join(env["WWW"], token), "w").write(value)
+    elif add is False:
+        os.unlink(os.path.join(env["WWW"], token))
+    sys.exit(0)
 whole = "update delete _acme-challenge.%s TXT\\n" % name if env.get("OVERWRITE") else ""
 if name and not env.get("IDLE"):
     subprocess.run(["nsupdate", "-y", "hmac-sha256:acme:" + env["SECRET"]], check=True, text=True,
@@ -150,12 +162,67 @@ def dehydrated(hooks):
 def example(hooks):
     """The hook that comes with Debian's dehydrated takes every call, and does nothing: so the proof is not found."""
     program = hooks.directory / "example"
-    program.write_bytes(pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh").read_bytes())
+    program.write_bytes(EXAMPLE.read_bytes())
     program.chmod(0o755)
     said, _ = hooks.obtain("dehydrated", hooks.lab.directory / "d3", f"i.{DOMAIN}", ok=(2,), program=program)
     expect(said, "would not find the proof", "the example of dehydrated")
     if "ended with status" in said:
         sys.exit(f"the example of dehydrated failed:\n{said}")
+
+
+def by_http(hooks, lab):
+    """What hooks of dehydrated's and certbot's style are called with for http-01, by which they prove a name; and a hook as dehydrated's
+    documentation has it, with the two lines that an administrator adds."""
+    www = lab.directory / "www"
+    inside = www / ".well-known/acme-challenge"
+    inside.mkdir(parents=True)
+    options = ("--challenge", "http-01")
+    with Files(lab.http_port, www):
+        out, name = lab.directory / "http.dehydrated", f"r.{DOMAIN}"
+        _, calls = hooks.obtain("dehydrated", out, name, options=options, WWW=str(inside))
+        verify_chain(lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", name)
+        proofs = [c["args"] for c in calls if c["args"][0].endswith("_challenge")]
+        token, value = proofs[0][2:]
+        same(proofs, [["deploy_challenge", name, token, value], ["clean_challenge", name, token, value]], "dehydrated by http-01")
+        if not value.startswith(token + ".") or {c["env"]["CHALLENGETYPE"] for c in calls} != {"http-01"}:
+            sys.exit(f"dehydrated by http-01: {calls}")
+
+        out, name = lab.directory / "http.certbot", f"s.{DOMAIN}"
+        _, calls = hooks.obtain("certbot", out, name, options=options, WWW=str(inside),
+                                program=f"{hooks.directory / 'hook'},{hooks.directory / 'cleanup'}")
+        verify_chain(lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", name)
+        same([(c["program"], c["args"]) for c in calls], [("hook", []), ("cleanup", [])], "the calls of certbot by http-01")
+        token, value = (calls[0]["env"][f"CERTBOT_{v}"] for v in ("TOKEN", "VALIDATION"))
+        env = {"CERTBOT_DOMAIN": name, "CERTBOT_IDENTIFIER": name, "CERTBOT_VALIDATION": value, "CERTBOT_TOKEN": token,
+               "CERTBOT_REMAINING_CHALLENGES": "0", "CERTBOT_ALL_DOMAINS": name, "CERTBOT_ALL_IDENTIFIERS": name}
+        same([c["env"] for c in calls], [env, {**env, "CERTBOT_AUTH_OUTPUT": "record-7"}], "variables of certbot by http-01")
+        if not value.startswith(token + "."):
+            sys.exit(f"certbot by http-01: {env}")
+
+        if EXAMPLE.exists():
+            program = hooks.directory / "real"
+            text = EXAMPLE.read_text()
+            for call, line in (("deploy_challenge", f'printf %s "$TOKEN_VALUE" > {inside}/"$TOKEN_FILENAME"'),
+                               ("clean_challenge", f'rm {inside}/"$TOKEN_FILENAME"'),
+                               ("deploy_cert", f'cat "$KEYFILE" "$FULLCHAINFILE" > {lab.directory}/deployed.pem')):
+                head, body = text.split(f"{call}() {{\n", 1)
+                text = f"{head}{call}() {{\n" + body.replace("\n", f"\n    {line}\n", 1)
+            program.write_text(text)
+            program.chmod(0o755)
+            out, name = lab.directory / "http.real", f"t.{DOMAIN}"
+            hooks.obtain("dehydrated", out, name, options=options, program=program)
+            same((lab.directory / "deployed.pem").read_text(), (out / "privkey.pem").read_text() + (out / "fullchain.pem").read_text(),
+                 "what deploy_cert has made")
+    if list(inside.iterdir()):
+        sys.exit(f"proofs that were left: {list(inside.iterdir())}")
+
+    # Nobody shows the proof: the hook is told whose it was, and why.
+    said, calls = hooks.obtain("dehydrated", lab.directory / "d4", f"u.{DOMAIN}", ok=(2,), options=options, IDLE="1")
+    same([c["args"][0] for c in calls[-4:]], ["deploy_challenge", "clean_challenge", "invalid_challenge", "exit_hook"], "the calls")
+    same(calls[-2]["args"][:2], ["invalid_challenge", f"u.{DOMAIN}"], "whose challenge it was")
+    if len(calls[-2]["args"]) != 3 or calls[-2]["args"][2] not in said or calls[-1]["args"][1:] != [calls[-2]["args"][2]]:
+        sys.exit(f"invalid_challenge: {calls[-2:]}\n{said}")
+    expect(calls[-2]["args"][2], "would not find the proof", "why")
 
 
 def certbot(hooks):
@@ -358,9 +425,10 @@ def main():
         lab.start()
         hooks = Hooks(lab, dns)
         dehydrated(hooks)
-        if pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh").exists():  # not where documentation is left out
+        if EXAMPLE.exists():  # not where documentation is left out
             example(hooks)
         certbot(hooks)
+        by_http(hooks, lab)
         lego_and_uacme(hooks)
         overwrites(hooks)
         mod_md(hooks)

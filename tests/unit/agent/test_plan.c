@@ -26,6 +26,7 @@ static struct agent_state full(const struct addr *ip)
                  .chain = STR("Some Root"),
                  .contact = STR("mailto:a@example"),
                  .hook_env = STR("/etc/hook.env"),
+                 .reuse_key = STR("yes"),
                  .hook_user = STR("acme-hooks"),
                  .hook_timeout = STR("90s"),
                  .account_key = STR("/etc/account.pem"),

@@ -171,7 +171,8 @@ static void dehydrated(void)
     CHECK_STR(c->plan.style, AGENT_WEBROOT_BARE);
     CHECK(str_ends(c->plan.value, STR("/www")));
     CHECK(str_starts(c->plan.reload, STR("shell:exec '/etc/hook' deploy_cert 'wiki.example' '")));
-    CHECK(c->account && noted(&t, c, "PRIVATE_KEY_RENEW") && noted(&t, c, "deploy_cert alone"));
+    CHECK(c->account && noted(&t, c, "deploy_cert alone"));
+    CHECK_STR(c->plan.reuse_key, "yes"); /* PRIVATE_KEY_RENEW */
     c = &t.found.certs[1];
     CHECK_STR(c->why, "");
     CHECK_STR(c->name, "star");
@@ -227,6 +228,19 @@ static void hook_of_others(void)
     CHECK_STR(t.found.certs[1].why, "");
 }
 
+static void dehydrated_key_ahead(void)
+{
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
+    CHECK_OK(CHECK_SPARED(
+        put_z(&t, "config", "CA=" SERVER "\nPRIVATE_KEY_ROLLOVER=yes\n")));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    CHECK_STR(t.found.certs[0].plan.reuse_key, "");
+    CHECK(noted(&t, &t.found.certs[0], "PRIVATE_KEY_ROLLOVER was not carried over"));
+}
+
 /* ---- certbot */
 
 #define CERTBOT "[renewalparams]\naccount = 12ab\nserver = " SERVER "\n"
@@ -269,7 +283,7 @@ static void certbot(void)
     CHECK(str_starts(c->plan.reload, STR("shell:export RENEWED_LINEAGE='")));
     CHECK(strstr(c->plan.reload.p, "RENEWED_DOMAINS='wiki.hospital.example *.apps.") &&
           strstr(c->plan.reload.p, "{ systemctl reload nginx\n} || exit; "));
-    CHECK(noted(&t, c, "reuse_key"));
+    CHECK_STR(c->plan.reuse_key, "yes");
 }
 
 static void certbot_ways(void)
@@ -371,6 +385,7 @@ static void acme_sh(void)
     CHECK_STR(c->name, "wiki_ecc");
     CHECK_STR(c->plan.reload, "shell:systemctl reload nginx");
     CHECK_STR(c->plan.ca_file, "/r");
+    CHECK_STR(c->plan.reuse_key, "yes");
     CHECK_STR(c->dns_conf, "# of acme.sh's dns_nsupdate\nserver: 10.0.0.53\nkey_file: /etc/k\n");
     CHECK(c->account != NULL);
     CHECK_INT(c->plan.n_also, 6);
@@ -389,7 +404,7 @@ static void acme_sh_plugin(void)
 
     CHECK_OK(CHECK_SPARED(test_init(&t)));
     CHECK_OK(CHECK_SPARED(put_acme_sh(&t)));
-    snprintf(text, sizeof(text), "Le_Webroot='dns_cf'\nLe_API='" SERVER "'\n");
+    snprintf(text, sizeof(text), "Le_Webroot='dns_cf'\nLe_ForceNewDomainKey=1\nLe_API='" SERVER "'\n");
     CHECK_OK(CHECK_SPARED(put_z(&t, "wiki_ecc/wiki.conf", text)));
     CHECK_OK(CHECK_SPARED(put_z(&t, "acme.sh", "# acme.sh\n")));
     CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
@@ -401,6 +416,7 @@ static void acme_sh_plugin(void)
     CHECK_INT(c->plan.way, AGENT_HOOK);
     CHECK_STR(c->plan.style, "acme.sh");
     CHECK_STR(c->plan.challenge, "dns-01");
+    CHECK_STR(c->plan.reuse_key, "");
     snprintf(text, sizeof(text), "%s/dnsapi/dns_cf.sh", t.dir.path);
     CHECK_STR(c->plan.value, text);
     CHECK_OK(CHECK_SPARED(put_z(&t, "wiki_ecc/wiki.conf",
@@ -526,6 +542,7 @@ static void lego_yaml(void)
     snprintf(text, sizeof(text), "%s/www", t.dir.path);
     CHECK_STR(c->plan.value, text);
     CHECK_STR(c->plan.profile, "short");
+    CHECK_STR(c->plan.reuse_key, "yes");
     CHECK_STR(c->plan.chain, "Example Root");
     CHECK(c->plan.n_dns == 1 && c->plan.n_ips == 1);
     CHECK(strstr(c->plan.reload.p,
@@ -535,7 +552,7 @@ static void lego_yaml(void)
                "; '/usr/bin/deploy' ''\\''a' 'b'\\''' '$(id)' || exit; '/usr/bin/after' || exit"));
     CHECK_STR(c->plan.reload_timeout, "2m");
     CHECK(noted(&t, c,
-                "of the certificate in .lego.yml this was not carried over: mustStaple, renew"));
+                "of the certificate in .lego.yml this was not carried over: mustStaple"));
     CHECK(noted(&t, c, "of http in .lego.yml this was not carried over: proxyHeader"));
     CHECK(noted(&t, c, "of the server in .lego.yml this was not carried over: tlsSkipVerify"));
 }
@@ -820,5 +837,5 @@ CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TES
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
            CHECK_TEST(acme_sh_plugin), CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml),
            CHECK_TEST(lego_ways), CHECK_TEST(lego_dns), CHECK_TEST(lego_broken),
-           CHECK_TEST(lego_beside), CHECK_TEST(hook_of_others), CHECK_TEST(lego_hook_before),
+           CHECK_TEST(lego_beside), CHECK_TEST(hook_of_others), CHECK_TEST(dehydrated_key_ahead), CHECK_TEST(lego_hook_before),
            CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))

@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The power fails at each step of a whole job, one after the other: the process ends there, in the middle of a file as well. What
+is served is the pair before or the new one, whole; the next run ends what was begun, and what was obtained is not ordered again."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from lab import AUTARKY, DOMAIN, OPENSSL, Lab, run  # noqa: E402
+
+POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [http-01]\n"
+NAME = f"power.{DOMAIN}"
+FILES = ("cert.pem", "chain.pem", "fullchain.pem", "privkey.pem")
+MOST = 200  # steps of one job; it has about thirty
+
+
+def job(*args, cut):
+    """Its status; -9 where it was cut."""
+    env = {**os.environ, "AUTARKY_CUT_AT": str(cut)}
+    done = subprocess.run([str(a) for a in (AUTARKY, *args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, timeout=180, env=env)
+    if done.returncode not in (0, -signal.SIGKILL):
+        sys.exit(f"cut at step {cut}: status {done.returncode}\n{done.stdout}")
+    return done.returncode
+
+
+def public_of(what, path):
+    if what == "key":
+        return run(OPENSSL, "pkey", "-in", path, "-pubout")
+    return run(OPENSSL, "x509", "-in", path, "-noout", "-pubkey")
+
+
+class Place:
+    def __init__(self, lab, name):
+        self.lab, self.out = lab, lab.directory / name
+        self.copies = lab.directory / f"{name}.copies"
+        self.copies.mkdir()
+        self.combined, self.link = self.copies / "combined.pem", self.copies / "link.pem"
+        self.arguments = ("obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", self.out, "--agree-tos", "--name", NAME,
+                          "--http-listen", f"127.0.0.1:{lab.http_port}")
+
+    def state(self):
+        return json.loads((self.out / ".autarky/state.json").read_text())
+
+    def also(self):
+        state = self.state()
+        state["plan"]["also"] = [f"copy:combined:{self.combined}", f"link:fullchain:{self.link}"]
+        (self.out / ".autarky/state.json").write_text(json.dumps(state))
+
+    def served(self):
+        """The public key of what the four names show; None: nothing yet. A mixture ends the test."""
+        if not all((self.out / f).exists() for f in FILES):
+            return None
+        key = public_of("key", self.out / "privkey.pem")
+        for name in ("cert.pem", "fullchain.pem"):
+            if public_of("certificate", self.out / name) != key:
+                sys.exit(f"{self.out}: a mixture")
+        if (self.out / "cert.pem").read_text() + (self.out / "chain.pem").read_text() != (self.out / "fullchain.pem").read_text():
+            sys.exit(f"{self.out}: chain and certificate are not of one another")
+        return key
+
+    def copied(self):
+        """The same of the copy, and that the link leads to what is served."""
+        key = public_of("key", self.combined)
+        if public_of("certificate", self.combined) != key or "END" not in self.combined.read_text().splitlines()[-1]:
+            sys.exit("the copy is half a file")
+        if self.link.read_text() != (self.out / "fullchain.pem").read_text():
+            sys.exit("the link leads elsewhere")
+        return key
+
+    def left_over(self):
+        """Files that nobody needs; what a cut leaves has to be gone after the next run."""
+        whole = [f for f in self.copies.iterdir() if f not in (self.combined, self.link)]
+        return whole + [f for f in self.out.iterdir() if f.name not in (*FILES, ".autarky")]
+
+
+def certificates(lab):
+    return len(json.loads(lab.autarky("cert", "list", "--json", "--name", NAME))["items"])
+
+
+def first(lab):
+    """Where there was nothing before: nothing is served, or all of it."""
+    for n in range(1, MOST):
+        place = Place(lab, f"first-{n}")
+        status = job(*place.arguments, cut=n)
+        served = place.served()
+        if status == 0:
+            return n - 1
+        if served is None and (place.out / ".autarky/state.json").exists() and "pending" in place.state():
+            run(AUTARKY, "renew", place.out)  # it was obtained, and is not ordered again
+            served = place.served()
+        else:
+            run(AUTARKY, *place.arguments)
+            served = place.served()
+        if served is None or "pending" in place.state():
+            sys.exit(f"cut at step {n}: the next run did not end it")
+    sys.exit("it never came to an end")
+
+
+def renewed(lab):
+    place = Place(lab, "renewed")
+    run(AUTARKY, *place.arguments)
+    place.also()
+    run(AUTARKY, "renew", place.out, "--force")
+    for n in range(1, MOST):
+        before = place.served()
+        status = job("renew", place.out, "--force", cut=n)
+        after, copy = place.served(), place.copied()
+        if status == 0:
+            if after == before or copy != after:
+                sys.exit("a job that was not cut renewed nothing")
+            return n - 1
+        if copy not in (before, after):
+            sys.exit(f"cut at step {n}: the copy is neither the old one nor the new one")
+        pending, known = place.state().get("pending"), certificates(lab)
+        said = run(AUTARKY, "renew", place.out, *(() if pending else ("--force",)))
+        if "renewed, valid until" not in said and pending:
+            sys.exit(f"cut at step {n}: {said}")
+        ended = place.served()
+        if ended == before or place.copied() != ended or "pending" in place.state():
+            sys.exit(f"cut at step {n}: the next run did not end it: {said}")
+        if pending and certificates(lab) != known:
+            sys.exit(f"cut at step {n}: what was obtained was ordered again")
+        if place.left_over():
+            sys.exit(f"cut at step {n}: {place.left_over()} are left")
+    sys.exit("it never came to an end")
+
+
+def main():
+    os.environ["AUTARKY_DATA"] = "/nowhere"
+    with Lab(policy=POLICY) as lab:
+        lab.start()
+        steps = first(lab), renewed(lab)
+        if min(steps) < 15:
+            sys.exit(f"there are {steps} steps: not all were cut")
+        print(f"cut at {steps[0]} steps of a first job and {steps[1]} of a renewal")
+
+
+main()
