@@ -14,9 +14,9 @@ struct agent_options {
     void (*say)(void *arg, bool warn, const char *line);
     void *arg;
     bool dry_run;
-    bool force;          /* renew although it is not due */
+    bool force;              /* renew although it is not due */
     enum agent_key_wish key; /* of the next certificate */
-    bool despite_window; /* now, whatever the windows of the plan say */
+    bool despite_window;     /* now, whatever the windows of the plan say */
     /* The first server is known to give no answer just now: it is not asked where there is a second
      * one, and once, briefly, where there is none. */
     bool first_silent;

@@ -6,7 +6,8 @@
 
 /* ---- which one is wanted */
 
-/* As bytes, from hexadecimal with or without colons, SHA256: before it or not; RC_PARSE: it is something else. */
+/* As bytes, from hexadecimal with or without colons, SHA256: before it or not; RC_PARSE: it is
+ * something else. */
 static enum rc fingerprint(struct str text, struct buf *out)
 {
     CLEANUP(buf_done) struct buf hex = BUF_INIT((size_t)CRYPTO_SHA256_BYTES * 2);

@@ -203,7 +203,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_HOOK_TIMEOUT] = {"--hook-timeout", "TIME", "of each of its calls; otherwise 5m"},
     [CMD_OPT_REUSE_KEY] = {"--reuse-key", NULL,
                            "keep the private key with each renewal; otherwise each makes one"},
-    [CMD_OPT_NEW_KEY] = {"--new-key", NULL, "this time a new private key, whatever was said before"},
+    [CMD_OPT_NEW_KEY] = {"--new-key", NULL,
+                         "this time a new private key, whatever was said before"},
     [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE",
                            "that the hook answers: dns-01, or http-01; "
                            "otherwise dns-01"},

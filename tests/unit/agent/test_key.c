@@ -73,8 +73,7 @@ static void a_new_one_or_the_same(void)
     CHECK_OK(CHECK_SPARED(test_init(&t)));
     CHECK_OK(choose(&t, "ecdsa", true, AGENT_KEY_AS_PLANNED, NULL)); /* nothing is in place */
     CHECK(!t.got.reused && crypto_key_has_private(t.got.key));
-    CHECK_OK(CHECK_SPARED(
-        agent_place_install(&t.place, buf_str(&t.chain), t.pki.leaf_key, NULL)));
+    CHECK_OK(CHECK_SPARED(agent_place_install(&t.place, buf_str(&t.chain), t.pki.leaf_key, NULL)));
     CHECK_OK(choose(&t, "ecdsa", false, AGENT_KEY_AS_PLANNED, NULL));
     CHECK(!t.got.reused && !is_that_in_place(&t));
     CHECK_OK(choose(&t, "ecdsa", true, AGENT_KEY_AS_PLANNED, NULL));
@@ -94,8 +93,7 @@ static void of_the_kind_that_is_wanted(void)
     char text[1024];
 
     CHECK_OK(CHECK_SPARED(test_init(&t)));
-    CHECK_OK(CHECK_SPARED(
-        agent_place_install(&t.place, buf_str(&t.chain), t.pki.leaf_key, NULL)));
+    CHECK_OK(CHECK_SPARED(agent_place_install(&t.place, buf_str(&t.chain), t.pki.leaf_key, NULL)));
     CHECK_RC(choose(&t, "p384", true, AGENT_KEY_AS_PLANNED, &err), RC_CONFLICT);
     err_textz(&err, text, sizeof(text));
     CHECK(strstr(text, "is EC P-256, and the certificate is to have one of the kind p384"));

@@ -234,8 +234,7 @@ static void dehydrated_key_ahead(void)
 
     CHECK_OK(CHECK_SPARED(test_init(&t)));
     CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
-    CHECK_OK(CHECK_SPARED(
-        put_z(&t, "config", "CA=" SERVER "\nPRIVATE_KEY_ROLLOVER=yes\n")));
+    CHECK_OK(CHECK_SPARED(put_z(&t, "config", "CA=" SERVER "\nPRIVATE_KEY_ROLLOVER=yes\n")));
     CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
     CHECK_STR(t.found.certs[0].plan.reuse_key, "");
     CHECK(noted(&t, &t.found.certs[0], "PRIVATE_KEY_ROLLOVER was not carried over"));
@@ -404,7 +403,8 @@ static void acme_sh_plugin(void)
 
     CHECK_OK(CHECK_SPARED(test_init(&t)));
     CHECK_OK(CHECK_SPARED(put_acme_sh(&t)));
-    snprintf(text, sizeof(text), "Le_Webroot='dns_cf'\nLe_ForceNewDomainKey=1\nLe_API='" SERVER "'\n");
+    snprintf(text, sizeof(text),
+             "Le_Webroot='dns_cf'\nLe_ForceNewDomainKey=1\nLe_API='" SERVER "'\n");
     CHECK_OK(CHECK_SPARED(put_z(&t, "wiki_ecc/wiki.conf", text)));
     CHECK_OK(CHECK_SPARED(put_z(&t, "acme.sh", "# acme.sh\n")));
     CHECK_OK(find(&t, TAKEOVER_ACME_SH, (struct takeover_wish){}));
@@ -551,8 +551,7 @@ static void lego_yaml(void)
         strstr(c->plan.reload.p,
                "; '/usr/bin/deploy' ''\\''a' 'b'\\''' '$(id)' || exit; '/usr/bin/after' || exit"));
     CHECK_STR(c->plan.reload_timeout, "2m");
-    CHECK(noted(&t, c,
-                "of the certificate in .lego.yml this was not carried over: mustStaple"));
+    CHECK(noted(&t, c, "of the certificate in .lego.yml this was not carried over: mustStaple"));
     CHECK(noted(&t, c, "of http in .lego.yml this was not carried over: proxyHeader"));
     CHECK(noted(&t, c, "of the server in .lego.yml this was not carried over: tlsSkipVerify"));
 }
@@ -837,5 +836,5 @@ CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TES
            CHECK_TEST_ONCE(certbot_ways), CHECK_TEST(hands_of_others), CHECK_TEST(acme_sh),
            CHECK_TEST(acme_sh_plugin), CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml),
            CHECK_TEST(lego_ways), CHECK_TEST(lego_dns), CHECK_TEST(lego_broken),
-           CHECK_TEST(lego_beside), CHECK_TEST(hook_of_others), CHECK_TEST(dehydrated_key_ahead), CHECK_TEST(lego_hook_before),
-           CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
+           CHECK_TEST(lego_beside), CHECK_TEST(hook_of_others), CHECK_TEST(dehydrated_key_ahead),
+           CHECK_TEST(lego_hook_before), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
