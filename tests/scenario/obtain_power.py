@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=900
+# autarky-test: timeout=1800
 """The power fails at each step of a whole job, one after the other: the process ends there, in the middle of a file as well. What
 is served is the pair before or the new one, whole; the next run ends what was begun, and what was obtained is not ordered again."""
 
