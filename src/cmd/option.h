@@ -3,8 +3,6 @@
 #pragma once
 
 #include <assert.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Every option there is; a command's row says which it takes. */
 enum cmd_option {
