@@ -162,7 +162,7 @@ def unanswered(lab, clock):
         clock.advance(LIFE)
         for name, algorithm in ((WIKI, "ecdsa"), (WIKI, "rsa"), (STRICT, "ecdsa")):
             text = shown(lab, name, algorithm, "1.3")
-            expect(text, "OCSP response: no response sent", "s_client after the end of the answer")
+            expect(text, "no response", "s_client after the end of the answer")
     finally:
         for pid in reversed(still):
             os.kill(pid, signal.SIGCONT)

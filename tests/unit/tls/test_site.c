@@ -160,22 +160,22 @@ static void staples(void)
     when_t end = 1'000'000 * WHEN_SECOND + WHEN_DAY;
 
     BEGIN(s);
-    CHECK_OK(identity_of(key_p256, "a-ecdsa", &ec));
-    CHECK_OK(identity_of(key_rsa, "a-rsa", &rsa));
-    CHECK_OK(tls_identity_staple(ec, STR("about ec"), end));
-    CHECK_OK(tls_identity_staple(rsa, STR("about rsa"), end));
+    CHECK_OK(identity_by_another(key_p256, "a-ecdsa", &ec));
+    CHECK_OK(identity_by_another(key_rsa, "a-rsa", &rsa));
+    CHECK_OK(tls_identity_staple(ec, STR(ANSWER_A), end));
+    CHECK_OK(tls_identity_staple(rsa, STR(ANSWER_B), end));
     tls_site_set_identity(&s.places[0].site, ec);
     tls_site_set_identity(&s.places[0].site, rsa);
     for (size_t v = 0; v < 2; v++) {
         CHECK_OK(dial_for_staple(&s, versions[v]));
-        CHECK_STR(stapled(&s.w), "about ec");
+        CHECK_STR(stapled(&s.w), ANSWER_A);
         CHECK_OK(dial(&s, "a.example", versions[v]));
         SSL_set_tlsext_status_type(s.w.client, TLSEXT_STATUSTYPE_ocsp);
         SSL_set1_sigalgs_list(s.w.client, rsa_only);
         SSL_set_cipher_list(s.w.client, "ECDHE-RSA-AES128-GCM-SHA256");
         shake(&s.w);
         CHECK_RC(s.w.opened, RC_OK);
-        CHECK_STR(stapled(&s.w), "about rsa");
+        CHECK_STR(stapled(&s.w), ANSWER_B);
         CHECK_OK(dial(&s, "a.example", versions[v]));
         shake(&s.w);
         CHECK_RC(s.w.opened, RC_OK);
@@ -188,12 +188,12 @@ static void no_staple_beyond_its_end(void)
     CLEANUP(tls_identity_unrefp) struct tls_identity *ec = NULL;
 
     BEGIN(s);
-    CHECK_OK(identity_of(key_p256, "a-ecdsa", &ec));
-    CHECK_OK(tls_identity_staple(ec, STR("about ec"), 1'000'000 * WHEN_SECOND + WHEN_HOUR));
+    CHECK_OK(identity_by_another(key_p256, "a-ecdsa", &ec));
+    CHECK_OK(tls_identity_staple(ec, STR(ANSWER_A), 1'000'000 * WHEN_SECOND + WHEN_HOUR));
     tls_site_set_identity(&s.places[0].site, ec);
     clock_fake_advance(&s.w.clock, WHEN_HOUR - 1);
     CHECK_OK(dial_for_staple(&s, TLS1_3_VERSION));
-    CHECK_STR(stapled(&s.w), "about ec");
+    CHECK_STR(stapled(&s.w), ANSWER_A);
     clock_fake_advance(&s.w.clock, 1);
     for (size_t v = 0; v < 2; v++) {
         CHECK_OK(dial_for_staple(&s, versions[v]));
@@ -406,7 +406,7 @@ static void one_that_cannot_be_shown(void)
     CHECK(key || mem_fail_fired());
     if (!key)
         return;
-    CHECK_OK(certificate_of(key, "b-weak", true, &pem));
+    CHECK_OK(certificate_of(key, "b-weak", WEAKLY, &pem));
     CHECK_OK(tls_identity_new(buf_str(&pem), key, &weak, NULL));
     tls_site_set_identity(&s.places[1].site, weak);
     CHECK_OK(dial(&s, "b.example", 0));
@@ -417,7 +417,8 @@ static void one_that_cannot_be_shown(void)
     tls_site_keep(&s.places[1].site, TLS_KIND_RSA);
     CHECK_OK(dial(&s, "b.example", 0));
     shake(&s.w);
-    CHECK_RC(s.w.opened, RC_CRYPTO);
+    /* From 4.0 on OpenSSL leaves it to clients what they think of its signature. */
+    CHECK_RC(s.w.opened, OPENSSL_version_major() < 4 ? RC_CRYPTO : RC_OK);
 }
 
 static void site_without_identity(void)
