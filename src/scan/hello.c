@@ -20,23 +20,31 @@ enum {
     EXT_RENEGOTIATION = 0xff01,
 };
 
-/* Hybrid ones, elliptic curves, SM2's (RFC 8998), finite fields. */
+/* Hybrid ones, elliptic curves, SM2's (RFC 8998, draft-yang-tls-hybrid-sm2-mlkem), finite fields.
+ */
 static const struct {
     uint16_t code;
     const char *name;
 } groups[] = {
-    {0x11ec, "X25519MLKEM768"},     {0x11eb, "SecP256r1MLKEM768"},
-    {0x11ed, "SecP384r1MLKEM1024"}, {0x001d, "X25519"},
-    {0x0017, "secp256r1"},          {0x0018, "secp384r1"},
-    {0x0019, "secp521r1"},          {0x001e, "X448"},
-    {0x0029, "curveSM2"},           {0x0100, "ffdhe2048"},
-    {0x0101, "ffdhe3072"},          {0x0102, "ffdhe4096"},
+    {0x11ec, "X25519MLKEM768"},
+    {0x11eb, "SecP256r1MLKEM768"},
+    {0x11ed, "SecP384r1MLKEM1024"},
+    {0x11ee, "curveSM2MLKEM768"},
+    {0x001d, "X25519"},
+    {0x0017, "secp256r1"},
+    {0x0018, "secp384r1"},
+    {0x0019, "secp521r1"},
+    {0x001e, "X448"},
+    {0x0029, "curveSM2"},
+    {0x0100, "ffdhe2048"},
+    {0x0101, "ffdhe3072"},
+    {0x0102, "ffdhe4096"},
 };
 enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
 
 const uint16_t *scan_groups(size_t *out_n)
 {
-    static const uint16_t codes[GROUPS] = {0x11ec, 0x11eb, 0x11ed, 0x001d, 0x0017, 0x0018,
+    static const uint16_t codes[GROUPS] = {0x11ec, 0x11eb, 0x11ed, 0x11ee, 0x001d, 0x0017, 0x0018,
                                            0x0019, 0x001e, 0x0029, 0x0100, 0x0101, 0x0102};
 
     *out_n = GROUPS;
