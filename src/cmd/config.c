@@ -10,6 +10,7 @@
 #include "cmd/receivers.h"
 #include "conf/load.h"
 #include "conf/text.h"
+#include "crypto/crypto.h"
 #include "json/out.h"
 #include "policy/policy.h"
 
@@ -34,6 +35,7 @@ static enum rc read_config(const struct cmd_args *args, struct conf_input *in, s
     CLEANUP(fd_closep) int data = -1;
 
     in->unprivileged = geteuid() != 0;
+    in->without_sm = crypto_without_tls_sm();
     TRY(cmd_open_data(args, &data, err));
     return conf_input_read(in, data, cmd_data(args), args->values[CMD_OPT_CONFIG], err);
 }

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "cmd/cmd.h"
+#include "crypto/crypto.h"
 #include "serve/serve.h"
 
 /* Whoever is neither root nor the owner would fail at the first file, and the reason would look
@@ -29,6 +30,7 @@ int cmd_serve(const struct cmd_args *args)
     struct serve_options serve = {
         .data = cmd_data(args),
         .config = args->values[CMD_OPT_CONFIG],
+        .without_sm = crypto_without_tls_sm(),
     };
     int status = check_owner(args);
 

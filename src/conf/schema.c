@@ -153,6 +153,10 @@ const struct conf_key conf_schema[] = {
             &conf_kind_choice),
      .names = conf_choice_site_keys, .initial = "ecdsa rsa sm2", .take = &live,
      .help = "A certificate for each; a client gets the one that it understands"},
+    {KEY_IN("gateway.sites[].tls_sm", CONF_ONE, struct conf_site, tls_sm, &conf_kind_bool),
+     .initial = "false", .take = &live,
+     .help = "true: with the SM2 certificate also TLS 1.3 with SM2, SM3 and SM4 is spoken (RFC "
+             "8998), to clients that can all of it; takes OpenSSL 4.0 or later"},
     {KEY_IN("gateway.sites[].profile", CONF_ONE, struct conf_site, profile, &conf_kind_ident),
      .initial = "default", .take = &live,
      .help = "Of its certificates"},

@@ -85,4 +85,5 @@ struct conf_site {
     bool passes;             /* they are tls: the connections of its clients go to them */
     bool sticky;             /* a client stays with its backend, by a cookie */
     bool access_log;         /* its requests are in gateway.access_log */
+    bool tls_sm;             /* TLS 1.3 with SM algorithms is spoken, too (RFC 8998) */
 };

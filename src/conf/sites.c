@@ -39,6 +39,14 @@ MSG(msg_mixed, "conf.site-passes-mixed",
 MSG(msg_passes, "conf.site-passes",
     "the site {0} has `{1}`, and passes connections on as they are (tls://): the gateway sees "
     "neither requests nor answers of it");
+MSG(msg_sm, "conf.site-tls-sm",
+    "the site {0} has `tls_sm`, and {1} does not speak TLS 1.3 with SM algorithms (RFC 8998), "
+    "which "
+    "takes OpenSSL 4.0 or later: leave it out (TLCP does without), or run an Autarky that was "
+    "built "
+    "with such a one (script/build --openssl 4)");
+MSG(msg_sm_bare, "conf.site-tls-sm-bare",
+    "the site {0} has `tls_sm`, which takes an SM2 certificate: add sm2 to its `algorithms`");
 MSG(msg_path_passes, "conf.path-passes",
     "{0} cannot go another way: of the site {1}, or in its `backends`, is tls://, and what passes "
     "on as it is has no paths");
@@ -96,6 +104,7 @@ static const char *about_requests(const struct conf_site *s)
         {s->backend_keys.n, "backend_keys"},
         {s->backend_name.n, "backend_name"},
         {s->client_ca.n, "client_ca"},
+        {s->tls_sm, "tls_sm"},
     };
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -114,6 +123,8 @@ static enum rc check_passes(struct conf_report *report, const struct conf_node *
             return CONF_COMPLAIN(report, n, msg_mixed, s->name, s->backends.p[s->passes ? i : 0]);
     if (!s->passes && s->algorithms == 0)
         return CONF_COMPLAIN(report, n, msg_no_algorithm, s->name);
+    if (!s->passes && s->tls_sm && !(s->algorithms & 1u << CONF_KEY_SM2))
+        return CONF_COMPLAIN(report, n, msg_sm_bare, s->name);
     if (s->passes && key)
         return CONF_COMPLAIN(report, n, msg_passes, s->name, str_of(key));
     return RC_OK;
@@ -323,6 +334,8 @@ static enum rc fill_site(struct conf_report *report, const struct conf_node *n,
         {{s->client_crl, crl, &msg_crl_text}, &s->client_lists},
     };
 
+    if (s->tls_sm && in->without_sm)
+        return CONF_COMPLAIN(report, n, msg_sm, s->name, str_of(in->without_sm));
     for (size_t i = 0; i < SITE_FILES; i++) {
         struct str text = {NULL, 0};
 

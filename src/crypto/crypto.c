@@ -97,6 +97,13 @@ const char *crypto_version(void)
     return OpenSSL_version(OPENSSL_VERSION);
 }
 
+const char *crypto_without_tls_sm(void)
+{
+    enum { FIRST = 4 };
+
+    return OPENSSL_version_major() < FIRST ? crypto_version() : NULL;
+}
+
 enum rc crypto_random(void *p, size_t n)
 {
     if (RAND_priv_bytes_ex(crypto_ossl_ctx(), p, n, 256) == 1)

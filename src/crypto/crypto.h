@@ -15,6 +15,9 @@ enum rc crypto_init(void);
 void crypto_done(void);
 /* "OpenSSL 3.5.7 9 Jun 2026", of the library found at run time. */
 const char *crypto_version(void);
+/* NULL: that library speaks TLS 1.3 with SM algorithms (RFC 8998), which is new in OpenSSL 4.0.
+ * Otherwise its crypto_version. */
+const char *crypto_without_tls_sm(void);
 
 /* `n` bytes of the private random generator: keys, serial numbers, nonces. RC_CRYPTO when it fails.
  */

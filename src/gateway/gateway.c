@@ -306,6 +306,7 @@ static void change_site(struct gateway_site *s, struct gateway_route *r)
         log_error("gateway.clients-failed", LOG_Z("site", s->name));
     gateway_site_set_route(s, r);
     s->tls.passes = r->passes;
+    s->tls.sm = r->tls_sm;
     tls_site_keep(&s->tls, r->kinds);
     if (r->passes)
         tls_site_clear(&s->tls);

@@ -33,6 +33,7 @@ struct gateway_route {
     struct str maintenance; /* empty: none */
     bool access_log;
     bool passes; /* connections, not requests: through.c */
+    bool tls_sm; /* as struct tls_site has `sm` */
     enum conf_send_proxy send_proxy;
     struct tls_clients
         *clients;            /* by what clients are asked for certificates; NULL: they are not */

@@ -55,6 +55,7 @@ enum rc serve_conf_read(struct serve *sup, struct conf_input *in, const struct c
     conf_report_init(&report);
     TRY(conf_input_read(in, sup->data, sup->data_path, sup->options->config, err));
     in->unprivileged = sup->unprivileged;
+    in->without_sm = sup->options->without_sm;
     rc = conf_load(in, out, &report);
     if (rc != RC_INVAL)
         return rc;

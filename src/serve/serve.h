@@ -17,6 +17,7 @@ struct serve_options {
     struct id node;     /* handed to the roles; empty: not known yet */
     uint64_t boot;
     /* What follows may be left out. */
+    const char *without_sm;             /* as conf/load.h */
     const struct role_def *const *defs; /* NULL: role_defs */
     const char *program;                /* what roles execute; NULL: this very program */
     /* Once all roles are ready for the first time; `listeners` is the text of listeners.json. */

@@ -118,6 +118,13 @@ void tlcp_identity_unref(struct tlcp_identity *id)
     mem_free(id);
 }
 
+struct str tlcp_identity_signs(const struct tlcp_identity *id, size_t i)
+{
+    size_t at = i == 0 ? 0 : i + 1; /* not the one to which is encrypted */
+
+    return at < id->n ? id->certs[at] : (struct str){NULL, 0};
+}
+
 const struct crypto_key *tlcp_identity_sign_key(const struct tlcp_identity *id)
 {
     return id->sign_key;

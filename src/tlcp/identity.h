@@ -27,6 +27,10 @@ struct tlcp_identity_in {
  * allow the use, RC_TOOBIG, RC_NOMEM. The caller keeps its references of the keys. */
 enum rc tlcp_identity_new(const struct tlcp_identity_in *in, struct tlcp_identity **out,
                           struct err *err);
+/* The certificate that signs, first, and what issued the two, DER: RFC 8998 knows no other. p ==
+ * NULL past the last. Borrowed, as is its key. */
+struct str tlcp_identity_signs(const struct tlcp_identity *id, size_t i);
+const struct crypto_key *tlcp_identity_sign_key(const struct tlcp_identity *id);
 struct tlcp_identity *tlcp_identity_ref(struct tlcp_identity *id);
 void tlcp_identity_unref(struct tlcp_identity *id);
 DEFINE_FREEP(tlcp_identity_unref, struct tlcp_identity)

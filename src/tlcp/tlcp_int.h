@@ -184,7 +184,6 @@ void tlcp_premaster_choose(enum rc opened, size_t n,
 
 /* ---- identity.c, peer.c */
 
-const struct crypto_key *tlcp_identity_sign_key(const struct tlcp_identity *id);
 const struct crypto_key *tlcp_identity_encrypt_key(const struct tlcp_identity *id);
 struct str tlcp_identity_encrypt_cert(const struct tlcp_identity *id);
 /* The body of Certificate; `single`: without the one that is encrypted to. */

@@ -32,12 +32,15 @@ static int refuse(struct tls_choice *c, int *alert, int what, const struct msg *
 static bool take(struct tls_choice *c, SSL *ssl, struct tls_site *site)
 {
     const struct tls_context_conf *conf = tls_context_conf(c->context);
+    bool sm = tls_context_sm(c->context) && tls_sm_wanted(site, ssl);
 
-    if (SSL_set_session_id_context(ssl, site->session, sizeof(site->session)) != 1)
+    if (sm ? !tls_sm_take(site, ssl)
+           : SSL_set_session_id_context(ssl, site->session, sizeof(site->session)) != 1)
         return false;
     if (site->clients && !tls_clients_ask(site->clients, ssl))
         return false;
     c->clients = site->clients ? tls_clients_ref(site->clients) : NULL;
+    c->sm2 = sm ? tls_identity_ref(site->sm2) : NULL;
     if (conf->choose && conf->site_ref)
         conf->site_ref(site);
     c->site = site;
@@ -262,8 +265,8 @@ int tls_choice_on_certificate(SSL *ssl, void *)
 
     if (c->installed)
         return 1;
-    if (c->challenge) {
-        c->installed = tls_identity_install(c->challenge, ssl);
+    if (c->challenge || c->sm2) {
+        c->installed = tls_identity_install(c->challenge ? c->challenge : c->sm2, ssl);
         return c->installed;
     }
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++) {
@@ -312,6 +315,7 @@ void tls_choice_done(struct tls_choice *c)
 
     tls_clients_unref(MOVE(c->clients));
     tls_identity_unref(MOVE(c->challenge));
+    tls_identity_unref(MOVE(c->sm2));
     if (site && conf->choose && conf->site_unref)
         conf->site_unref(site);
 }

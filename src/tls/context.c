@@ -23,6 +23,7 @@ struct tls_context {
     struct tlcp_sessions *sessions; /* NULL: TLCP is not spoken */
     unsigned certified;             /* bits: which of conf.certified are spoken */
     bool asks;                      /* every client may show a certificate */
+    bool sm;                        /* sites may have RFC 8998 spoken */
     size_t n_alpn;
     unsigned char alpn[TLS_ALPN_MAX]; /* as on the wire */
 };
@@ -163,6 +164,7 @@ enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context 
         crypto_ossl_clear();
         return RC_CRYPTO;
     }
+    ctx->sm = tls_sm_works(ctx->ssl);
     *out = MOVE(ctx);
     return RC_OK;
 }
@@ -205,6 +207,11 @@ void tls_context_set_certified(struct tls_context *ctx, struct str protocol, boo
 void tls_context_set_asks(struct tls_context *ctx, bool on)
 {
     ctx->asks = on;
+}
+
+bool tls_context_sm(const struct tls_context *ctx)
+{
+    return ctx->sm;
 }
 
 /* No session is taken up or left behind: what a certificate was shown for is one connection.

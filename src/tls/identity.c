@@ -87,8 +87,7 @@ static size_t kind_of(const EVP_PKEY *key)
     return 2;
 }
 
-/* Without its key. */
-static enum rc read_chain(struct str chain_pem, struct tls_identity **out, struct err *err)
+static enum rc new_empty(struct tls_identity **out)
 {
     CLEANUP(tls_identity_unrefp) struct tls_identity *id = MEM_NEW(struct tls_identity);
 
@@ -96,11 +95,21 @@ static enum rc read_chain(struct str chain_pem, struct tls_identity **out, struc
         return RC_NOMEM;
     id->refs = 1;
     buf_init(&id->staple, TLS_STAPLE_MAX);
-    if (chain_pem.n > TLS_CHAIN_PEM_MAX)
-        return ERR(err, RC_TOOBIG, msg_many, STR("10"));
     id->parts.chain = sk_X509_new_null();
     if (!id->parts.chain)
         return RC_NOMEM;
+    *out = MOVE(id);
+    return RC_OK;
+}
+
+/* Without its key. */
+static enum rc read_chain(struct str chain_pem, struct tls_identity **out, struct err *err)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+
+    if (chain_pem.n > TLS_CHAIN_PEM_MAX)
+        return ERR(err, RC_TOOBIG, msg_many, STR("10"));
+    TRY(new_empty(&id));
     TRY(add_all(id, chain_pem, err));
     *out = MOVE(id);
     return RC_OK;
@@ -130,6 +139,22 @@ enum rc tls_identity_staple(struct tls_identity *id, struct str answer, when_t u
     buf_puts(&id->staple, answer);
     id->staple_until = until;
     return buf_rc(&id->staple);
+}
+
+/* The key is the leaf's: tlcp/identity.h has seen to it. */
+enum rc tls_identity_of_tlcp(const struct tlcp_identity *from, struct tls_identity **out)
+{
+    CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+    struct str der;
+
+    TRY(new_empty(&id));
+    for (size_t i = 0; (der = tlcp_identity_signs(from, i)).n; i++)
+        TRY(add(id, der, i, NULL));
+    id->parts.key = crypto_ossl_pkey(tlcp_identity_sign_key(from));
+    EVP_PKEY_up_ref(id->parts.key);
+    id->kind = TLS_IDENTITIES_MAX; /* none that a site has by kind */
+    *out = MOVE(id);
+    return RC_OK;
 }
 
 struct tls_identity *tls_identity_ref(struct tls_identity *id)
@@ -199,10 +224,16 @@ void tls_site_set_identity(struct tls_site *s, struct tls_identity *id)
     s->identities[id->kind] = id;
 }
 
+static void drop_tlcp(struct tls_site *s)
+{
+    tlcp_identity_unref(MOVE(s->tlcp));
+    tls_identity_unref(MOVE(s->sm2));
+}
+
 void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id)
 {
     tlcp_identity_ref(id);
-    tlcp_identity_unref(s->tlcp);
+    drop_tlcp(s);
     s->tlcp = id;
 }
 
@@ -234,7 +265,7 @@ void tls_site_keep(struct tls_site *s, unsigned kinds)
         if (!(kinds & 1u << i))
             tls_identity_unref(MOVE(s->identities[i]));
     if (any && !(kinds & TLS_KIND_TLCP))
-        tlcp_identity_unref(MOVE(s->tlcp));
+        drop_tlcp(s);
 }
 
 void tls_site_set_challenge(struct tls_site *s, struct tls_identity *id)
@@ -250,7 +281,7 @@ void tls_site_clear(struct tls_site *s)
     tls_site_set_challenge(s, NULL);
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
         tls_identity_unref(MOVE(s->identities[i]));
-    tlcp_identity_unref(MOVE(s->tlcp));
+    drop_tlcp(s);
 }
 
 bool tls_site_has_identity(const struct tls_site *s)

@@ -55,6 +55,12 @@ struct tls_site {
     struct tls_identity *challenge; /* for clients that speak acme-tls/1 and nothing else (RFC
                                        8737); NULL: none */
     struct tlcp_identity *tlcp;     /* for clients that speak TLCP; NULL: none */
+    struct tls_identity *sm2;       /* of that, the certificate that signs; made when it is first
+                                       shown, tls/sm.c */
+    /* Clients that can all of RFC 8998 (TLS 1.3 with SM4, SM3, the curve and signatures of SM2) get
+     * that, and nothing else, by the certificate of `tlcp` that signs; whoever lacks a part of it
+     * gets nothing of it. Without OpenSSL 4.0 (crypto/crypto.h) it does nothing. */
+    bool sm;
     /* No handshake: its connections are passed on as they are (tls_conn_passes). For contexts with
      * `choose`. */
     bool passes;

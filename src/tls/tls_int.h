@@ -13,6 +13,7 @@
 struct tls_clients;
 struct tlcp_conn;
 struct tlcp_hello;
+struct tlcp_identity;
 struct tlcp_server_conf;
 struct tlcp_shown;
 struct tls_demand;
@@ -27,6 +28,7 @@ struct tls_choice {
     struct tls_site *site;          /* NULL: not chosen yet; with a reference */
     uint64_t asked;                 /* hash of the name it was chosen for */
     struct tls_identity *challenge; /* shown instead: the client speaks acme-tls/1; a reference */
+    struct tls_identity *sm2;       /* shown instead: a handshake of RFC 8998; a reference */
     bool installed;                 /* its identities are in the SSL */
     bool passes;                    /* the site has connections passed on: no handshake */
     struct err *why;                /* takes the reason of a refusal; NULL: nobody asks */
@@ -85,6 +87,20 @@ const struct tlcp_server_conf *tls_context_tlcp(const struct tls_context *ctx);
 /* NULL: OpenSSL's own keys. */
 const struct tls_tickets *tls_context_tickets(const struct tls_context *ctx);
 
+/* ---- sm.c: TLS 1.3 with SM algorithms (RFC 8998) */
+
+/* Whether what OpenSSL has at run time can do it, with this context. */
+bool tls_sm_works(SSL_CTX *ctx);
+/* At a ClientHello: client and site can all of it; else the handshake is as any other. */
+bool tls_sm_wanted(const struct tls_site *site, SSL *ssl);
+/* From now on this handshake is of RFC 8998 or nothing, its session resumes no other, and the site
+ * has `sm2`. False: no memory. */
+bool tls_sm_take(struct tls_site *site, SSL *ssl);
+/* Whether this context's sites may. */
+bool tls_context_sm(const struct tls_context *ctx);
+
+/* Of what signs, and of what issued the two. RC_PARSE, RC_NOMEM. */
+enum rc tls_identity_of_tlcp(const struct tlcp_identity *from, struct tls_identity **out);
 bool tls_identity_install(struct tls_identity *id, SSL *ssl);
 bool tls_identity_is(const struct tls_identity *id, const X509 *leaf);
 /* Has the handshake show its OCSP answer; false: there is none that is good at `now`, or no memory.

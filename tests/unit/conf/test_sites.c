@@ -182,6 +182,47 @@ static void asks_clients(void)
                   "out there");
 }
 
+/* The OpenSSL that loads it decides, where somebody asks it. */
+static enum rc load_sm(const char *yaml, const char *without, struct buf *said)
+{
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    struct conf_input in;
+    enum rc rc;
+
+    conf_report_init(&report);
+    conf_input_init(&in);
+    in.without_sm = without;
+    TRY(conf_input_add(&in, STR("a.yaml"), str_of(yaml)));
+    rc = conf_load(&in, &conf, &report);
+    conf_report_text(&report, said);
+    return rc == RC_OK && !conf->gateway.sites[0].tls_sm ? RC_CORRUPT : rc;
+}
+
+static void speaks_tls_with_sm(void)
+{
+    CLEANUP(buf_done) struct buf said = BUF_INIT(4096);
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    const char *yaml = LEAST ALONE(", tls_sm: true");
+
+    CHECK_LOADS(ALONE(""), &conf);
+    CHECK(!conf->gateway.sites[0].tls_sm);
+    CHECK_OK(load_sm(yaml, NULL, &said));
+    CHECK_RC(load_sm(yaml, "OpenSSL 3.5.7 9 Jun 2026", &said), RC_INVAL);
+    CHECK_STR(buf_str(&said),
+              "a.yaml:5: gateway.sites[0]: the site a.hospital.example has `tls_sm`, and OpenSSL "
+              "3.5.7 9 Jun 2026 does not speak TLS 1.3 with SM algorithms (RFC 8998), which takes "
+              "OpenSSL 4.0 or later: leave it out (TLCP does without), or run an Autarky that was "
+              "built with such a one (script/build --openssl 4)\n");
+    CHECK_PROBLEM(ALONE(", tls_sm: true, algorithms: [ecdsa, rsa]"),
+                  "5: gateway.sites[0]: the site a.hospital.example has `tls_sm`, which takes an "
+                  "SM2 certificate: add sm2 to its `algorithms`");
+    CHECK_PROBLEM(H2("tls://b.lan", ", tls_sm: true"),
+                  "5: gateway.sites[0]: the site a.hospital.example has `tls_sm`, and passes "
+                  "connections on as they are (tls://): the gateway sees neither requests nor "
+                  "answers of it");
+}
+
 static void refusals(void)
 {
     CHECK_PROBLEM(SITE(", burst: 5"), "5: gateway.sites[0]: the site a.hospital.example has "
@@ -310,5 +351,5 @@ CHECK_MAIN(CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_ab
            CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
            CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
            CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
-           CHECK_TEST(asks_clients), CHECK_TEST_ONCE(refusals), CHECK_TEST(takes_paths_and_headers),
-           CHECK_TEST_ONCE(refuses_paths))
+           CHECK_TEST(asks_clients), CHECK_TEST_ONCE(speaks_tls_with_sm), CHECK_TEST_ONCE(refusals),
+           CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))

@@ -21,8 +21,8 @@ struct made {
 static struct made of_server, of_client;
 
 /* A self-signed certificate for an SM2 key. */
-static enum rc certificate(const struct crypto_key *key, const char *usage, const char *name,
-                           struct buf *out)
+static enum rc sm2_certificate(const struct crypto_key *key, const char *usage, const char *name,
+                               struct buf *out)
 {
     X509 *x = X509_new_ex(crypto_ossl_ctx(), NULL);
     X509_NAME *subject = X509_NAME_new();
@@ -66,9 +66,9 @@ static enum rc make(struct made *m, const char *name)
     buf_init(&m->encrypt_pem, 8192);
     TRY(crypto_key_generate(sm2, &m->sign));
     TRY(crypto_key_generate(sm2, &m->encrypt));
-    TRY(certificate(m->sign, "critical,digitalSignature,nonRepudiation", name, &m->sign_pem));
-    TRY(certificate(m->encrypt, "critical,keyEncipherment,dataEncipherment,keyAgreement", name,
-                    &m->encrypt_pem));
+    TRY(sm2_certificate(m->sign, "critical,digitalSignature,nonRepudiation", name, &m->sign_pem));
+    TRY(sm2_certificate(m->encrypt, "critical,keyEncipherment,dataEncipherment,keyAgreement", name,
+                        &m->encrypt_pem));
     in = (struct tlcp_identity_in){buf_str(&m->sign_pem), m->sign, buf_str(&m->encrypt_pem),
                                    m->encrypt};
     return tlcp_identity_new(&in, &m->identity, NULL);
