@@ -75,6 +75,8 @@ test      python3-pytest        scenario scripts
 test      python3-websockets    WebSocket, both sides
 test      python3-cryptography  forging what no client would send
 test      haproxy               a load balancer before the gateway
+test      libmodsecurity3       the rule engine that the gateway asks
+test      modsecurity-crs       the OWASP core rule set
 test      clang                 the second compiler
 test      libclang-rt-dev       its sanitizer runtimes
 test      llvm                  llvm-symbolizer
@@ -92,6 +94,9 @@ bench     iproute2              a network of our own for them
 bench     bind9                 the name server that both ask
 bench     nginx-light           the gateway we are measured beside
 bench     wrk                   asks both
+bench     libmodsecurity3       inspects requests in both
+bench     modsecurity-crs       by these rules
+bench     libnginx-mod-http-modsecurity  nginx's way to it
 bench     nghttp2-client        h2load asks as well
 bench     python3-cryptography  the client of both
 TABLE

@@ -13,6 +13,7 @@
 #include "crypto/crypto.h"
 #include "json/out.h"
 #include "policy/policy.h"
+#include "waf/check.h"
 
 enum { TEXT_MAX = 1024 * 1024 };
 
@@ -146,6 +147,23 @@ static enum rc check_policy(const struct conf *conf, struct buf *problems)
     return RC_INVAL;
 }
 
+/* Of sites that inspect: what is read is compiled, by a process made for that. */
+static enum rc check_inspection(const struct cmd_args *args, const struct conf *conf,
+                                struct buf *problems)
+{
+    CLEANUP(fd_closep) int data = -1;
+    struct err err = ERR_INIT;
+
+    if (cmd_open_data(args, &data, NULL) != RC_OK)
+        return RC_OK;
+    err.rc = waf_check(conf, data, &err);
+    if (err.rc == RC_OK)
+        return RC_OK;
+    err_text(&err, problems);
+    buf_putz(problems, "\n");
+    return RC_INVAL;
+}
+
 int cmd_config_check(const struct cmd_args *args)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
@@ -158,6 +176,8 @@ int cmd_config_check(const struct cmd_args *args)
         rc = check_policy(conf, &problems);
     if (rc == RC_OK)
         rc = cmd_check_receivers(conf, &problems);
+    if (rc == RC_OK)
+        rc = check_inspection(args, conf, &problems);
     if (cmd_json(args) && put_json(rc == RC_OK, buf_str(&problems)) != RC_OK)
         return cmd_failf("the findings cannot be shown: out of memory");
     if (cmd_json(args))

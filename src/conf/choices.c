@@ -30,6 +30,8 @@ const char *const conf_choice_client_headers[] = {"subject", "issuer",      "ser
 const char *const conf_choice_site_challenges[] = {"http-01", "tls-alpn-01", "dns-01", NULL};
 const char *const conf_choice_keys[] = {"workers", "keeper", NULL};
 const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
+const char *const conf_choice_wafs[] = {"off", "detect", "block", NULL};
+const char *const conf_choice_unavailables[] = {"block", "pass", NULL};
 const char *const conf_choice_challenges[] = {
     "http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01", "none", NULL};
 const char *const conf_choice_asking[] = {"clients", "gateway", "operators", NULL};

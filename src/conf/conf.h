@@ -36,12 +36,8 @@ struct conf {
         struct conf_others others;
         struct conf_nets trusted; /* whose X-Forwarded-For is believed */
         struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
-        struct {
-            enum conf_access format;
-            bool query;    /* with what follows the path */
-            uint64_t size; /* of a file, in bytes; then the next one begins */
-            uint64_t keep; /* full ones that stay */
-        } access_log;
+        struct conf_access_log access_log;
+        struct conf_inspection waf; /* of sites that have it */
     } gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;

@@ -133,6 +133,8 @@ extern const char *const conf_choice_balances[];
 extern const char *const conf_choice_send_proxies[];
 extern const char *const conf_choice_keys[];
 extern const char *const conf_choice_accesses[];
+extern const char *const conf_choice_wafs[];
+extern const char *const conf_choice_unavailables[];
 extern const char *const conf_choice_site_challenges[];
 extern const char *const conf_choice_challenges[];
 extern const char *const conf_choice_asking[];

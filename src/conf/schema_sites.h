@@ -74,6 +74,10 @@
     {KEY_IN("gateway.sites[].burst", CONF_ONE, struct conf_site, burst, &conf_kind_number),
      .min = 0, .max = 1'000'000, .initial = "0", .take = &live,
      .help = "How many of them at once; 0: those of ten seconds"},
+    {KEY_IN("gateway.sites[].waf", CONF_ONE, struct conf_site, waf, &conf_kind_choice),
+     .names = conf_choice_wafs, .initial = "off", .take = &live,
+     .help = "Requests are inspected by gateway.waf.rules, and those that these refuse are only "
+             "logged (detect) or not passed on (block)"},
     {KEY_IN("gateway.sites[].hsts", CONF_ONE, struct conf_site, hsts, &conf_kind_span),
      .min = 0, .max = 1000 * WHEN_DAY, .initial = "0s", .take = &live,
      .help = "Time for which browsers shall use HTTPS alone (Strict-Transport-Security); 0s: "
@@ -153,4 +157,22 @@
     {KEY("gateway.access_log.keep", CONF_ONE, gateway.access_log.keep, &conf_kind_number),
      .min = 1, .max = 1000, .initial = "10", .take = &live,
      .help = "So many of those that were put aside stay; the oldest go first"},
+    MAP_OF_KEYS("gateway.waf"),
+    {KEY("gateway.waf.rules", CONF_ONE, gateway.waf.rules, &conf_kind_path), .take = &live,
+     .help = "File with rules for ModSecurity, below /etc/modsecurity, /usr/share/modsecurity-crs "
+             "or DATA/waf; without it the OWASP core rule set of the package modsecurity-crs"},
+    {KEY("gateway.waf.body", CONF_ONE, gateway.waf.body, &conf_kind_size), .min = 0,
+     .max = CONF_WAF_BODY_MAX, .initial = "128KiB", .take = &live,
+     .help = "So much of a request's body is held back and inspected; what follows is passed on "
+             "unseen"},
+    {KEY("gateway.waf.timeout", CONF_ONE, gateway.waf.timeout, &conf_kind_span),
+     .min = WHEN_SECOND, .max = 30 * WHEN_SECOND, .initial = "2s", .take = &live,
+     .help = "Time that inspecting a request may take, waiting for its turn included"},
+    {KEY("gateway.waf.processes", CONF_ONE, gateway.waf.processes, &conf_kind_number), .min = 0,
+     .max = CONF_WORKERS_MAX, .initial = "0", .take = &live,
+     .help = "Processes that inspect requests; 0: one for each CPU, two at least"},
+    {KEY("gateway.waf.unavailable", CONF_ONE, gateway.waf.unavailable, &conf_kind_choice),
+     .names = conf_choice_unavailables, .initial = "block", .take = &live,
+     .help = "What a site that blocks does with a request that cannot be inspected: 503, or pass "
+             "it on"},
     /* clang-format on */

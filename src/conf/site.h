@@ -19,8 +19,30 @@ enum conf_balance {
 /* Which header of the PROXY protocol a site's backends get. */
 enum conf_send_proxy { CONF_SEND_PROXY_OFF, CONF_SEND_PROXY_V1, CONF_SEND_PROXY_V2 };
 
+/* Whether a site's requests are inspected by rules (ModSecurity), and what becomes of those that
+ * these refuse. */
+enum conf_waf { CONF_WAF_OFF, CONF_WAF_DETECT, CONF_WAF_BLOCK };
+/* What becomes of a request of a site that blocks when it cannot be inspected. */
+enum conf_unavailable { CONF_UNAVAILABLE_BLOCK, CONF_UNAVAILABLE_PASS };
+
+/* How requests are inspected. */
+struct conf_inspection {
+    struct str rules;   /* a file, absolute or relative to DATA; empty: the core rule set */
+    uint64_t body;      /* bytes of a request's body that are inspected */
+    when_t timeout;     /* from asking to a verdict */
+    uint64_t processes; /* that inspect; 0: one for each CPU, two at least */
+    enum conf_unavailable unavailable;
+};
+
 /* What the gateway writes down of each request, and how. */
 enum conf_access { CONF_ACCESS_OFF, CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
+
+struct conf_access_log {
+    enum conf_access format;
+    bool query;    /* with what follows the path */
+    uint64_t size; /* of a file, in bytes; then the next one begins */
+    uint64_t keep; /* full ones that stay */
+};
 
 /* What begins with a path goes another way than the rest of its site. */
 struct conf_path {
@@ -44,6 +66,7 @@ enum conf_client_header {
     CONF_CLIENT_COUNT,
 };
 
+enum { CONF_WAF_BODY_MAX = 128 * 1024 };
 enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 
 /* A web site behind the gateway. */
@@ -79,6 +102,7 @@ struct conf_site {
     enum conf_site_challenge challenge; /* how the name is proven there */
     enum conf_balance balance;
     enum conf_send_proxy send_proxy;
+    enum conf_waf waf;
     unsigned algorithms; /* bit 1 << enum conf_key_algorithm; 0 where it passes connections on */
     unsigned client_headers; /* bit 1 << enum conf_client_header */
     bool client_optional;    /* who has none is served as well */

@@ -63,6 +63,10 @@ MSG(msg_path_replace, "conf.path-replace",
     "{0} cannot stand for {1}: both end with \"/\", or none does, and there is no \"?\"");
 MSG(msg_path_twice, "conf.path-twice", "{0} stands there twice for the site {1}");
 
+MSG(msg_waf_rules, "conf.waf-rules",
+    "`gateway.waf.rules` is {0}: the process that inspects can read below /etc/modsecurity, "
+    "/usr/share/modsecurity-crs and DATA/waf alone (as in waf/site.conf); put the rules there");
+
 static bool has(const struct conf_strs *list, struct str s)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -105,6 +109,7 @@ static const char *about_requests(const struct conf_site *s)
         {s->backend_name.n, "backend_name"},
         {s->client_ca.n, "client_ca"},
         {s->tls_sm, "tls_sm"},
+        {s->waf != CONF_WAF_OFF, "waf"},
     };
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -368,6 +373,26 @@ enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root
     return RC_OK;
 }
 
+/* Where the process of these can look at all (waf/waf.c). */
+static enum rc check_waf(struct conf_report *report, const struct conf_node *root,
+                         const struct conf *conf)
+{
+    static const struct str places[] = {STR("/etc/modsecurity/"), STR("/usr/share/modsecurity-crs/"),
+                                        STR("waf/")};
+    struct str rules = conf->gateway.waf.rules;
+    bool there = rules.n == 0;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        there |= str_starts(rules, places[i]) && !memmem(rules.p, rules.n, "/../", 4);
+    if (there)
+        return RC_OK;
+    return CONF_COMPLAIN(report,
+                         conf_node_get(conf_node_get(conf_node_get(root, STR("gateway")),
+                                                     STR("waf")),
+                                       STR("rules")),
+                         msg_waf_rules, rules);
+}
+
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf)
 {
@@ -380,6 +405,8 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
         TRY(check_shared(report, n, conf, &conf->gateway.sites[i]));
         TRY(check_clients(report, n, &conf->gateway.sites[i]));
     }
+    if (!report->n)
+        TRY(check_waf(report, root, conf));
     n = first_of(root, STR("paths"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_paths; i++, n = n->next)
         TRY(check_path(report, n, conf, i));

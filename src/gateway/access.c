@@ -164,6 +164,18 @@ static void put_reason(struct buf *out, const struct err *why)
         put_z(out, "reason", why->msg ? why->msg->code : rc_text(why->rc));
 }
 
+static void put_inspected(struct buf *out, const struct gateway_inspection *i)
+{
+    char ids[GATEWAY_IDS_TEXT];
+
+    if (i->verdict == GATEWAY_NOT_INSPECTED)
+        return;
+    put_z(out, "waf", gateway_verdict_name(i->verdict));
+    put_z(out, "waf_rules", gateway_matches_text(&i->found, ids));
+    if (i->found.score)
+        put_int(out, "waf_score", i->found.score);
+}
+
 static void put_json(struct buf *out, bool query, const struct gateway_exchange *x, int64_t micros,
                      bool complete)
 {
@@ -189,6 +201,7 @@ static void put_json(struct buf *out, bool query, const struct gateway_exchange 
     if (x->heard)
         put_int(out, "backend_micros", x->heard - x->sought);
     put_bool(out, "complete", complete);
+    put_inspected(out, &x->inspection);
     put_tls(out, p);
     put_text(out, "referrer", referrer(x->up.reader, query), GATEWAY_ACCESS_TEXT_MAX);
     put_text(out, "user_agent", header(x->up.reader, STR("user-agent")), GATEWAY_ACCESS_TEXT_MAX);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/account.h"
 
+#include <inttypes.h>
+
 #include "gateway/gateway_int.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
@@ -58,6 +60,46 @@ static void count_site(size_t site, size_t class, const struct gateway_exchange 
     metric_add(&site_bytes, metric_at(&site_bytes, site, UP), (int64_t)x->up.body);
     metric_add(&site_bytes, metric_at(&site_bytes, site, DOWN), (int64_t)x->down.body);
     metric_observe(&site_times, site, micros);
+}
+
+/* ---- inspected */
+
+static const char *const verdicts[] = {"none", "pass", "match", "detect", "block", "unavailable"};
+METRIC_COUNTER_BY(inspected, "gateway_waf_requests_total", "Requests that were to be inspected",
+                  "verdict", verdicts);
+static const int64_t waf_bounds[] = {500,    1'000,   2'000,   5'000,
+                                     10'000, 100'000, 500'000, 2'000'000};
+METRIC_TIMES(inspect_times, "gateway_waf_seconds",
+             "That requests waited for the verdict of the rules", waf_bounds);
+
+const char *gateway_matches_text(const struct gateway_found *f, char text[static GATEWAY_IDS_TEXT])
+{
+    struct buf b = {.p = text, .cap = GATEWAY_IDS_TEXT, .max = GATEWAY_IDS_TEXT - 1, .rc = RC_OK};
+
+    for (size_t i = 0; i < f->n; i++)
+        buf_printf(&b, "%s%" PRIu32, i ? " " : "", f->ids[i]);
+    text[b.n] = '\0';
+    return text;
+}
+
+/* Numbers of rules and what they are about; nothing of the request, which may hold secrets. */
+void gateway_tell_inspected(const struct gateway_exchange *x, int64_t micros)
+{
+    const struct gateway_inspection *i = &x->inspection;
+    char ids[GATEWAY_IDS_TEXT], client[ADDR_TEXT];
+
+    metric_add(&inspected, i->verdict, 1);
+    metric_observe(&inspect_times, 0, micros);
+    if (i->verdict == GATEWAY_PASSED)
+        return;
+    log_request(&x->id);
+    LOG_EVENT(i->verdict == GATEWAY_MATCHED ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "gateway.inspected",
+              LOG_Z("verdict", gateway_verdict_name(i->verdict)),
+              LOG_Z("site", x->peer->site->name),
+              LOG_Z("client", gateway_client_text(x, client)), LOG_INT("score", i->found.score),
+              LOG_Z("rules", gateway_matches_text(&i->found, ids)),
+              LOG_Z("text", i->found.n ? i->found.text : ""), LOG_INT("micros", micros));
+    log_request(NULL);
 }
 
 void gateway_count_failed(const struct addr *client, const struct err *err)

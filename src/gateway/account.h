@@ -9,6 +9,7 @@
 
 struct err;
 struct gateway_exchange;
+struct gateway_found;
 struct gateway_site;
 
 /* A connection whose handshake failed. */
@@ -30,5 +31,10 @@ struct gateway_passed {
     const struct err *why; /* rc RC_OK: both sides had ended it */
 };
 void gateway_count_passed(const struct gateway_passed *p);
+/* Numbers of the rules that matched, with blanks between. */
+enum { GATEWAY_IDS_TEXT = 128 };
+const char *gateway_matches_text(const struct gateway_found *f, char text[static GATEWAY_IDS_TEXT]);
+/* A request was inspected, or could not be, `micros` after that was asked for. */
+void gateway_tell_inspected(const struct gateway_exchange *x, int64_t micros);
 /* A request has ended; complete: the client took all of the answer. */
 void gateway_tell(const struct gateway_exchange *x, bool complete);

@@ -106,6 +106,7 @@ static void reset(struct gateway_exchange *x)
     x->full = x->late = false;
     x->origin.client.n = 0;
     x->wait = 0;
+    gateway_inspect_reset(x);
     x->why.rc = RC_OK;
     x->why.msg = NULL;
 }
@@ -115,6 +116,7 @@ static void stop(struct gateway_exchange *x)
 {
     if (x->state > GATEWAY_READ)
         gateway_tell(x, false);
+    gateway_inspect_reset(x);
     ev_timer_stop(&x->timer);
     ev_defer_cancel(&x->again);
     backend_find_stop(&x->find);
@@ -134,6 +136,7 @@ static struct gateway_exchange *exchange_new(struct gateway *g)
     ev_timer_init(&x->timer, g->conf.ev, on_time, x);
     ev_defer_init(&x->again, on_again, x);
     backend_find_init(&x->find, g->conf.ev, on_found, x);
+    gateway_inspect_init(&x->inspection);
     if (gateway_relay_init(&x->up, &g->blocks, &gateway_requests) == RC_OK &&
         gateway_relay_init(&x->down, &g->blocks, &responses) == RC_OK)
         return x;
@@ -237,6 +240,11 @@ static void say_what(const struct gateway_exchange *x, int status, struct gatewa
     if (status == 502 && x->find.unproven) {
         page->text = STR("The server behind this site could not prove that it is the right one, so "
                          "nothing was sent to it. Its operators can mend that: the log tells why.");
+        return;
+    }
+    if (x->inspection.verdict == GATEWAY_BLOCKED) {
+        page->text = STR("The request looks like an attack and was not passed on. If it is none, "
+                         "tell the operators of the site the number below.");
         return;
     }
     if (!x->path || x->path->status != status)
@@ -525,6 +533,11 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
         return gateway_exchange_answer(x, status);
     x->repeatable = idempotent(head->method);
     x->find.preface = gateway_peer_preface(p, x->route->send_proxy, &x->origin.client, x->preface);
+    return x->route->waf == CONF_WAF_OFF ? gateway_exchange_seek(x) : gateway_inspect_begin(x);
+}
+
+enum gateway_step gateway_exchange_seek(struct gateway_exchange *x)
+{
     return gateway_exchange_find(x, youngest(x));
 }
 
@@ -561,6 +574,9 @@ enum gateway_step gateway_exchange_step(struct gateway_exchange *x)
     switch (x->state) {
     case GATEWAY_READ:
         return step_read(x);
+    case GATEWAY_HOLD:
+    case GATEWAY_INSPECT:
+        return gateway_inspect_step(x);
     case GATEWAY_FIND:
         return step_find(x);
     case GATEWAY_PASS:

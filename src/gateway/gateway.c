@@ -23,6 +23,7 @@ struct gateway_plan {
     struct dns_zones *zones;
     struct gateway_trust *trust;
     unsigned access; /* as struct gateway_access has it */
+    struct conf_inspection waf; /* but for its strings */
     bool query;
 };
 
@@ -266,6 +267,8 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
     plan->zones = dns_zones_ref(zones);
     plan->access = conf->gateway.access_log.format;
     plan->query = conf->gateway.access_log.query;
+    plan->waf = conf->gateway.waf;
+    plan->waf.rules.n = 0;
     TRY(gateway_trust_new(conf, &plan->trust));
     plan->routes = mem_calloc(n, sizeof(struct gateway_route *));
     plan->of = mem_calloc(n, sizeof(struct gateway_site *));
@@ -335,6 +338,9 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     g->trust = MOVE(plan->trust);
     g->access.format = plan->access;
     g->access.query = plan->query;
+    g->waf_body = plan->waf.body;
+    g->waf_timeout = plan->waf.timeout;
+    g->waf_passes = plan->waf.unavailable == CONF_UNAVAILABLE_PASS;
     gateway_plan_free(plan);
 }
 

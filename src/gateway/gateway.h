@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "gateway/inspect.h"
 
 struct conf;
 struct dns_zones;
@@ -54,6 +55,7 @@ struct gateway_conf {
     /* Hands lines of the access log to who writes them: see gateway/lines.h. NULL: nobody does. */
     enum rc (*write)(void *arg, unsigned format, struct str lines);
     void *arg;
+    struct gateway_ask inspect; /* who inspects requests; ask NULL: nobody does */
     bool away; /* identities of its sites may be of keys that are away (tls/signer.h) */
 };
 

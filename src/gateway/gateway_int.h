@@ -8,6 +8,7 @@
 #include "ev/ev.h"
 #include "gateway/access.h"
 #include "gateway/gateway.h"
+#include "gateway/inspect.h"
 #include "gateway/origin.h"
 #include "gateway/patience.h"
 #include "gateway/peer.h"
@@ -43,6 +44,10 @@ struct gateway {
     struct ev_hook flush;
     void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
     void (*on_closed)(void *owner);
+    size_t held; /* bytes of bodies that wait for verdicts */
+    size_t waf_body;
+    int64_t waf_timeout;
+    bool waf_passes; /* what cannot be inspected, though the site blocks */
     size_t draining;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -54,7 +59,9 @@ struct str gateway_date(struct gateway *g);
 /* ---- one request: exchange.c, pass.c and tunnel.c */
 
 enum gateway_state {
-    GATEWAY_READ,   /* its head */
+    GATEWAY_READ,    /* its head */
+    GATEWAY_HOLD,    /* the first of its body, for who inspects it */
+    GATEWAY_INSPECT, /* a verdict is waited for */
     GATEWAY_FIND,   /* a backend */
     GATEWAY_PASS,   /* both bodies */
     GATEWAY_TUNNEL, /* what is no HTTP any more */
@@ -90,6 +97,7 @@ struct gateway_exchange {
     struct ev_timer timer;
     struct ev_defer again;
     struct gateway_origin origin;
+    struct gateway_inspection inspection;
     int64_t wait;                    /* with status 429: until this client may ask again */
     char preface[NET_PROXY_PUT_MAX]; /* of a connection to a backend, for x->find */
     struct id id;
@@ -143,6 +151,8 @@ void gateway_tunnel_begin(struct gateway_exchange *x);
 enum gateway_step gateway_tunnel_step(struct gateway_exchange *x);
 /* exchange.c, for pass.c: gateway_exchange_set_answer, and a step. */
 enum gateway_step gateway_exchange_answer(struct gateway_exchange *x, int status);
+/* What comes after the request was looked at: a backend is looked for. */
+enum gateway_step gateway_exchange_seek(struct gateway_exchange *x);
 /* Looks for a connection to a backend; a kept one only if it waited for less than `youngest`. */
 enum gateway_step gateway_exchange_find(struct gateway_exchange *x, int64_t youngest);
 /* The same with those that were not tried yet. */

@@ -88,6 +88,7 @@ void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
     l->t->ops->want(l->t, NET_WANT_READ);
     http_forward_request(x->up.reader, &f, &x->up.out);
     x->up.chunked = head->framing == HTTP_FRAMING_CHUNKED;
+    gateway_inspect_release(x);
     gateway_relay_next(&x->down, false);
     expect_answer(x);
     x->down.ready = false;
@@ -203,6 +204,7 @@ static bool pass_up(struct gateway_exchange *x, struct turn *t)
     if (x->up_done || x->up_broken)
         return true;
     t->up = gateway_relay_run(&x->up, x->t, x->link->t, &x->why);
+    gateway_inspect_written(x);
     switch (t->up) {
     case GATEWAY_RELAY_DONE:
         x->up_done = true;

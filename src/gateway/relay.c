@@ -185,6 +185,36 @@ static enum rc fill(struct gateway_relay *r, struct net_stream *from)
     return rc == RC_AGAIN ? RC_OK : rc;
 }
 
+enum rc gateway_relay_hold(struct gateway_relay *r, struct net_stream *from, size_t most,
+                           struct buf *held, struct err *err)
+{
+    for (;;) {
+        struct str in = str_head(untaken(r), most - held->n), piece = {NULL, 0};
+        size_t had = in.n;
+        enum rc rc = http_reader_body(r->reader, &in, &piece, err);
+
+        if (r->in)
+            r->in->at += had - in.n;
+        buf_puts(held, piece);
+        r->body += piece.n;
+        TRY(buf_rc(held));
+        r->ended = rc == RC_CLOSED;
+        if (r->ended || held->n == most)
+            return RC_OK;
+        if (rc != RC_OK && rc != RC_AGAIN)
+            return rc;
+        if (rc == RC_OK || untaken(r).n)
+            continue;
+        if (!r->ready) {
+            gateway_relay_drop(r);
+            return RC_AGAIN;
+        }
+        TRY(fill(r, from));
+        if (r->ended)
+            return RC_OK;
+    }
+}
+
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err)
 {

@@ -60,6 +60,11 @@ void gateway_relay_drop(struct gateway_relay *r);
 enum rc gateway_relay_fill(struct gateway_relay *r, struct net_stream *from);
 /* Reads a head. RC_OK, RC_AGAIN, RC_CLOSED, RC_NET, RC_NOMEM; RC_DENIED or RC_PARSE with `err`. */
 enum rc gateway_relay_head(struct gateway_relay *r, struct net_stream *from, struct err *err);
+/* After the head: takes the first bytes of the body, without framing, into `held`, `most` in all.
+ * RC_OK: these are there, or r->ended tells that there are no more; RC_AGAIN: not yet, RC_CLOSED,
+ * RC_NET, RC_NOMEM; RC_DENIED with `err`. */
+enum rc gateway_relay_hold(struct gateway_relay *r, struct net_stream *from, size_t most,
+                           struct buf *held, struct err *err);
 /* After the head: moves what can be moved. */
 enum gateway_relay_end gateway_relay_run(struct gateway_relay *r, struct net_stream *from,
                                          struct net_stream *to, struct err *err);

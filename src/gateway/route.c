@@ -132,6 +132,7 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     r->send_proxy = site->send_proxy;
     r->access_log = site->access_log;
     r->tls_sm = site->tls_sm;
+    r->waf = site->waf;
     r->passes = site->passes;
     r->rate = rate_of(site);
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);

@@ -32,6 +32,7 @@ struct gateway_route {
     size_t n_request, n_response;
     struct str maintenance; /* empty: none */
     bool access_log;
+    enum conf_waf waf;
     bool passes; /* connections, not requests: through.c */
     bool tls_sm; /* as struct tls_site has `sm` */
     enum conf_send_proxy send_proxy;

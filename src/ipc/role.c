@@ -8,7 +8,7 @@ static const char *const names[ROLE_COUNT] = {
     [ROLE_KEEPER] = "keeper",         [ROLE_RUNNER] = "runner",
     [ROLE_COURIER] = "courier",       [ROLE_REMOTE] = "remote prober",
     [ROLE_ADMIN] = "admin",           [ROLE_TXT] = "txt",
-    [ROLE_EMISSARY] = "emissary",
+    [ROLE_EMISSARY] = "emissary",     [ROLE_WAF] = "waf",
 };
 
 const char *role_name(enum role role)

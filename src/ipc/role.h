@@ -18,6 +18,7 @@ enum role {
     ROLE_EMISSARY,
     ROLE_REMOTE, /* a prober on another host, at the other end of a TLS connection of front */
     ROLE_ADMIN,  /* the `autarky` command at the other end of the control socket */
+    ROLE_WAF,
     ROLE_COUNT,
 };
 

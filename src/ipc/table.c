@@ -8,6 +8,7 @@
 #include "ipc/site_messages.h"
 #include "ipc/status_messages.h"
 #include "ipc/text_messages.h"
+#include "ipc/waf_messages.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields */ };
 
@@ -24,9 +25,10 @@ enum { KIB = 1 << 10, MIB = 1 << 20, SLACK = 4 * KIB /* lengths and short fields
 #define EMISSARY IPC_ROLE(ROLE_EMISSARY)
 #define REMOTE IPC_ROLE(ROLE_REMOTE)
 #define ADMIN IPC_ROLE(ROLE_ADMIN)
+#define WAF IPC_ROLE(ROLE_WAF)
 /* What the supervisor starts. */
 #define EVERY                                                                                      \
-    (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER | TXT | EMISSARY)
+    (FRONT | GATEWAY | CORE | SIGNER | PROBER | KEEPER | RUNNER | COURIER | TXT | EMISSARY | WAF)
 
 /* Columns: type and name, from, to, struct of the request, its most bytes, flags. */
 #define NOTIFY(t, n, from, to, req, req_max, flags)                                                \
@@ -126,6 +128,8 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RECORD, "record", KEEPER, EMISSARY, ipc_proof, KIB + SLACK, ipc_none, 0,
          IPC_PROOF_CREDITS),
     CALL(IPC_PUBLIC, "public", KEEPER, CORE, ipc_public, 8 * KIB, ipc_none, 0, 1),
+    CALL(IPC_INSPECT, "inspect", GATEWAY, WAF, ipc_inspect, IPC_INSPECT_BYTES, ipc_inspected,
+         IPC_INSPECTED_BYTES, IPC_INSPECT_CREDITS),
     CALL(IPC_TEXTS, "texts", CORE, TXT, ipc_texts, 64 * KIB, ipc_none, 0, IPC_TEXTS_CREDITS),
 };
 

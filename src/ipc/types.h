@@ -82,5 +82,7 @@ enum ipc_type {
     IPC_PUBLIC = 136, /* ipc_public -> ipc_none, when it is in the audit log */
     /* gateway to keeper */
     IPC_HANDSHAKE = 138, /* ipc_handshake -> ipc_handshaken: a signature with a site's key */
+    /* gateway to waf */
+    IPC_INSPECT = 140, /* ipc_inspect -> ipc_inspected: what the rules say of a request */
     IPC_TYPE_END = 160,
 };

@@ -275,16 +275,31 @@ static void on_prepare(void *arg, struct ipc_req *req, const void *msg, int)
     struct ipc_verdict verdict = {};
     enum rc rc = load_conf(c, m, &next, &verdict.why);
 
+    ipc_req_drop(MOVE(c->prepare_req)); /* the supervisor waits for that no longer */
     if (rc == RC_OK && c->def->prepare)
         rc = c->def->prepare(&c->env, next, &verdict.why);
     verdict.ok = rc == RC_OK;
     verdict.why.rc = rc;
-    if (verdict.ok) {
+    if (rc == RC_OK || rc == RC_AGAIN) {
         conf_unref(c->next);
         c->next = MOVE(next);
         c->next_generation = m->generation;
     }
-    IGNORE_RC(ipc_reply(req, &verdict)); /* without an answer the supervisor refuses the reload */
+    if (rc == RC_AGAIN)
+        c->prepare_req = req;
+    else
+        IGNORE_RC(ipc_reply(req, &verdict)); /* without one the supervisor refuses the reload */
+}
+
+void role_prepared(struct role_env *env, const struct err *err)
+{
+    struct role_child *c = role_child_of(env);
+    struct ipc_verdict verdict = {.ok = err->rc == RC_OK, .why = *err};
+
+    if (!verdict.ok)
+        conf_unref(MOVE(c->next));
+    if (c->prepare_req)
+        IGNORE_RC(ipc_reply(MOVE(c->prepare_req), &verdict)); /* as above */
 }
 
 static void on_commit(void *arg, struct ipc_req *req, const void *msg, int)
@@ -292,7 +307,8 @@ static void on_commit(void *arg, struct ipc_req *req, const void *msg, int)
     struct role_child *c = arg;
     const struct ipc_generation *m = msg;
 
-    if (out_of_order(c, !c->next || m->generation != c->next_generation, "commit")) {
+    if (out_of_order(c, !c->next || c->prepare_req || m->generation != c->next_generation,
+                     "commit")) {
         ipc_req_drop(req);
         return;
     }
@@ -313,6 +329,7 @@ static void on_abort(void *arg, struct ipc_req *req, const void *msg, int)
     if (c->next && m->generation == c->next_generation) {
         conf_unref(c->next);
         c->next = NULL;
+        ipc_req_drop(MOVE(c->prepare_req));
         if (c->def->abort)
             c->def->abort(&c->env);
     }
@@ -427,6 +444,7 @@ static const struct ipc_handler handlers[] = {
 static void child_done(struct role_child *c)
 {
     role_links_free(c);
+    ipc_req_drop(c->prepare_req);
     ipc_req_drop(c->drain_req);
     ipc_chan_free(MOVE(c->env.supervisor));
     if (c->opened && c->def->close)

@@ -21,6 +21,7 @@ struct role_child {
     size_t n_links;
     const struct conf *next; /* prepared, not decided */
     uint64_t next_generation;
+    struct ipc_req *prepare_req; /* while `prepare` takes its time */
     struct ipc_req *drain_req;
     struct sandbox_report report;
     struct ev_signal *sigterm;

@@ -5,7 +5,8 @@
  * may      accept, ask name servers, and connect out to the backends of the configuration; give the
  *          courier lines of the access log
  * may not  open a file (resolv.conf is read before confinement), listen, execute, or ask anybody
- *          else anything, but the keeper for signatures of handshakes: it has no channel to core
+ *          else anything, but the keeper for signatures of handshakes and the waf for verdicts on
+ *          requests: it has no channel to core
  * asked by keeper, and nobody else, which pushes certificates with their keys, the keys of session
  * tickets, and proofs of names for other CAs. There are several of these processes, which share
  * nothing but the port. What comes from clients and from backends is taken apart by http/reader.
@@ -28,6 +29,7 @@
 #include "log/log.h"
 #include "net/net.h"
 #include "role/handshakes.h"
+#include "role/inspections.h"
 #include "role/resolv.h"
 #include "role/roles.h"
 #include "tlcp/identity.h"
@@ -65,6 +67,7 @@ struct worker {
     struct net *net;
     struct gateway *gateway;
     struct handshakes handshakes;
+    struct inspections inspections;
     struct tls_shelf *shelf; /* of the identities that the keeper pushes */
     struct segment *segment; /* of the keeper's, the last one; NULL: none yet */
     uint64_t segment_number;
@@ -96,6 +99,7 @@ static enum rc gateway_role_open(struct role_env *env, struct err *err)
     env->state = w;
     w->env = env;
     handshakes_init(&w->handshakes);
+    inspections_init(&w->inspections, env->ev);
     w->away = env->conf->gateway.keys == CONF_KEYS_KEEPER;
     ev_timer_init(&w->patience, env->ev, start_serving, w);
     w->n_servers = role_resolv_conf("backends", w->servers);
@@ -166,6 +170,8 @@ static void gateway_role_peer(struct role_env *env, enum role role, struct ipc_c
 
     if (role == ROLE_COURIER && chan)
         gateway_access_push(w->gateway);
+    if (role == ROLE_WAF)
+        inspections_waf(&w->inspections, chan);
     if (role == ROLE_KEEPER) { /* another one begins anew */
         gateway_prove_nothing(w->gateway);
         handshakes_keeper(&w->handshakes, chan);
@@ -177,7 +183,11 @@ static void gateway_role_peer(struct role_env *env, enum role role, struct ipc_c
 static enum rc gateway_role_start(struct role_env *env, struct err *err)
 {
     struct worker *w = env->state;
-    struct gateway_conf conf = {.ev = env->ev, .write = write_lines, .arg = w, .away = w->away};
+    struct gateway_conf conf = {.ev = env->ev,
+                                .write = write_lines,
+                                .arg = w,
+                                .inspect = w->inspections.ask,
+                                .away = w->away};
     size_t n = 0;
 
     TRY(net_system(env->ev, &w->net));
@@ -229,6 +239,7 @@ static void gateway_role_close(struct role_env *env)
     ev_timer_stop(&w->patience);
     gateway_free(w->gateway);
     handshakes_done(&w->handshakes);
+    inspections_done(&w->inspections);
     tls_shelf_free(w->shelf);
     segment_unref(w->segment);
     net_free(w->net);

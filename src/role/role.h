@@ -109,7 +109,9 @@ struct role_def {
      * A successor has another instance. */
     void (*each_peer)(struct role_env *env, enum role role, uint8_t instance,
                       struct ipc_chan *chan);
-    /* Could this process go on with `next`? Changes nothing; an error refuses the whole reload. */
+    /* Could this process go on with `next`? Changes nothing; an error refuses the whole reload.
+     * RC_AGAIN: it takes a while, role_prepared will be called; the next prepare or an abort may
+     * come before. */
     enum rc (*prepare)(struct role_env *env, const struct conf *next, struct err *err);
     /* env->conf is now what was prepared; cannot fail. */
     void (*commit)(struct role_env *env);
@@ -130,6 +132,8 @@ extern const struct role_def *const role_defs[];
 /* NULL when there is no such role. */
 const struct role_def *role_def_find(enum role role);
 
+/* That this process may use; CONF_WORKERS_MAX at most. */
+unsigned role_cpus(void);
 /* For role_def.wanted. As configured, or one for each CPU that this process may use; none without a
  * site. */
 unsigned role_wanted_workers(const struct conf *conf);
@@ -137,6 +141,8 @@ unsigned role_wanted_workers(const struct conf *conf);
 unsigned role_wanted_with_sites(const struct conf *conf);
 /* One if a site has its certificates from another CA. */
 unsigned role_wanted_emissary(const struct conf *conf);
+/* One if requests of a site are inspected. */
+unsigned role_wanted_waf(const struct conf *conf);
 /* One if there is a zone. */
 unsigned role_wanted_txt(const struct conf *conf);
 /* One if the audit log goes somewhere else as well, or the gateway writes an access log. */
@@ -157,6 +163,8 @@ void role_mend(struct role_env *env, const char *path, mode_t mode);
 void role_ready(struct role_env *env);
 /* measure.c: counts what every process can say of itself, before its numbers are read. */
 void role_measure(void);
+/* What `prepare` began is complete, and that is how it ended. */
+void role_prepared(struct role_env *env, const struct err *err);
 /* What `drain` began is complete: the process ends as soon as its answers are written. */
 void role_drained(struct role_env *env);
 /* Ends the process because it cannot go on; says why in the log. The supervisor starts it anew. */

@@ -8,7 +8,7 @@
 
 /* Who is asked before who asks: so a first start finds its peers sooner. */
 const struct role_def *const role_defs[] = {
-    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt, &role_emissary,
+    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt, &role_emissary, &role_waf,
     &role_core,   &role_front,  &role_keeper, &role_gateway, NULL};
 
 const struct role_def *role_def_find(enum role role)
@@ -19,7 +19,7 @@ const struct role_def *role_def_find(enum role role)
     return NULL;
 }
 
-static unsigned cpus(void)
+unsigned role_cpus(void)
 {
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
@@ -31,7 +31,7 @@ unsigned role_wanted_workers(const struct conf *conf)
 {
     if (conf->gateway.n_sites == 0)
         return 0;
-    return conf->gateway.workers ? (unsigned)conf->gateway.workers : cpus();
+    return conf->gateway.workers ? (unsigned)conf->gateway.workers : role_cpus();
 }
 
 unsigned role_wanted_with_sites(const struct conf *conf)
@@ -43,6 +43,14 @@ unsigned role_wanted_emissary(const struct conf *conf)
 {
     for (size_t i = 0; i < conf->gateway.n_sites; i++)
         if (conf->gateway.sites[i].directory.n)
+            return 1;
+    return 0;
+}
+
+unsigned role_wanted_waf(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->gateway.n_sites; i++)
+        if (conf->gateway.sites[i].waf != CONF_WAF_OFF)
             return 1;
     return 0;
 }

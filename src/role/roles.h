@@ -5,4 +5,4 @@
 #include "role/role.h"
 
 extern const struct role_def role_signer, role_prober, role_runner, role_core, role_front,
-    role_keeper, role_gateway, role_courier, role_txt, role_emissary;
+    role_keeper, role_gateway, role_courier, role_txt, role_emissary, role_waf;

@@ -26,8 +26,10 @@ enum sandbox_promise {
     SB_EXEC = 1 << 8,         /* executes programs, which inherit a filter: no seccomp, Landlock,
                                  no-new-privileges */
     SB_SHARE = 1 << 9,        /* makes memory that others are handed to read (base/segment.h) */
+    SB_FORK = 1 << 10, /* makes copies of itself, as confined as it is, and waits for them; never
+                          executes, never signals */
     SB_SANITIZER =
-        1 << 10, /* added to every table by a build with AddressSanitizer; see sandbox_strict */
+        1 << 11, /* added to every table by a build with AddressSanitizer; see sandbox_strict */
 };
 
 enum sandbox_access {

@@ -140,6 +140,8 @@ static const int threads[] = {
     S(sched_getscheduler), S(sched_get_priority_max), S(sched_get_priority_min),
 };
 
+static const int forking[] = {S(wait4), S(waitid), S(setitimer), S(set_robust_list)};
+
 static const int sanitizer[] = {
     S(clone),           S(ptrace), S(wait4),
     S(prctl),           S(mmap),   S(mprotect),
@@ -180,6 +182,7 @@ const struct sandbox_calls sandbox_calls[] = {
     {SB_SHARE, 0, LIST(sharing)},
     {SB_SHARE, 0, LIST(sized)},
     {SB_THREADS, 0, LIST(threads)},
+    {SB_FORK, 0, LIST(forking)},
     {SB_SANITIZER, 0, LIST(sanitizer)},
     {LOOKS, EACCES, LIST(no_files)},
     {LOOKS, ENOSYS, LIST(newer_files)},
@@ -241,13 +244,15 @@ const struct sandbox_way sandbox_ways[] = {
     /* The handler that says what was refused stays. */
     {S(rt_sigaction), SB_STDIO, SB_SANITIZER, 1, 1, {NOT(0, SIGSYS)}},
     {S(clone), SB_THREADS, SB_SANITIZER, 1, 1, {BITS(0, THREAD_MASK, THREAD)}},
+    /* fork(3) of the C library: no thread, no new namespace, nothing shared. */
+    {S(clone), SB_FORK, SB_SANITIZER, 1, 1, {BITS(0, THREAD_MASK, 0)}},
     {S(socket), SB_INET_CONNECT, 0, 1, 2, {IS(0, AF_INET), BITS(1, TYPE, SOCK_STREAM)}},
     {S(socket), SB_INET_CONNECT, 0, 1, 2, {IS(0, AF_INET), BITS(1, TYPE, SOCK_DGRAM)}},
     {S(socket), SB_INET_CONNECT, 0, 1, 2, {IS(0, AF_INET6), BITS(1, TYPE, SOCK_STREAM)}},
     {S(socket), SB_INET_CONNECT, 0, 1, 2, {IS(0, AF_INET6), BITS(1, TYPE, SOCK_DGRAM)}},
     {S(socket), SB_UNIX, 0, 1, 1, {IS(0, AF_UNIX)}},
     /* libcurl wakes itself with one; front talks through one to a prober behind TLS. */
-    {S(socketpair), SB_INET_CONNECT | SB_UNIX | SB_ACCEPT, 0, 1, 1, {IS(0, AF_UNIX)}},
+    {S(socketpair), SB_INET_CONNECT | SB_UNIX | SB_ACCEPT | SB_FORK, 0, 1, 1, {IS(0, AF_UNIX)}},
     {},
 };
 

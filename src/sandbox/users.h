@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-enum { SANDBOX_USERS = 10 };
+enum { SANDBOX_USERS = 11 };
 
 /* "autarky-front", "-core", "-signer", "-prober", "-gateway", "-keeper", "-runner", "-courier",
  * "-txt", "-emissary". */

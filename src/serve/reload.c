@@ -11,6 +11,7 @@
 #include "ipc/messages.h"
 #include "log/log.h"
 #include "serve/serve_int.h"
+#include "waf/check.h"
 
 enum { TEXT_MAX = 16384 };
 
@@ -388,6 +389,9 @@ static enum rc examine(struct serve_reload *r, struct err *err)
     TRY(check_changes(r, err));
     TRY(serve_slots_make(sup, r->conf, &r->wanted, err));
     mark_restarts(r);
+    /* Where it runs, its own verdict counts. */
+    if (!role_wanted_waf(sup->conf))
+        TRY(waf_check(r->conf, sup->data, err));
     return serve_sockets_bind(r->conf, &r->wanted, &sup->sockets, &r->sockets, err);
 }
 

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "waf/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "conf/conf.h"
+#include "role/role.h"
+#include "sandbox/users.h"
+#include "waf/rules.h"
+
+enum { TEXT_MAX = 900 };
+
+MSG(msg_said, "waf.checked", "{0}");
+MSG(msg_failed, "waf.check-failed", "looking at the rules for inspecting requests: {0}");
+
+struct told {
+    enum rc rc;
+    size_t n;
+    char text[TEXT_MAX];
+};
+
+static bool become(uid_t uid, gid_t gid)
+{
+    return uid == 0 || (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+                        setresuid(uid, uid, uid) == 0);
+}
+
+static enum rc look(const struct conf *conf, int data, uid_t uid, gid_t gid, struct err *err)
+{
+    struct waf_library lib;
+    struct waf_rules rules;
+
+    if (fchdir(data) != 0 || !become(uid, gid))
+        return ERR(err, RC_IO, msg_failed, str_of(strerrordesc_np(errno)));
+    TRY(waf_library_open(WAF_LIBRARY, &lib, err));
+    return waf_rules_load(&lib, conf->gateway.waf.rules, &rules, err);
+}
+
+_Noreturn static void child_main(const struct conf *conf, int data, const uid_t *uid,
+                                 const gid_t *gid, int to)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(8 * TEXT_MAX);
+    struct err err = ERR_INIT;
+    struct told told = {};
+
+    told.rc = err.rc = look(conf, data, *uid, *gid, &err);
+    if (err.rc != RC_OK)
+        err_text(&err, &text);
+    told.n = str_utf8_head(buf_str(&text), TEXT_MAX).n;
+    if (told.n)
+        memcpy(told.text, text.p, told.n);
+    _exit(write(to, &told, sizeof(told)) == sizeof(told) ? 0 : 1);
+}
+
+static enum rc hear(int from, struct err *err)
+{
+    struct pollfd wait = {.fd = from, .events = POLLIN};
+    struct told told;
+
+    if (poll(&wait, 1, WAF_CHECK_SECONDS * 1000) != 1)
+        return ERR(err, RC_TIMEOUT, msg_failed, STR("it took too long"));
+    if (read(from, &told, sizeof(told)) != sizeof(told) || told.n > TEXT_MAX)
+        return ERR(err, RC_IO, msg_failed, STR("the process that does it ended"));
+    return told.rc == RC_OK ? RC_OK : ERR(err, told.rc, msg_said, str_bytes(told.text, told.n));
+}
+
+enum rc waf_check(const struct conf *conf, int data, struct err *err)
+{
+    CLEANUP(fd_closep) int near = -1;
+    CLEANUP(fd_closep) int far = -1;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    enum rc rc;
+    int fds[2];
+    pid_t pid;
+
+    if (!role_wanted_waf(conf))
+        return RC_OK;
+    if (geteuid() == 0)
+        TRY(sandbox_user_find("autarky-waf", &uid, &gid, err));
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return ERR(err, RC_IO, msg_failed, str_of(strerrordesc_np(errno)));
+    near = fds[0];
+    far = fds[1];
+    pid = fork();
+    if (pid == 0)
+        child_main(conf, data, &uid, &gid, far);
+    fd_close(&far);
+    if (pid < 0)
+        return ERR(err, RC_IO, msg_failed, str_of(strerrordesc_np(errno)));
+    rc = hear(near, err);
+    kill(pid, SIGKILL); /* ours until it is waited for */
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return rc;
+}
