@@ -10,7 +10,7 @@
 enum {
     IPC_INSPECT_CREDITS = 16,      /* of one worker, at one process */
     IPC_INSPECT_BODY = 128 * 1024, /* of a body, at most */
-    IPC_INSPECT_HEADERS = 100,
+    IPC_INSPECT_HEADERS = 101, /* those of a request, and the host of HTTP/2 */
     IPC_INSPECT_TEXT = 32 * 1024, /* of a target or a header */
     IPC_INSPECT_BYTES = IPC_INSPECT_BODY + 48 * 1024,
     IPC_INSPECTED_MATCHES = 16,

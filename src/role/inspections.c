@@ -102,14 +102,20 @@ static enum rc encode_headers(const struct http_reader *r,
                               struct ipc_inspect_header out[static IPC_INSPECT_HEADERS],
                               size_t *out_n)
 {
+    bool host = false;
+
     *out_n = 0;
     for (size_t i = 0; i < http_reader_fields(r); i++) {
         struct http_field f = http_reader_field(r, i);
 
+        host |= str_eq(f.name, STR("host"));
         if (*out_n == IPC_INSPECT_HEADERS)
             return RC_TOOBIG;
         out[(*out_n)++] = (struct ipc_inspect_header){f.name, f.value};
     }
+    /* HTTP/2 has it in a pseudo-field. */
+    if (!host && *out_n < IPC_INSPECT_HEADERS)
+        out[(*out_n)++] = (struct ipc_inspect_header){STR("host"), http_reader_get(r)->host};
     return RC_OK;
 }
 

@@ -17,6 +17,7 @@ static const struct {
     size_t at;
 } symbols[] = {
     {"msc_init", AT(init)},
+    {"msc_cleanup", AT(cleanup)},
     {"msc_set_connector_info", AT(set_connector_info)},
     {"msc_set_log_cb", AT(set_log_cb)},
     {"msc_create_rules_set", AT(create_rules_set)},
@@ -55,4 +56,11 @@ enum rc waf_library_open(const char *name, struct waf_library *out, struct err *
     lib.set_connector_info(lib.engine, "Autarky");
     *out = lib;
     return RC_OK;
+}
+
+void waf_library_close(struct waf_library *lib)
+{
+    if (lib->engine)
+        lib->cleanup(lib->engine);
+    lib->engine = NULL;
 }

@@ -25,6 +25,7 @@ struct waf_library {
     void *handle;
     void *engine; /* made by waf_library_open */
     void *(*init)(void);
+    void (*cleanup)(void *engine);
     void (*set_connector_info)(void *engine, const char *text);
     void (*set_log_cb)(void *engine, void (*fn)(void *arg, const void *line));
     void *(*create_rules_set)(void);
@@ -43,7 +44,9 @@ struct waf_library {
     void (*transaction_cleanup)(void *t);
 };
 
-/* Loads `name`, WAF_LIBRARY but in tests, for as long as the process lives, and makes its engine,
+/* Loads `name`, WAF_LIBRARY but in tests, and makes its engine,
  * which looks at the host's interfaces and so has to be made before confinement. RC_NOTFOUND: it is
  * not there, or lacks something; `err` names the package. */
 enum rc waf_library_open(const char *name, struct waf_library *out, struct err *err);
+/* Its engine goes; the library stays until the process ends. Allowed on zeroes. */
+void waf_library_close(struct waf_library *lib);

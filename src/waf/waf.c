@@ -13,6 +13,7 @@
  * request to one of its inspectors (inspector.h) and may lose any of them, with that one request.
  * Sites take turns, and none has more than half of the inspectors. */
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/conf.h"
@@ -24,7 +25,9 @@
 #include "waf/pool.h"
 #include "waf/queue.h"
 
-enum { MEMORY_MAX = 2 * 1024 * 1024, /* KiB of address space, of each process */ RETIRED_MAX = 4 };
+enum { MEMORY_MAX = 2 * 1024 * 1024, /* KiB of address space, of each process */ RETIRED_MAX = 4, RULES_MODE = 0755 };
+
+#define RULES_BELOW_DATA "waf"
 
 static const struct sandbox sandbox = {
     .user = "autarky-waf",
@@ -32,7 +35,7 @@ static const struct sandbox sandbox = {
     .files = 1024,
     .paths = {{"/etc/modsecurity", SB_READ | SB_OPTIONAL},
               {"/usr/share/modsecurity-crs", SB_READ | SB_OPTIONAL},
-              {"waf", SB_READ | SB_OPTIONAL}},
+              {RULES_BELOW_DATA, SB_READ | SB_OPTIONAL}},
 };
 
 MSG(msg_data, "waf.data", "the data directory cannot be entered");
@@ -304,6 +307,10 @@ static enum rc waf_open(struct role_env *env, struct err *err)
     buf_init(&w->out, IPC_INSPECT_BYTES);
     if (fchdir(env->data) != 0)
         return ERR(err, RC_IO, msg_data);
+    /* Confinement grants what is there now: rules may come into it later. Whoever may not make it,
+     * or has put something else there, will hear of it when there are to be rules in it. */
+    if (mkdir(RULES_BELOW_DATA, RULES_MODE) == 0 && chmod(RULES_BELOW_DATA, RULES_MODE) != 0)
+        return ERR(err, RC_IO, msg_data);
     /* AddressSanitizer takes more than there is. */
     if (sandbox_strict() && setrlimit(RLIMIT_AS, &memory) != 0)
         return ERR(err, RC_IO, msg_limit);
@@ -343,6 +350,7 @@ static void waf_close(struct role_env *env)
     waf_pool_free(w->pool);
     for (size_t i = 0; i < RETIRED_MAX; i++)
         waf_pool_free(w->retired[i]);
+    waf_library_close(&w->lib);
     waf_queue_done(&w->queue);
     buf_done(&w->out);
     mem_free(w);
