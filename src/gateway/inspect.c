@@ -189,6 +189,7 @@ static enum gateway_step hold(struct gateway_exchange *x)
     enum rc rc;
 
     if (x->late) {
+        x->late = false;
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_slow));
         return gateway_exchange_answer(x, 408);
     }

@@ -199,7 +199,7 @@ enum rc gateway_relay_hold(struct gateway_relay *r, struct net_stream *from, siz
         r->body += piece.n;
         TRY(buf_rc(held));
         r->ended = rc == RC_CLOSED;
-        if (r->ended || held->n == most)
+        if (r->ended || (rc == RC_AGAIN && held->n == most))
             return RC_OK;
         if (rc != RC_OK && rc != RC_AGAIN)
             return rc;

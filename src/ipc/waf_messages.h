@@ -10,17 +10,12 @@
 enum {
     IPC_INSPECT_CREDITS = 16,      /* of one worker, at one process */
     IPC_INSPECT_BODY = 128 * 1024, /* of a body, at most */
-    IPC_INSPECT_HEADERS = 101, /* those of a request, and the host of HTTP/2 */
-    IPC_INSPECT_TEXT = 32 * 1024, /* of a target or a header */
+    IPC_INSPECT_HEAD = 34 * 1024,  /* of all headers, with the host of HTTP/2 */
+    IPC_INSPECT_TARGET = 8 * 1024 + 16,
     IPC_INSPECT_BYTES = IPC_INSPECT_BODY + 48 * 1024,
     IPC_INSPECTED_MATCHES = 16,
     IPC_INSPECTED_TEXT = 160,
     IPC_INSPECTED_BYTES = IPC_INSPECTED_MATCHES * (IPC_INSPECTED_TEXT + 8) + 64,
-};
-
-struct ipc_inspect_header {
-    struct str name;
-    struct str value;
 };
 
 /* A request, or as much of it as is looked at. */
@@ -30,7 +25,7 @@ struct ipc_inspect {
     struct str method;
     struct str target;               /* path and query, as sent */
     struct str version;              /* "1.0", "1.1", "2.0" */
-    IPC_LIST(struct ipc_inspect_header) headers; /* in the order in which they came, names in lower case */
+    struct str headers; /* in their order: name, in lower case, and value, each with a NUL behind */
     struct str body;                 /* its first bytes */
     bool whole;                      /* and no more follow */
 };
@@ -49,4 +44,4 @@ struct ipc_inspected {
     IPC_LIST(struct ipc_match) matches;
 };
 
-extern const struct ipc_fields ipc_inspect_header_fields, ipc_inspect_fields, ipc_match_fields, ipc_inspected_fields;
+extern const struct ipc_fields ipc_inspect_fields, ipc_match_fields, ipc_inspected_fields;

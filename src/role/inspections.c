@@ -98,25 +98,27 @@ static void on_answer(void *arg, const struct ipc_answer *a)
     pump(all);
 }
 
-static enum rc encode_headers(const struct http_reader *r,
-                              struct ipc_inspect_header out[static IPC_INSPECT_HEADERS],
-                              size_t *out_n)
+static void put_header(struct buf *out, struct str name, struct str value)
+{
+    buf_puts(out, name);
+    buf_u8(out, '\0');
+    buf_puts(out, value);
+    buf_u8(out, '\0');
+}
+
+static void put_headers(const struct http_reader *r, struct buf *out)
 {
     bool host = false;
 
-    *out_n = 0;
     for (size_t i = 0; i < http_reader_fields(r); i++) {
         struct http_field f = http_reader_field(r, i);
 
         host |= str_eq(f.name, STR("host"));
-        if (*out_n == IPC_INSPECT_HEADERS)
-            return RC_TOOBIG;
-        out[(*out_n)++] = (struct ipc_inspect_header){f.name, f.value};
+        put_header(out, f.name, f.value);
     }
     /* HTTP/2 has it in a pseudo-field. */
-    if (!host && *out_n < IPC_INSPECT_HEADERS)
-        out[(*out_n)++] = (struct ipc_inspect_header){STR("host"), http_reader_get(r)->host};
-    return RC_OK;
+    if (!host)
+        put_header(out, STR("host"), http_reader_get(r)->host);
 }
 
 /* RC_QUOTA: there are as many under way as it takes at a time, or there is none. */
@@ -124,14 +126,13 @@ static enum rc send(struct question *q)
 {
     const struct gateway_question *from = &q->i->question;
     const struct http_head *head = http_reader_get(from->head);
-    struct ipc_inspect_header headers[IPC_INSPECT_HEADERS];
-    CLEANUP(buf_done) struct buf target = BUF_INIT(IPC_INSPECT_TEXT);
+    CLEANUP(buf_done) struct buf headers = BUF_INIT(IPC_INSPECT_HEAD);
+    CLEANUP(buf_done) struct buf target = BUF_INIT(IPC_INSPECT_TARGET);
     struct ipc_inspect msg = {
         .site = from->site,
         .client = {*from->client, from->port},
         .method = head->method,
         .version = from->version,
-        .headers = {headers, 0},
         .body = from->body,
         .whole = from->whole,
     };
@@ -152,8 +153,10 @@ static enum rc send(struct question *q)
         buf_puts(&target, head->query);
     }
     TRY(buf_rc(&target));
-    TRY(encode_headers(from->head, headers, &msg.headers.n));
+    put_headers(from->head, &headers);
+    TRY(buf_rc(&headers));
     msg.target = buf_str(&target);
+    msg.headers = buf_str(&headers);
     return ipc_call(q->of->waf, &ask, &q->call);
 }
 

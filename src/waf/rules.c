@@ -153,8 +153,8 @@ static enum rc inspect(const struct waf_rules *rules, void *t, const struct ipc_
                        struct waf_verdict *out)
 {
     const struct waf_library *lib = rules->lib;
-    char client[ADDR_TEXT], target[IPC_INSPECT_TEXT + 1], method[64], version[16];
-    struct str type = {NULL, 0};
+    char client[ADDR_TEXT], target[IPC_INSPECT_TARGET + 1], method[64], version[16];
+    struct str type = {NULL, 0}, rest = r->headers, name, value;
 
     TRY(str_copyz(r->target, target, sizeof(target)));
     TRY(str_copyz(r->method, method, sizeof(method)));
@@ -162,14 +162,12 @@ static enum rc inspect(const struct waf_rules *rules, void *t, const struct ipc_
     (void)lib->process_connection(t, addr_text(&r->client.addr, client), r->client.port, "127.0.0.1",
                                   443);
     (void)lib->process_uri(t, target, method, version);
-    for (size_t i = 0; i < r->headers.n; i++) {
-        const struct ipc_inspect_header *h = &r->headers.v[i];
-
-        if (str_eq(h->name, str_of(cut_header)))
+    while (str_next(&rest, '\0', &name) && str_next(&rest, '\0', &value)) {
+        if (str_eq(name, str_of(cut_header)))
             continue;
-        if (str_eq(h->name, STR("content-type")))
-            type = h->value;
-        add_header(lib, t, h->name, h->value);
+        if (str_eq(name, STR("content-type")))
+            type = value;
+        add_header(lib, t, name, value);
     }
     if (!r->whole)
         add_header(lib, t, str_of(cut_header), STR("1"));

@@ -40,6 +40,8 @@ struct world {
     struct conf_nets allow, deny;
     unsigned rate, burst;
     enum rc (*write)(void *arg, unsigned format, struct str lines); /* the access log */
+    enum conf_waf waf;
+    struct gateway_ask inspect; /* who inspects requests */
     struct gateway *g;
     const struct http_server_speaker *speaker;
     struct gateway_peer *c; /* which is the first that either speaker has */
@@ -134,6 +136,7 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
                                      .deny = w->deny,
                                      .rate = w->rate,
                                      .burst = w->burst,
+                                     .waf = w->waf,
                                      .access_log = true};
     w->sites[1] = (struct conf_site){.name = STR("name.example"), .backends = {w->backends, 1}};
     w->conf.gateway.sites = w->sites;
@@ -145,7 +148,11 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
     dns_fake_init(&w->dns, w->net);
     w->names = dns_fake_add(&w->dns, "10.0.0.53:53", records);
     TRY(dns_zones_new(&zone, 1, &w->zones));
-    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev, .net = w->net, .write = w->write, .arg = w},
+    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev,
+                                           .net = w->net,
+                                           .write = w->write,
+                                           .arg = w,
+                                           .inspect = w->inspect},
                     &w->g));
     w->g->on_idle = on_idle;
     w->g->on_closed = on_closed;

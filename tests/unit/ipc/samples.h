@@ -12,6 +12,7 @@
 #include "ipc/status_messages.h"
 #include "ipc/table.h"
 #include "ipc/text_messages.h"
+#include "ipc/waf_messages.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
 
@@ -168,6 +169,11 @@ static const struct ipc_texts sample_texts = {true, false, {sample_text_list, 2}
 static const struct ipc_tell sample_tell = {S("pager"), {"0123456789abcdefghjkmnpqrs"}, 3, S("{}")};
 static const struct ipc_told sample_told = {SAMPLE_ERR, true, S("no such queue")};
 static const struct ipc_noticed sample_noticed = {S("250 queued")};
+static const struct ipc_inspect sample_inspect = {
+    S("wiki.hospital.example"), {A4, 50'000}, S("POST"), S("/a?id=1%27"), S("2.0"),
+    S("host\0wiki.hospital.example\0x\0\"\0"), S("id=1' OR 1=1"), false};
+static const struct ipc_match sample_matches[] = {{942'100, S("SQL Injection Attack")}, {0, S("")}};
+static const struct ipc_inspected sample_inspected = {403, 15, 2345, 3, {sample_matches, 2}};
 static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};
 
 static const struct ipc_revoked sample_revoked[] = {
@@ -273,6 +279,7 @@ static const struct sample {
     {IPC_TELL, &sample_tell, &sample_told},
     {IPC_DELIVER, &sample_deliver, &sample_delivered},
     {IPC_ACCESS, &sample_access, &sample_none},
+    {IPC_INSPECT, &sample_inspect, &sample_inspected},
     {IPC_TEXTS, &sample_texts, &sample_none},
     {IPC_FETCH, &sample_fetch, &sample_fetched},
     {IPC_PROOF, &sample_proof, &sample_none},

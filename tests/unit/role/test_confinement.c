@@ -274,11 +274,12 @@ enum {
     COURIER = 1 << ROLE_COURIER,
     TXT = 1 << ROLE_TXT,
     EMISSARY = 1 << ROLE_EMISSARY,
+    WAF = 1 << ROLE_WAF,
     NOBODY = 0,
     DIALLERS = PROBER | GATEWAY | RUNNER | COURIER | EMISSARY,
     ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER | TXT,
     OPENERS = CORE | FRONT | KEEPER | RUNNER |
-              COURIER, /* open files at all: without Landlock, modes say which */
+              COURIER | WAF, /* open files at all: without Landlock, modes say which */
 };
 
 enum { SANITIZER = 1, FILES = 2, CAPABILITIES = 4 };
@@ -311,7 +312,7 @@ static const struct attempt {
     {"listen", listens, RUNNER, RUNNER, 0},
     {"accept", accepts, ACCEPTERS, ACCEPTERS, 0},
     {"execute", executes, RUNNER, RUNNER, 0},
-    {"fork", forks, RUNNER, RUNNER, SANITIZER},
+    {"fork", forks, RUNNER | WAF, RUNNER | WAF, SANITIZER},
     {"start a thread", starts_thread, CORE | RUNNER, CORE | RUNNER, SANITIZER},
     {"trace another process", traces, NOBODY, NOBODY, SANITIZER | CAPABILITIES},
     {"become root", becomes_root, RUNNER, RUNNER, CAPABILITIES},
