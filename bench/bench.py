@@ -14,6 +14,7 @@ import agent
 import floor
 import gateway
 import growth
+import inspection
 import many
 import orders
 import revocation
@@ -21,7 +22,7 @@ import servers
 from dns_server import DnsServer
 from servers import lab
 
-NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "revocation", "policy", "audit", "tlcp", "agent")
+NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "inspection", "revocation", "policy", "audit", "tlcp", "agent")
 LONG = ("register", "overview", "growth", "sites")  # only when named
 CLIENTS = 10
 SYNCS = 100
@@ -322,7 +323,7 @@ def main():
     parser.add_argument("names", nargs="*", choices=[[], *NAMES, *LONG])
     options = parser.parse_args()
     wanted = set(options.names or NAMES)
-    if wanted - {"gateway", "store", "revocation", "policy", "audit", "tlcp", "agent", "sites"}:
+    if wanted - {"gateway", "inspection", "store", "revocation", "policy", "audit", "tlcp", "agent", "sites"}:
         bench = Bench(options)
         try:
             bench.run()
@@ -330,6 +331,8 @@ def main():
             bench.close()
     if "gateway" in wanted:
         gateway.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
+    if "inspection" in wanted:
+        inspection.run(1 if options.quick else 3, 2 if options.quick else 5, table, spread)
     if "sites" in wanted:
         many.run(1000 if options.quick else 10_000, table)
     if "policy" in wanted:

@@ -39,13 +39,13 @@ KEPT = LOADS[3]
 class Nginx:
     """One nginx with one worker and a configuration of ours, all of its files in one directory."""
 
-    def __init__(self, directory, name, body, libraries=None):
+    def __init__(self, directory, name, body, libraries=None, first=""):
         self.directory = pathlib.Path(directory) / name
         self.directory.mkdir()
         self.directory.chmod(0o755)
         conf = self.directory / "nginx.conf"
         conf.write_text(
-            f"daemon off;\nmaster_process off;\npid {self.directory}/pid;\nerror_log {self.directory}/error.log;\n"
+            f"{first}daemon off;\nmaster_process off;\npid {self.directory}/pid;\nerror_log {self.directory}/error.log;\n"
             "events { worker_connections 1024; }\n"
             f"http {{\n  access_log off;\n  keepalive_requests 100000000;\n"
             + "".join(f"  {kind}_temp_path {self.directory}/{kind};\n"
@@ -132,7 +132,7 @@ def listens(name, port):
     lab.wait_for(name, there)
 
 
-def backend(directory):
+def backend(directory, more=""):
     root = pathlib.Path(directory) / "www"
     root.mkdir()
     root.chmod(0o755)
@@ -140,7 +140,7 @@ def backend(directory):
     (root / "large").write_bytes(os.urandom(LARGE))
     port = lab.free_port()
     server = Nginx(directory, "backend", f"  sendfile on;\n  open_file_cache max=10;\n  server {{\n"
-                   f"    listen 127.0.0.1:{port};\n    root {root};\n  }}\n")
+                   f"    listen 127.0.0.1:{port};\n    root {root};\n{more}  }}\n")
     server.ready(port)
     return server, port
 

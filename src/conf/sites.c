@@ -377,8 +377,8 @@ enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root
 static enum rc check_waf(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf)
 {
-    static const struct str places[] = {STR("/etc/modsecurity/"), STR("/usr/share/modsecurity-crs/"),
-                                        STR("waf/")};
+    static const struct str places[] = {STR("/etc/modsecurity/"),
+                                        STR("/usr/share/modsecurity-crs/"), STR("waf/")};
     struct str rules = conf->gateway.waf.rules;
     bool there = rules.n == 0;
 
@@ -386,11 +386,10 @@ static enum rc check_waf(struct conf_report *report, const struct conf_node *roo
         there |= str_starts(rules, places[i]) && !memmem(rules.p, rules.n, "/../", 4);
     if (there)
         return RC_OK;
-    return CONF_COMPLAIN(report,
-                         conf_node_get(conf_node_get(conf_node_get(root, STR("gateway")),
-                                                     STR("waf")),
-                                       STR("rules")),
-                         msg_waf_rules, rules);
+    return CONF_COMPLAIN(
+        report,
+        conf_node_get(conf_node_get(conf_node_get(root, STR("gateway")), STR("waf")), STR("rules")),
+        msg_waf_rules, rules);
 }
 
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,

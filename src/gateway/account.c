@@ -67,8 +67,7 @@ static void count_site(size_t site, size_t class, const struct gateway_exchange 
 static const char *const verdicts[] = {"none", "pass", "match", "detect", "block", "unavailable"};
 METRIC_COUNTER_BY(inspected, "gateway_waf_requests_total", "Requests that were to be inspected",
                   "verdict", verdicts);
-static const int64_t waf_bounds[] = {500,    1'000,   2'000,   5'000,
-                                     10'000, 100'000, 500'000, 2'000'000};
+static const int64_t waf_bounds[] = {500, 1'000, 2'000, 5'000, 10'000, 100'000, 500'000, 2'000'000};
 METRIC_TIMES(inspect_times, "gateway_waf_seconds",
              "That requests waited for the verdict of the rules", waf_bounds);
 
@@ -95,8 +94,8 @@ void gateway_tell_inspected(const struct gateway_exchange *x, int64_t micros)
     log_request(&x->id);
     LOG_EVENT(i->verdict == GATEWAY_MATCHED ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "gateway.inspected",
               LOG_Z("verdict", gateway_verdict_name(i->verdict)),
-              LOG_Z("site", x->peer->site->name),
-              LOG_Z("client", gateway_client_text(x, client)), LOG_INT("score", i->found.score),
+              LOG_Z("site", x->peer->site->name), LOG_Z("client", gateway_client_text(x, client)),
+              LOG_INT("score", i->found.score),
               LOG_Z("rules", gateway_matches_text(&i->found, ids)),
               LOG_Z("text", i->found.n ? i->found.text : ""), LOG_INT("micros", micros));
     log_request(NULL);

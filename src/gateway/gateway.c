@@ -22,7 +22,7 @@ struct gateway_plan {
     size_t n;
     struct dns_zones *zones;
     struct gateway_trust *trust;
-    unsigned access; /* as struct gateway_access has it */
+    unsigned access;            /* as struct gateway_access has it */
     struct conf_inspection waf; /* but for its strings */
     bool query;
 };

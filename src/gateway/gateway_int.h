@@ -62,10 +62,10 @@ enum gateway_state {
     GATEWAY_READ,    /* its head */
     GATEWAY_HOLD,    /* the first of its body, for who inspects it */
     GATEWAY_INSPECT, /* a verdict is waited for */
-    GATEWAY_FIND,   /* a backend */
-    GATEWAY_PASS,   /* both bodies */
-    GATEWAY_TUNNEL, /* what is no HTTP any more */
-    GATEWAY_ANSWER, /* one of our own */
+    GATEWAY_FIND,    /* a backend */
+    GATEWAY_PASS,    /* both bodies */
+    GATEWAY_TUNNEL,  /* what is no HTTP any more */
+    GATEWAY_ANSWER,  /* one of our own */
 };
 
 /* How a step of it ended. */

@@ -114,8 +114,9 @@ static enum rc stream_read(struct net_stream *t, void *p, size_t n, size_t *out_
     if (s->x->up.ended)
         return RC_AGAIN;
     rc = http_h2_read(s->s, p, n, out_n);
-    return rc == RC_CLOSED && (s->x->state == GATEWAY_FIND || s->x->state == GATEWAY_INSPECT) ? RC_AGAIN
-                                                                                   : rc;
+    return rc == RC_CLOSED && (s->x->state == GATEWAY_FIND || s->x->state == GATEWAY_INSPECT)
+               ? RC_AGAIN
+               : rc;
 }
 
 static enum rc stream_write(struct net_stream *t, struct str bytes, size_t *out_n)

@@ -17,8 +17,10 @@ enum { TAIL_MAX = 64 /* what follows the last byte of a body in chunks */ };
 const char *gateway_verdict_name(enum gateway_verdict v)
 {
     static const char *const names[GATEWAY_VERDICTS] = {
-        [GATEWAY_PASSED] = "pass",    [GATEWAY_MATCHED] = "match",
-        [GATEWAY_DETECTED] = "detect", [GATEWAY_BLOCKED] = "block",
+        [GATEWAY_PASSED] = "pass",
+        [GATEWAY_MATCHED] = "match",
+        [GATEWAY_DETECTED] = "detect",
+        [GATEWAY_BLOCKED] = "block",
         [GATEWAY_UNAVAILABLE] = "unavailable",
     };
 

@@ -2,8 +2,8 @@
 /* Requests that are inspected by rules before a backend is looked for: of sites with `waf`. The
  * first bytes of the body, GATEWAY_HELD_BYTES of all requests together at most, are held back until
  * the verdict is there; what comes behind them streams as always. Of WebSocket, in which nothing is
- * a request any more, the head alone is inspected. Who inspects is another process (role/inspections.h),
- * and may be slow, or gone. */
+ * a request any more, the head alone is inspected. Who inspects is another process
+ * (role/inspections.h), and may be slow, or gone. */
 #pragma once
 
 #include "base/buf.h"

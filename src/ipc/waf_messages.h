@@ -23,11 +23,11 @@ struct ipc_inspect {
     struct str site;
     struct addr_port client;
     struct str method;
-    struct str target;               /* path and query, as sent */
-    struct str version;              /* "1.0", "1.1", "2.0" */
+    struct str target;  /* path and query, as sent */
+    struct str version; /* "1.0", "1.1", "2.0" */
     struct str headers; /* in their order: name, in lower case, and value, each with a NUL behind */
-    struct str body;                 /* its first bytes */
-    bool whole;                      /* and no more follow */
+    struct str body;    /* its first bytes */
+    bool whole;         /* and no more follow */
 };
 
 /* A rule that matched. */

@@ -8,8 +8,8 @@
 
 /* Who is asked before who asks: so a first start finds its peers sooner. */
 const struct role_def *const role_defs[] = {
-    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt, &role_emissary, &role_waf,
-    &role_core,   &role_front,  &role_keeper, &role_gateway, NULL};
+    &role_signer, &role_prober, &role_runner, &role_courier, &role_txt,     &role_emissary,
+    &role_waf,    &role_core,   &role_front,  &role_keeper,  &role_gateway, NULL};
 
 const struct role_def *role_def_find(enum role role)
 {

@@ -26,9 +26,9 @@ MSG(msg_useradd, "sandbox.useradd",
     "making the system user {0}: useradd {1}; is the package passwd installed?");
 
 const char *const sandbox_users[SANDBOX_USERS] = {
-    "autarky-front",  "autarky-core",   "autarky-signer",  "autarky-prober", "autarky-gateway",
-    "autarky-keeper", "autarky-runner", "autarky-courier", "autarky-txt",    "autarky-emissary",
-    "autarky-waf",
+    "autarky-front",   "autarky-core",     "autarky-signer", "autarky-prober",
+    "autarky-gateway", "autarky-keeper",   "autarky-runner", "autarky-courier",
+    "autarky-txt",     "autarky-emissary", "autarky-waf",
 };
 
 enum rc sandbox_user_find(const char *name, uid_t *out_uid, gid_t *out_gid, struct err *err)

@@ -16,8 +16,8 @@
 enum {
     MESSAGE_MAX = sizeof(struct waf_ask) + IPC_INSPECT_BYTES,
     ARENA_MAX = 256 * 1024,
-    EXIT_OVER = 0,   /* there is nobody to work for any more */
-    EXIT_SPENT = 10, /* it has done its share */
+    EXIT_OVER = 0,          /* there is nobody to work for any more */
+    EXIT_SPENT = 10,        /* it has done its share */
     PAUSE_MICROS = 100'000, /* between successors in a place where nothing lives */
 };
 
@@ -36,8 +36,8 @@ static void encode(const struct waf_verdict *v, uint32_t micros, struct buf *out
     struct ipc_inspected m = {v->status, v->score, micros, v->n, {matches, 0}};
 
     for (size_t i = 0; i < v->n && i < IPC_INSPECTED_MATCHES; i++)
-        matches[m.matches.n++] =
-            (struct ipc_match){v->matches[i].id, str_bytes(v->matches[i].text, v->matches[i].text_n)};
+        matches[m.matches.n++] = (struct ipc_match){
+            v->matches[i].id, str_bytes(v->matches[i].text, v->matches[i].text_n)};
     if (ipc_fields_encode(&ipc_inspected_fields, &m, out) != RC_OK)
         buf_fail(out, RC_NOMEM);
 }

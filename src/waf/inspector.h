@@ -6,7 +6,8 @@
  *
  * A place is a socket whose near end inspectors have, one after the other, and whose far end the
  * pool has (pool.h): a message is a struct waf_ask and an encoded ipc_inspect, the answer a struct
- * waf_told and an encoded ipc_inspected. A socket for news goes from the first of them to the pool. */
+ * waf_told and an encoded ipc_inspected. A socket for news goes from the first of them to the pool.
+ */
 #pragma once
 
 #include "base/id.h"

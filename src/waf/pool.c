@@ -19,13 +19,15 @@ enum {
     NUMBER_TEXT = 16,
     ANSWER_MAX = sizeof(struct waf_told) + IPC_INSPECTED_BYTES,
     REAP_MICROS = 1'000'000,
-    GRACE_MICROS = 5'000'000, /* that a request may be late before the whole pool counts as broken */
+    GRACE_MICROS =
+        5'000'000, /* that a request may be late before the whole pool counts as broken */
 };
 
 MSG(msg_fork, "waf.not-started", "the processes that inspect requests could not be made: {0}");
 MSG(msg_refused, "waf.refused", "{0}");
-MSG(msg_silent, "waf.not-loaded", "the rules for inspecting requests were not loaded: the process "
-                                  "that does it ended, or took more than {0} seconds");
+MSG(msg_silent, "waf.not-loaded",
+    "the rules for inspecting requests were not loaded: the process "
+    "that does it ended, or took more than {0} seconds");
 MSG(msg_slow, "waf.too-slow", "inspecting it took more than its time");
 MSG(msg_died, "waf.inspector-died", "the process that inspected it ended: {0}");
 MSG(msg_wrong, "waf.wrong-answer", "the process that inspected it answered nonsense");
@@ -229,8 +231,8 @@ static enum rc pair(int *near, int *far)
 
 static enum rc make(struct waf_pool *p, struct waf_nursery *n)
 {
-    void *shared = mmap(NULL, shared_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
+    void *shared =
+        mmap(NULL, shared_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pid;
 
     if (shared == MAP_FAILED)
@@ -259,13 +261,6 @@ static void close_far(struct waf_nursery *n)
     fd_close(&n->news);
 }
 
-/* Those that have loaded rules which are not used any more: they end when their inspectors have. */
-static void reap(void)
-{
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        ;
-}
-
 enum rc waf_pool_new(const struct waf_pool_conf *conf, struct waf_pool **out, struct err *err)
 {
     CLEANUP(waf_pool_freep) struct waf_pool *p = MEM_NEW(struct waf_pool);
@@ -281,7 +276,6 @@ enum rc waf_pool_new(const struct waf_pool_conf *conf, struct waf_pool **out, st
     buf_init(&p->out, sizeof(struct waf_ask) + IPC_INSPECT_BYTES);
     for (unsigned i = 0; i < WAF_INSPECTORS_MAX; i++)
         p->places[i].fd = n.places[i] = -1;
-    reap();
     rc = make(p, &n);
     e = errno;
     close_far(&n);
@@ -307,7 +301,6 @@ void waf_pool_free(struct waf_pool *p)
     fd_close(&p->news);
     if (p->begun)
         munmap(p->begun, shared_bytes());
-    reap();
     buf_done(&p->out);
     mem_free(p);
 }
@@ -361,4 +354,10 @@ enum rc waf_pool_send(struct waf_pool *p, void *job, const struct id *id, struct
     if (!ev_timer_running(&p->look))
         ev_timer_start(&p->look, REAP_MICROS, 0);
     return RC_OK;
+}
+
+void waf_pool_reap(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
 }

@@ -35,6 +35,9 @@ DEFINE_FREEP(waf_pool_free, struct waf_pool)
 /* Blocks until the rules are loaded: RC_OK, or why not. */
 enum rc waf_pool_wait(struct waf_pool *p, struct err *err);
 
+/* Takes note of processes that have loaded rules and have ended: after SIGCHLD. */
+void waf_pool_reap(void);
+
 bool waf_pool_has_room(const struct waf_pool *p);
 bool waf_pool_is_idle(const struct waf_pool *p);
 /* Has a request inspected, an encoded ipc_inspect, in `micros` at most. RC_QUOTA: all inspectors

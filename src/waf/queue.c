@@ -65,8 +65,8 @@ struct waf_job *waf_queue_take(struct waf_queue *q, unsigned share)
 
         if (s->running >= share)
             continue;
-        job = LIST_ENTRY(list_pop(&s->jobs), struct waf_job, link);
-        list_init(&job->link);
+        job = LIST_ENTRY(s->jobs.next, struct waf_job, link);
+        list_remove(&job->link);
         s->running++;
         list_remove(&s->link);
         if (!list_empty(&s->jobs))

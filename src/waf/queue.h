@@ -10,10 +10,10 @@
 enum { WAF_SITES_MAX = 16 * 1024 }; /* with requests here at a time: more than there are credits */
 
 struct waf_site {
-    struct list link;    /* in the queue's turns while `jobs` is not empty */
-    struct list jobs;    /* that wait, the oldest first */
-    unsigned running;    /* of its jobs */
-    struct str name;     /* behind it */
+    struct list link; /* in the queue's turns while `jobs` is not empty */
+    struct list jobs; /* that wait, the oldest first */
+    unsigned running; /* of its jobs */
+    struct str name;  /* behind it */
 };
 
 /* Part of what the owner keeps of each request. */

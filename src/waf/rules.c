@@ -159,8 +159,8 @@ static enum rc inspect(const struct waf_rules *rules, void *t, const struct ipc_
     TRY(str_copyz(r->target, target, sizeof(target)));
     TRY(str_copyz(r->method, method, sizeof(method)));
     TRY(str_copyz(r->version, version, sizeof(version)));
-    (void)lib->process_connection(t, addr_text(&r->client.addr, client), r->client.port, "127.0.0.1",
-                                  443);
+    (void)lib->process_connection(t, addr_text(&r->client.addr, client), r->client.port,
+                                  "127.0.0.1", 443);
     (void)lib->process_uri(t, target, method, version);
     while (str_next(&rest, '\0', &name) && str_next(&rest, '\0', &value)) {
         if (str_eq(name, str_of(cut_header)))

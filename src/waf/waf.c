@@ -12,6 +12,7 @@
  * apart, and a rule may be slow beyond measure. This process itself looks at nothing: it hands each
  * request to one of its inspectors (inspector.h) and may lose any of them, with that one request.
  * Sites take turns, and none has more than half of the inspectors. */
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +26,11 @@
 #include "waf/pool.h"
 #include "waf/queue.h"
 
-enum { MEMORY_MAX = 2 * 1024 * 1024, /* KiB of address space, of each process */ RETIRED_MAX = 4, RULES_MODE = 0755 };
+enum {
+    MEMORY_MAX = 2 * 1024 * 1024,
+    /* KiB of address space, of each process */ RETIRED_MAX = 4,
+    RULES_MODE = 0755
+};
 
 #define RULES_BELOW_DATA "waf"
 
@@ -69,6 +74,7 @@ struct waf {
     struct waf_queue queue;
     struct list jobs;
     struct ev_defer tidy;
+    struct ev_signal *child;
     struct buf out;
     bool draining;
 };
@@ -317,10 +323,16 @@ static enum rc waf_open(struct role_env *env, struct err *err)
     return waf_library_open(WAF_LIBRARY, &w->lib, err);
 }
 
+static void on_child(void *, int)
+{
+    waf_pool_reap();
+}
+
 static enum rc waf_start(struct role_env *env, struct err *err)
 {
     struct waf *w = env->state;
 
+    TRY(ev_signal_new(env->ev, SIGCHLD, on_child, w, &w->child));
     TRY(make_pool(w, env->conf, &w->pool, &w->inspectors, err));
     return waf_pool_wait(w->pool, err);
 }
@@ -346,6 +358,7 @@ static void waf_close(struct role_env *env)
         drop(j);
     }
     ev_defer_cancel(&w->tidy);
+    ev_signal_free(w->child);
     waf_pool_free(w->next);
     waf_pool_free(w->pool);
     for (size_t i = 0; i < RETIRED_MAX; i++)

@@ -148,12 +148,10 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
     dns_fake_init(&w->dns, w->net);
     w->names = dns_fake_add(&w->dns, "10.0.0.53:53", records);
     TRY(dns_zones_new(&zone, 1, &w->zones));
-    TRY(gateway_new(&(struct gateway_conf){.ev = w->ev,
-                                           .net = w->net,
-                                           .write = w->write,
-                                           .arg = w,
-                                           .inspect = w->inspect},
-                    &w->g));
+    TRY(gateway_new(
+        &(struct gateway_conf){
+            .ev = w->ev, .net = w->net, .write = w->write, .arg = w, .inspect = w->inspect},
+        &w->g));
     w->g->on_idle = on_idle;
     w->g->on_closed = on_closed;
     TRY(configure(w));

@@ -169,9 +169,14 @@ static const struct ipc_texts sample_texts = {true, false, {sample_text_list, 2}
 static const struct ipc_tell sample_tell = {S("pager"), {"0123456789abcdefghjkmnpqrs"}, 3, S("{}")};
 static const struct ipc_told sample_told = {SAMPLE_ERR, true, S("no such queue")};
 static const struct ipc_noticed sample_noticed = {S("250 queued")};
-static const struct ipc_inspect sample_inspect = {
-    S("wiki.hospital.example"), {A4, 50'000}, S("POST"), S("/a?id=1%27"), S("2.0"),
-    S("host\0wiki.hospital.example\0x\0\"\0"), S("id=1' OR 1=1"), false};
+static const struct ipc_inspect sample_inspect = {S("wiki.hospital.example"),
+                                                  {A4, 50'000},
+                                                  S("POST"),
+                                                  S("/a?id=1%27"),
+                                                  S("2.0"),
+                                                  S("host\0wiki.hospital.example\0x\0\"\0"),
+                                                  S("id=1' OR 1=1"),
+                                                  false};
 static const struct ipc_match sample_matches[] = {{942'100, S("SQL Injection Attack")}, {0, S("")}};
 static const struct ipc_inspected sample_inspected = {403, 15, 2345, 3, {sample_matches, 2}};
 static const struct ipc_access sample_access = {1, S("{\"status\":200}\n")};

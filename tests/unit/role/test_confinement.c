@@ -278,8 +278,8 @@ enum {
     NOBODY = 0,
     DIALLERS = PROBER | GATEWAY | RUNNER | COURIER | EMISSARY,
     ACCEPTERS = CORE | FRONT | GATEWAY | RUNNER | TXT,
-    OPENERS = CORE | FRONT | KEEPER | RUNNER |
-              COURIER | WAF, /* open files at all: without Landlock, modes say which */
+    OPENERS = CORE | FRONT | KEEPER | RUNNER | COURIER |
+              WAF, /* open files at all: without Landlock, modes say which */
 };
 
 enum { SANITIZER = 1, FILES = 2, CAPABILITIES = 4 };

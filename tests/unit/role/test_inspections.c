@@ -53,7 +53,8 @@ static void on_inspect(void *arg, struct ipc_req *req, const void *msg, int)
     const struct ipc_inspect *m = msg;
 
     buf_reset(&w->text);
-    buf_printf(&w->text, "%.*s %.*s %.*s", STR_ARG(m->site), STR_ARG(m->method), STR_ARG(m->target));
+    buf_printf(&w->text, "%.*s %.*s %.*s", STR_ARG(m->site), STR_ARG(m->method),
+               STR_ARG(m->target));
     for (size_t i = 0; i < m->headers.n; i++)
         buf_u8(&w->text, m->headers.p[i] ? (uint8_t)m->headers.p[i] : '|');
     buf_printf(&w->text, " %.*s %d", STR_ARG(m->body), m->whole);

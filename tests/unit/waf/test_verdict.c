@@ -12,12 +12,14 @@ static void takes_lines(void)
 {
     struct waf_verdict v = {};
 
-    waf_verdict_line(&v, STR("ModSecurity: Warning. detected SQLi using libinjection. [file \"/x\"] "
-                             "[line \"46\"] [id \"942100\"] [rev \"\"] [msg \"SQL Injection "
-                             "Attack\"]" TAIL));
-    waf_verdict_line(&v, STR("[client 10.0.0.1] ModSecurity: Access denied with code 403 (phase 2). "
-                             "[file \"/x\"] [line \"81\"] [id \"949110\"] [rev \"\"] [msg "
-                             "\"Inbound Anomaly Score Exceeded (Total Score: 15)\"]" TAIL));
+    waf_verdict_line(&v,
+                     STR("ModSecurity: Warning. detected SQLi using libinjection. [file \"/x\"] "
+                         "[line \"46\"] [id \"942100\"] [rev \"\"] [msg \"SQL Injection "
+                         "Attack\"]" TAIL));
+    waf_verdict_line(&v,
+                     STR("[client 10.0.0.1] ModSecurity: Access denied with code 403 (phase 2). "
+                         "[file \"/x\"] [line \"81\"] [id \"949110\"] [rev \"\"] [msg "
+                         "\"Inbound Anomaly Score Exceeded (Total Score: 15)\"]" TAIL));
     waf_verdict_line(&v, STR("no rule at all"));
     waf_verdict_line(&v, STR(""));
     waf_verdict_refuse(&v, 403);
@@ -32,7 +34,8 @@ static void takes_lines(void)
 static void believes_no_imitation(void)
 {
     static const char *const lines[] = {
-        "Warning. Matched (Value: `[id \"1\"] [msg \"mine\"]') [file \"/x\"] [id \"2\"] [msg \"m\"]",
+        "Warning. Matched (Value: `[id \"1\"] [msg \"mine\"]') [file \"/x\"] [id \"2\"] [msg "
+        "\"m\"]",
         "[id \"2\"] [msg \"m\"] [uri \"/[id \"1\"]\"]",
         "[id \"x\"]",
         "[id \"0\"]",
