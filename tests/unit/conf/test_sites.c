@@ -347,7 +347,46 @@ static void refuses_what_is_about_requests(void)
         "or in its `backends`, is tls://, and what passes on as it is has no paths");
 }
 
-CHECK_MAIN(CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
+static void inspects(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS(ALONE(", waf: block") "  waf: {rules: waf/own.conf, body: 64KiB, timeout: 5s, "
+                                      "processes: 3, unavailable: pass}\n",
+                &conf);
+    CHECK_INT(conf->gateway.sites[0].waf, CONF_WAF_BLOCK);
+    CHECK_STR(conf->gateway.waf.rules, "waf/own.conf");
+    CHECK_INT(conf->gateway.waf.body, 64 << 10);
+    CHECK_INT(conf->gateway.waf.timeout, 5 * WHEN_SECOND);
+    CHECK_INT(conf->gateway.waf.processes, 3);
+    CHECK_INT(conf->gateway.waf.unavailable, CONF_UNAVAILABLE_PASS);
+    conf_unref(MOVE(conf));
+    CHECK_LOADS(ALONE(""), &conf);
+    CHECK_INT(conf->gateway.sites[0].waf, CONF_WAF_OFF);
+    CHECK_INT(conf->gateway.waf.body, CONF_WAF_BODY_MAX);
+    CHECK_INT(conf->gateway.waf.unavailable, CONF_UNAVAILABLE_BLOCK);
+}
+
+static void refuses_rules_out_of_reach(void)
+{
+    static const char *const paths[] = {"/tmp/rules.conf", "/etc/modsecurity/../shadow",
+                                        "waf/../../x.conf", "other/x.conf", "/etc/modsecurity"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char text[512], said[512];
+
+        snprintf(text, sizeof(text), ALONE(", waf: block") "  waf:\n    rules: %s\n", paths[i]);
+        snprintf(said, sizeof(said),
+                 "7: gateway.waf.rules: `gateway.waf.rules` is %s: the process that inspects can "
+                 "read below /etc/modsecurity, /usr/share/modsecurity-crs and DATA/waf alone (as "
+                 "in waf/site.conf); put the rules there",
+                 paths[i]);
+        CHECK_PROBLEM(text, said);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(inspects), CHECK_TEST_ONCE(refuses_rules_out_of_reach),
+           CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
            CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
            CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
            CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
