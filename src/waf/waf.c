@@ -61,7 +61,7 @@ struct job {
     struct waf *waf;
     struct ipc_req *req;           /* NULL: nobody waits any more */
     const struct ipc_inspect *msg; /* lives as long as `req` */
-    bool running;
+    const struct waf_pool *pool; /* that is at it; NULL: it waits */
 };
 
 struct waf {
@@ -108,7 +108,7 @@ static void send(struct waf *w, struct job *j)
     int64_t left = ipc_req_deadline(j->req) - clock_mono(w->env->clock);
     struct err err = ERR_INIT;
 
-    j->running = true;
+    j->pool = w->pool;
     if (left > w->env->conf->gateway.waf.timeout)
         left = w->env->conf->gateway.waf.timeout;
     if (left <= 0) {
@@ -160,7 +160,7 @@ static void on_cancel(void *arg)
 
     ipc_req_drop(MOVE(j->req));
     j->msg = NULL;
-    if (!j->running)
+    if (!j->pool)
         drop(j);
 }
 
@@ -222,13 +222,13 @@ static enum rc make_pool(struct waf *w, const struct conf *conf, struct waf_pool
     return waf_pool_new(&p, out, err);
 }
 
-/* Those that wait in the oldest of too many are lost with it. */
-static void fail_running(struct waf *w)
+/* Where there are too many pools already, what one is at is lost with it. */
+static void fail_all_of(struct waf *w, const struct waf_pool *p)
 {
     LIST_FOREACH (it, &w->jobs) {
         struct job *j = LIST_ENTRY(it, struct job, all);
 
-        if (j->running)
+        if (j->pool == p)
             fail(j, LOST, &(struct err){.rc = RC_CLOSED});
     }
 }
@@ -261,7 +261,7 @@ static void retire(struct waf *w, struct waf_pool *p)
             ev_defer(w->env->ev, &w->tidy);
             return;
         }
-    fail_running(w);
+    fail_all_of(w, p);
     waf_pool_free(p);
 }
 
