@@ -34,8 +34,7 @@ static void takes_lines(void)
 static void believes_no_imitation(void)
 {
     static const char *const lines[] = {
-        "Warning. Matched (Value: `[id \"1\"] [msg \"mine\"]') [file \"/x\"] [id \"2\"] [msg "
-        "\"m\"]",
+        "Matched (Value: `[id \"1\"] [msg \"mine\"]') [file \"/x\"] [id \"2\"]",
         "[id \"2\"] [msg \"m\"] [uri \"/[id \"1\"]\"]",
         "[id \"x\"]",
         "[id \"0\"]",
