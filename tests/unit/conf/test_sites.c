@@ -367,22 +367,20 @@ static void inspects(void)
     CHECK_INT(conf->gateway.waf.unavailable, CONF_UNAVAILABLE_BLOCK);
 }
 
+#define OUT_OF_REACH(path)                                                                         \
+    CHECK_PROBLEM(ALONE(", waf: block") "  waf:\n    rules: " path "\n",                           \
+                  "7: gateway.waf.rules: `gateway.waf.rules` is " path                             \
+                  ": the process that inspects can read below /etc/modsecurity, "                  \
+                  "/usr/share/modsecurity-crs and DATA/waf alone (as in waf/site.conf); put the "  \
+                  "rules there")
+
 static void refuses_rules_out_of_reach(void)
 {
-    static const char *const paths[] = {"/tmp/rules.conf", "/etc/modsecurity/../shadow",
-                                        "waf/../../x.conf", "other/x.conf", "/etc/modsecurity"};
-
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        char text[512], said[512];
-
-        snprintf(text, sizeof(text), ALONE(", waf: block") "  waf:\n    rules: %s\n", paths[i]);
-        snprintf(said, sizeof(said),
-                 "7: gateway.waf.rules: `gateway.waf.rules` is %s: the process that inspects can "
-                 "read below /etc/modsecurity, /usr/share/modsecurity-crs and DATA/waf alone (as "
-                 "in waf/site.conf); put the rules there",
-                 paths[i]);
-        CHECK_PROBLEM(text, said);
-    }
+    OUT_OF_REACH("/tmp/rules.conf");
+    OUT_OF_REACH("/etc/modsecurity/../shadow");
+    OUT_OF_REACH("waf/../../x.conf");
+    OUT_OF_REACH("other/x.conf");
+    OUT_OF_REACH("/etc/modsecurity");
 }
 
 CHECK_MAIN(CHECK_TEST(inspects), CHECK_TEST_ONCE(refuses_rules_out_of_reach),
