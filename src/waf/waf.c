@@ -61,7 +61,7 @@ struct job {
     struct waf *waf;
     struct ipc_req *req;           /* NULL: nobody waits any more */
     const struct ipc_inspect *msg; /* lives as long as `req` */
-    const struct waf_pool *pool; /* that is at it; NULL: it waits */
+    const struct waf_pool *pool;   /* that is at it; NULL: it waits */
 };
 
 struct waf {
