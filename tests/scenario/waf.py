@@ -82,7 +82,7 @@ def heads(lab):
             wants(lab, what, 200, DETECT, path, protocol)
             wants(lab, what, 200, PLAIN, path, protocol)
         line = line_of(lab, path.split("?")[0])
-        expect(json.dumps(lines(lab)), rule, f"the rule that found {what}")
+        wait_for(f"the rule that found {what}, in the access log", lambda rule=rule: rule in json.dumps(lines(lab)))
         if "waf" in line and line["waf"] not in ("block", "detect"):
             sys.exit(f"a verdict: {line}")
     wants(lab, "a scanner", 403, BLOCK, "/a/scanner", "-A", "sqlmap/1.7")
