@@ -28,9 +28,10 @@ guardian=no
 
 
 class PowerDnsServer(NameServer):
-    """Zones: name to records {(name, type): [content]}; SOA and NS are added."""
+    """Zones: name to records {(name, type): [content]}; SOA and NS are added. `more` are lines of its configuration."""
 
-    def __init__(self, directory, key, zones):
+    def __init__(self, directory, key, zones, more=""):
+        self.more = more
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.key = key
@@ -56,7 +57,7 @@ class PowerDnsServer(NameServer):
 
     def _start(self):
         (self.directory / "pdns.conf").write_text(
-            CONF.format(directory=self.directory, port=self.port, key=self.key, api_port=self.api_port))
+            CONF.format(directory=self.directory, port=self.port, key=self.key, api_port=self.api_port) + self.more)
         with open(self.directory / "log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(["/usr/sbin/pdns_server", f"--config-dir={self.directory}"], stdout=log, stderr=log)
         for _ in range(200):

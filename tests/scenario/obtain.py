@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
@@ -97,6 +98,20 @@ def renewals(lab):
     expect(run(AUTARKY, "renew", out, "--json"), '"issued": false', "renew --json")
 
 
+def jitter(lab):
+    """A random time is waited for first: of a day it is more than a second, all but once in a lifetime."""
+    out = lab.directory / "http"
+    waits = subprocess.Popen([AUTARKY, "renew", out, "--jitter", "1d"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        said, _ = waits.communicate(timeout=1)
+        sys.exit(f"it did not wait: {said}")
+    except subprocess.TimeoutExpired:
+        waits.terminate()
+        waits.wait(60)
+    expect(run(AUTARKY, "renew", out, "--jitter", "1s"), "not due", "after a second at most")
+    expect(run(AUTARKY, "renew", out, "--jitter", "25h", ok=(64,)), "up to a day", "too long")
+
+
 def failures(lab):
     out = lab.directory / "http"
     first = (out / "cert.pem").read_text()
@@ -155,6 +170,7 @@ def main():
         lab.start()
         ways(lab)
         renewals(lab)
+        jitter(lab)
         failures(lab)
         down(lab)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""`autarky obtain` by dns-01: dynamic updates signed with each digest, taken by BIND and by Knot; zones found by SOA and through
+"""`autarky obtain` by dns-01: dynamic updates signed with each digest, taken by BIND, by Knot and by PowerDNS; zones found by SOA and through
 an alias, wildcards beside their domain, values of others left alone, and what is said when the name server refuses. And all of its
 secrets as credentials of systemd."""
 
@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer, free_port  # noqa: E402
 from knot_server import KnotServer  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Lab, expect, run, steady_port, verify_chain  # noqa: E402
+from powerdns_server import PowerDnsServer  # noqa: E402
 
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
 POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [dns-01]\n    wildcards: true\n"
@@ -239,6 +240,27 @@ def knot():
                "has another secret for the key acme", "Knot and a wrong secret")
 
 
+def powerdns():
+    """The same by PowerDNS, which by its own defaults takes from this host what nobody has signed, too."""
+    records = {(f"*.{DOMAIN}", "A"): ["127.0.0.1"], (DOMAIN, "A"): ["127.0.0.1"]}
+    with Lab() as lab, PowerDnsServer(lab.directory / "pdns", "key", {DOMAIN: records}, "dnsupdate=yes\n") as server:
+        lab.dns.port = server.port
+        lab.configure(policy=POLICY)
+        lab.start()
+        server.api("POST", "/tsigkeys", {"name": "acme", "algorithm": "hmac-sha256", "key": SECRET})
+        conf = config(lab.directory, "pdns", f"server: {server.address}\nkey: acme\nsecret: {SECRET}\nwait: primary\n")
+        out = lab.directory / "out-pdns"
+        anybody = "takes updates of that zone that nobody has signed"
+        server.api("POST", f"/zones/{DOMAIN}./metadata", {"kind": "TSIG-ALLOW-DNSUPDATE", "metadata": ["acme"]})
+        obtain(lab, conf, f"wiki.{DOMAIN}", f"*.wiki.{DOMAIN}")
+        if values(server, f"wiki.{DOMAIN}"):
+            sys.exit("PowerDNS has a record left")
+        if anybody in run(AUTARKY, "agent", "doctor", out):
+            sys.exit("PowerDNS takes signed updates alone")
+        server.api("DELETE", f"/zones/{DOMAIN}./metadata/TSIG-ALLOW-DNSUPDATE")
+        expect(run(AUTARKY, "agent", "doctor", out), anybody, "PowerDNS, for everybody here")
+
+
 def main():
     keys = "".join(f'key "{a}.key" {{ algorithm {a}; secret "{SECRET}"; }};\n' for a in ALGORITHMS)
     keys += f'key "readonly" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
@@ -258,6 +280,7 @@ def main():
         refusals(lab, server)
         credentials(lab, server)
     knot()
+    powerdns()
 
 
 main()
