@@ -181,6 +181,19 @@ static bool is_there(const struct agent_deploy *d, unsigned long generation)
     return generation && read_chain(d, generation, &chain, NULL) == RC_OK;
 }
 
+/* What the journal says of it: the rest may hold what is nobody else's affair. */
+static struct str told_of(struct str how)
+{
+    struct str head;
+
+    if (str_starts(how, STR("shell:")))
+        return STR("shell");
+    if (!str_starts(how, STR("/")))
+        return how; /* a unit, or a signal */
+    head = str_head(how, str_find(how, ' '));
+    return str_head(head, str_find(head, '\t'));
+}
+
 static enum rc reload(const struct agent_deploy *d, int64_t timeout, struct err *err)
 {
     struct err why = ERR_INIT;
@@ -188,7 +201,7 @@ static enum rc reload(const struct agent_deploy *d, int64_t timeout, struct err 
     if (d->plan->reload.n == 0)
         return RC_OK;
     why.rc = agent_reload(d->w, d->plan->reload, timeout, d->stopped, &why);
-    agent_note(d->w, AGENT_RELOADED, d->plan->reload, STR(""), &why);
+    agent_note(d->w, AGENT_RELOADED, told_of(d->plan->reload), STR(""), &why);
     if (why.rc != RC_OK)
         *err = why;
     return why.rc;
@@ -230,7 +243,7 @@ static enum rc go_back(const struct agent_deploy *d, const struct err *why, stru
     return ERR(err, RC_CONFLICT, msg_worse, what, str_of(err_textz(&back, second, sizeof(second))));
 }
 
-enum rc agent_deploy(const struct agent_deploy *d, struct err *err)
+enum rc agent_deploy(struct agent_deploy *d, struct err *err)
 {
     struct err why = ERR_INIT;
     char line[LINE];
@@ -241,6 +254,7 @@ enum rc agent_deploy(const struct agent_deploy *d, struct err *err)
         TRY(agent_place_switch(d->place, d->fresh, err));
         note_place(d, AGENT_INSTALLED, d->fresh);
     }
+    d->served = true;
     why.rc = serve(d, d->fresh, &why);
     if (why.rc == RC_OK || why.rc == RC_CANCELLED || !agent_deploys(d->plan)) {
         *err = why;

@@ -14,6 +14,7 @@ struct agent_deploy {
     struct agent_solver *solver; /* a hook of dehydrated's style is told, too */
     unsigned long fresh, before; /* generations; before is 0 when there is none */
     const bool *stopped;         /* set by a signal while the loop runs */
+    bool served; /* set here: the links lead to it, and it was left to what can be undone */
 };
 
 /* Whether there is anything to be done for this plan that can fail, and be undone. */
@@ -24,4 +25,4 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err);
  * in place. Without anything to reload or prove, as the hook ended, and the new set is in place.
  * Otherwise RC_CONFLICT: `err` says what was wrong, and which set is in place now, which is the one
  * before where there is one. Others: the links could not be switched. */
-enum rc agent_deploy(const struct agent_deploy *d, struct err *err);
+enum rc agent_deploy(struct agent_deploy *d, struct err *err);

@@ -105,13 +105,11 @@ static void take_end(struct hook *h, const struct agent_child_end *end)
 
 static void note(const struct hook *h, const struct hook_call *c, const struct agent_child_end *end)
 {
-    struct err why = {.rc = end->rc};
+    const struct err why = {.rc = end->rc}; /* not its last words: there may be secrets in them */
     char by[BY_TEXT];
 
     if (c->record.n == 0)
         return;
-    if (end->err)
-        why = *end->err;
     (void)snprintf(by, sizeof(by), "hook %s", h->name);
     agent_note(h->w, c->removes ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED, c->record, str_of(by),
                &why);

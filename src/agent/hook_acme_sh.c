@@ -83,7 +83,7 @@ static enum rc take_given(struct hook *h, struct str plugin, struct str given, s
 
 /* Settings that plugins keep, passwords among them, are where acme.sh has its own; where it has
  * none, which is so for one of a package, beside the certificate. */
-static enum rc set_home(struct hook *h, struct str program, const char *dir)
+static enum rc set_home(struct hook *h, struct str program, const char *dir, struct err *err)
 {
     struct str home = above(program);
     struct str conf = arena_printf(&h->arena, "%.*s/account.conf", STR_ARG(home));
@@ -91,7 +91,9 @@ static enum rc set_home(struct hook *h, struct str program, const char *dir)
     if (!conf.p)
         return RC_NOMEM;
     TRY(agent_hook_set(h, "LE_WORKING_DIR", home));
-    if (access(conf.p, F_OK) != 0)
+    if (access(conf.p, F_OK) == 0) /* _initpath has the shell read it */
+        TRY(agent_hook_file(h, conf, true, err));
+    else
         home = arena_printf(&h->arena, "%s/" AGENT_HOME, dir);
     conf = arena_printf(&h->arena, "%s/" AGENT_HOME "/acme.sh.conf", dir);
     if (!home.p || !conf.p)
@@ -117,5 +119,5 @@ enum rc agent_hook_acme_sh(struct hook *h, struct str value, const char *dir, st
            (const char *const[]){"/bin/sh", "-c", script, program.p, program.p, plugin.p, root.p},
            7 * sizeof(h->program[0]));
     memcpy(h->cleanup, h->program, sizeof(h->cleanup));
-    return set_home(h, program, dir);
+    return set_home(h, program, dir, err);
 }

@@ -14,7 +14,7 @@ enum {
     HOOK_ENV_BYTES = 256 * 1024,
     HOOK_WORDS_MAX = 16,
     HOOK_OUTPUT_MAX = 16 * 1024,
-    HOOK_FILES_MAX = 2, /* that are executed, or read by a shell */
+    HOOK_FILES_MAX = 3, /* that are executed, or read by a shell */
     /* Of a call, beside its time, which it may also compute for: */
     HOOK_OPEN_MAX = 1024,
     HOOK_PROCESSES_MAX = 512, /* of its user, where it has one of its own */

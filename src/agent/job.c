@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "agent/also.h"
 #include "agent/deploy.h"
 #include "agent/journal.h"
 #include "agent/proxy.h"
@@ -211,7 +212,7 @@ static enum rc take_into_use(struct job *j)
     rc = agent_deploy(&d, j->err);
     if (rc == RC_CANCELLED)
         return rc;
-    if (rc == RC_OK || (!agent_deploys(d.plan) && j->place.live == d.fresh)) {
+    if (rc == RC_OK || (!agent_deploys(d.plan) && d.served)) {
         agent_job_used(j, rc == RC_OK && d.plan->n_prove > 0);
     } else {
         j->err->rc = rc;
@@ -445,12 +446,18 @@ static enum rc prepare_old(struct job *j, struct err *err)
     return RC_OK;
 }
 
+/* Whoever wants another key wants it now: the one in place may be known to others. */
+static bool insists(const struct job *j)
+{
+    return j->o->force || j->o->key == AGENT_KEY_NEW;
+}
+
 /* Nothing needs to be asked or done: the usual case, and it costs no connection. */
 static bool rests(const struct job *j)
 {
     when_t now = agent_job_now(j);
 
-    if (j->o->force || (j->o->despite_window && j->state.pending))
+    if (insists(j) || (j->o->despite_window && j->state.pending))
         return false;
     j->out->waits = agent_pause(&j->state, now);
     if (j->state.pending && !j->out->waits)
@@ -468,10 +475,11 @@ static enum rc rest(struct job *j, struct err *err)
 }
 
 /* One that was obtained and is not known to be in use yet is as good as a new one, until it is due
- * itself. */
+ * itself, or its key is not wanted. */
 static bool resumes(struct job *j)
 {
-    if (j->state.pending && load_chain(j, j->state.pending) == RC_OK && agent_job_now(j) < due(j))
+    if (j->state.pending && j->o->key != AGENT_KEY_NEW &&
+        load_chain(j, j->state.pending) == RC_OK && agent_job_now(j) < due(j))
         return true;
     if (j->state.pending == j->place.live)
         j->state.issuer = j->state.pending_issuer;
@@ -482,13 +490,14 @@ static bool resumes(struct job *j)
 
 static enum rc renew(struct job *j, struct err *err)
 {
+    TRY(agent_also_check(&j->state.plan, err));
     TRY(keep_journal(j));
     TRY(job_open(j, err));
     if (j->state.pending && resumes(j))
         return take_into_use(j);
     TRY(look(j));
     j->out->renew_at = due(j);
-    if (!j->o->force && agent_job_now(j) < due(j)) {
+    if (!insists(j) && agent_job_now(j) < due(j)) {
         TRY(agent_job_save(j, err));
         return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     }

@@ -28,6 +28,7 @@ struct job {
     struct ev_signal *interrupt, *terminate;
     struct agent_key key;
     bool key_refused; /* by the server, or what it is asked with */
+    bool no_reuse;    /* in this run, for it was */
     struct buf chain; /* that came */
     int status;       /* of the server's refusal */
     struct client_trouble trouble;

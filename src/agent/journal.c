@@ -18,7 +18,7 @@ MSG(msg_open, "agent.journal",
 #define JOURNAL AGENT_HOME "/journal"
 #define TOLD AGENT_HOME "/journal.told"
 
-enum { LINE_BYTES = 4 * AGENT_NOTE_TEXT * 6 + 256, NUMBER_BYTES = 24 };
+enum { LINE_BYTES = 4 * AGENT_NOTE_TEXT * 6 + 256, TOLD_BYTES = 128 };
 
 struct agent_journal {
     int fd;
@@ -138,22 +138,37 @@ uint64_t agent_journal_last(const struct agent_place *p)
 
 /* ---- told */
 
-uint64_t agent_journal_told(const struct agent_place *p)
+/* *who lies in `text`. */
+static uint64_t read_told(const struct agent_place *p, struct buf *text, struct str *who)
 {
-    CLEANUP(buf_done) struct buf text = BUF_INIT(NUMBER_BYTES);
+    struct str number;
     uint64_t n = 0;
 
-    if (file_read(p->dir, TOLD, &text, NULL) != RC_OK ||
-        str_u64(str_trim(buf_str(&text)), INT64_MAX, &n) != RC_OK)
+    if (file_read(p->dir, TOLD, text, NULL) != RC_OK)
         return 0;
-    return n;
+    str_cut(str_trim(buf_str(text)), ' ', &number, who);
+    return str_u64(number, INT64_MAX, &n) == RC_OK ? n : 0;
 }
 
-enum rc agent_journal_tell(const struct agent_place *p, uint64_t n, struct err *err)
+uint64_t agent_journal_told(const struct agent_place *p, struct str who)
 {
-    char text[NUMBER_BYTES];
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TOLD_BYTES);
+    struct str told;
+    uint64_t n = read_told(p, &text, &told);
 
-    (void)snprintf(text, sizeof(text), "%llu\n", (unsigned long long)n);
+    return n && str_eq(told, who) ? n : 0;
+}
+
+/* A job that begins just now sweeps away what is half written. */
+enum rc agent_journal_tell(const struct agent_place *p, struct str who, uint64_t n, struct err *err)
+{
+    char text[TOLD_BYTES];
+    int len = snprintf(text, sizeof(text), "%llu %.*s\n", (unsigned long long)n, STR_ARG(who));
+
+    if (len < 0 || (size_t)len >= sizeof(text))
+        return RC_TOOBIG;
+    if (file_write(p->dir, TOLD, str_of(text), 0600, FILE_OWNER_SELF, NULL) == RC_OK)
+        return RC_OK;
     return file_write(p->dir, TOLD, str_of(text), 0600, FILE_OWNER_SELF, err);
 }
 
@@ -192,6 +207,10 @@ static enum rc shorten(const struct agent_place *p, struct agent_journal *j, str
 
 static enum rc open_it(const struct agent_place *p, struct agent_journal *j, struct err *err)
 {
+    CLEANUP(buf_done) struct buf told = BUF_INIT(TOLD_BYTES);
+    struct str who;
+
+    j->last = read_told(p, &told, &who); /* so that no number comes again where the file is lost */
     TRY(shorten(p, j, err));
     j->fd = openat(p->dir, JOURNAL, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     return j->fd < 0 ? RC_IO : file_sync_dir(p->dir, AGENT_HOME, err);

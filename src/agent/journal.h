@@ -8,7 +8,8 @@
  * with "why" where it failed, synced before the job goes on. Numbers grow, and are not used again
  * even when the file is lost: they are the time in microseconds, or one more than the last. Only
  * who has the lock of the directory writes to it; the newest AGENT_JOURNAL_KEPT bytes or more stay.
- * journal.told beside it has the number up to which the server knows of them. */
+ * journal.told beside it has the number up to which a server knows of them, and as whom it was
+ * told. */
 #pragma once
 
 #include "agent/place.h"
@@ -58,6 +59,8 @@ enum rc agent_journal_each(const struct agent_place *p, uint64_t after, agent_no
                            void *arg);
 /* The number of the last line; 0 where there is none, or it cannot be read. Costs little. */
 uint64_t agent_journal_last(const struct agent_place *p);
-/* Up to which number the server was told; 0 where that is not known. */
-uint64_t agent_journal_told(const struct agent_place *p);
-enum rc agent_journal_tell(const struct agent_place *p, uint64_t n, struct err *err);
+/* Up to which number a server was told by the agent `who`, its id; 0 where that is not known, or it
+ * was another one. */
+uint64_t agent_journal_told(const struct agent_place *p, struct str who);
+enum rc agent_journal_tell(const struct agent_place *p, struct str who, uint64_t n,
+                           struct err *err);

@@ -98,10 +98,13 @@ static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wis
  * small: it is in place, but not for long. */
 static enum rc order(struct job *j, struct str replaces)
 {
-    enum rc rc = order_with(j, replaces, j->o->key);
+    enum rc rc = order_with(j, replaces, j->no_reuse ? AGENT_KEY_NEW : j->o->key);
 
     if (rc != RC_DENIED || !j->key.reused || !j->key_refused)
         return rc;
+    j->no_reuse = true; /* nor by the second server */
+    j->status = 0;
+    j->out->retry_at = 0;
     j->err->rc = rc;
     agent_say_err(&j->world, "the key in place is not used again, and a new one is made", j->err);
     *j->err = (struct err)ERR_INIT;

@@ -13,9 +13,9 @@ struct gathering {
     enum rc rc;
 };
 
-void agentd_batch_init(struct agentd_batch *b)
+void agentd_batch_init(struct agentd_batch *b, struct str who)
 {
-    *b = (struct agentd_batch){.arena = ARENA_INIT(DIRS_BYTES)};
+    *b = (struct agentd_batch){.arena = ARENA_INIT(DIRS_BYTES), .who = who};
 }
 
 void agentd_batch_done(struct agentd_batch *b)
@@ -83,7 +83,7 @@ static void gather(void *arg, const struct agentd_seen *s)
 
     if (g->rc != RC_OK || g->b->more || agent_place_look(s->dir, &p, NULL) != RC_OK)
         return;
-    told = agent_journal_told(&p);
+    told = agent_journal_told(&p, g->b->who);
     if (agent_journal_last(&p) == told)
         return;
     g->dir = s->dir;
@@ -101,12 +101,12 @@ enum rc agentd_batch_put(struct agentd_batch *b, const struct agentd *a, struct 
     return g.rc;
 }
 
-static enum rc tell(const char *dir, uint64_t n, struct err *err)
+static enum rc tell(const char *dir, struct str who, uint64_t n, struct err *err)
 {
     CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
 
     TRY(agent_place_look(dir, &p, err));
-    return agent_journal_tell(&p, n, err);
+    return agent_journal_tell(&p, who, n, err);
 }
 
 void agentd_batch_told(const struct agentd_batch *b, const struct agent_world *w)
@@ -114,7 +114,7 @@ void agentd_batch_told(const struct agentd_batch *b, const struct agent_world *w
     for (size_t i = 0; i < b->n_told; i++) {
         struct err err = ERR_INIT;
 
-        err.rc = tell(b->told[i].dir, b->told[i].n, &err);
+        err.rc = tell(b->told[i].dir, b->who, b->told[i].n, &err);
         if (err.rc != RC_OK)
             agent_say_err(w, "that the server knows of a change cannot be noted", &err);
     }

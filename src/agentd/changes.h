@@ -14,6 +14,7 @@ enum {
 
 struct agentd_batch {
     struct arena arena;
+    struct str who; /* tells it: the agent's id, borrowed */
     struct {
         const char *dir;
         uint64_t n; /* up to which of its journal */
@@ -23,7 +24,7 @@ struct agentd_batch {
     bool more;
 };
 
-void agentd_batch_init(struct agentd_batch *b);
+void agentd_batch_init(struct agentd_batch *b, struct str who);
 void agentd_batch_done(struct agentd_batch *b);
 /* Writes the array, oldest first of each directory. A journal that cannot be read is left for the
  * next time. RC_NOMEM. */

@@ -14,7 +14,7 @@
 #include "ev/clock.h"
 #include "provider/provider.h"
 
-enum { TEXT_MAX = 8 * 1024, LINE = 2048, SILENT_MAX = 16 };
+enum { TEXT_MAX = 8 * 1024, LINE = 2048, SILENT_MAX = 16, ASKED_MAX = 20 };
 
 #define OVERDUE WHEN_HOUR
 
@@ -180,27 +180,31 @@ static void examine_files(const struct one *o)
         tell_err(o, "files", &err, STR(""));
 }
 
-/* The name whose record is written, without what is before it. */
-static struct str written_name(const struct agent_plan *plan)
-{
-    struct str name = plan->n_dns ? plan->dns[0] : STR("");
-
-    return str_starts(name, STR("*.")) ? str_skip(name, 2) : name;
-}
-
 /* Of the server itself, which knows what it allows. */
-static enum rc ask_zone(const struct one *o, const struct agent_dns_conf *conf, bool *out)
+static enum rc ask_name(enum agent_way way, const struct agent_dns_conf *conf, struct str of,
+                        bool *out)
 {
-    const struct agent_plan *plan = &o->view.state.plan;
+    struct str base = str_starts(of, STR("*.")) ? str_skip(of, 2) : of;
     struct err err = ERR_INIT;
     char name[DNS_NAME_MAX + 1];
-    int n = snprintf(name, sizeof(name), "%s.%.*s",
-                     plan->way == AGENT_PERSIST ? "_validation-persist" : "_acme-challenge",
-                     STR_ARG(written_name(plan)));
+    int n =
+        snprintf(name, sizeof(name), "%s.%.*s",
+                 way == AGENT_PERSIST ? "_validation-persist" : "_acme-challenge", STR_ARG(base));
 
     if (n < 0 || (size_t)n >= sizeof(name))
         return RC_TOOBIG;
     return agent_rfc2136_unsigned(conf, str_of(name), out, &err);
+}
+
+/* Names may be in several zones; one that is open to all is enough to be told of. */
+static bool ask_zones(const struct agent_plan *plan, const struct agent_dns_conf *conf)
+{
+    bool taken = false;
+
+    for (size_t i = 0; i < plan->n_dns && i < ASKED_MAX && !taken; i++)
+        if (ask_name(plan->way, conf, plan->dns[i], &taken) != RC_OK)
+            return false;
+    return taken;
 }
 
 static void tell_unsigned(const struct one *o, const struct agent_dns_conf *conf, bool taken)
@@ -229,14 +233,13 @@ static void tell_unsigned(const struct one *o, const struct agent_dns_conf *conf
 static void examine_updates(const struct one *o)
 {
     const struct agent_plan *plan = &o->view.state.plan;
-    bool persists = plan->way == AGENT_PERSIST && plan->style.n, taken = false;
+    bool persists = plan->way == AGENT_PERSIST && plan->style.n, taken;
     struct agent_dns_conf conf;
 
     if ((plan->way != AGENT_DNS && !persists) || provider_kind_find(plan->style) ||
         agent_dns_conf_load(plan->value, &conf, NULL) != RC_OK)
         return;
-    if (ask_zone(o, &conf, &taken) != RC_OK)
-        taken = false;
+    taken = ask_zones(plan, &conf);
     if (taken || !conf.key.name[0])
         tell_unsigned(o, &conf, taken);
     agent_dns_conf_done(&conf);

@@ -66,7 +66,7 @@ static void end(struct agentd_uplink *u, const struct err *err)
     ev_defer(u->w->ev, &u->over);
     rest(u, err->rc == RC_OK && u->changes.more ? AGENTD_REPORT_SOON : AGENTD_REPORT_EVERY);
     agentd_batch_done(&u->changes);
-    agentd_batch_init(&u->changes);
+    agentd_batch_init(&u->changes, u->home.id);
 }
 
 static void on_over(void *arg)
@@ -139,7 +139,7 @@ static enum rc report(struct agentd_uplink *u, struct err *err)
     if (!u->link.transport)
         TRY(agentd_link_open(u->w, &u->home, false, &u->link, err));
     agentd_batch_done(&u->changes);
-    agentd_batch_init(&u->changes);
+    agentd_batch_init(&u->changes, u->home.id);
     TRY(agentd_report_put(u->a, &head, &u->changes, &body));
     return agentd_link_post(&u->link, &u->home, "self", buf_str(&body), on_reported, u);
 }
@@ -208,7 +208,7 @@ enum rc agentd_uplink_new(const struct agent_world *w, struct agentd *a, struct 
     u->home = *home;
     *home = AGENTD_HOME_INIT;
     u->started = now(u);
-    agentd_batch_init(&u->changes);
+    agentd_batch_init(&u->changes, u->home.id);
     ev_timer_init(&u->timer, w->ev, on_time, u);
     ev_defer_init(&u->over, on_over, u);
     rest(u, AGENTD_REPORT_FIRST);

@@ -64,6 +64,16 @@ static bool matters(const struct walk *w)
     return !w->kind->place || S_ISDIR(w->st.st_mode) || S_ISLNK(w->st.st_mode);
 }
 
+/* Somebody may have put another name of a file there, which is not his, or a file of his own; the
+ * sticky bit keeps him from neither. */
+static enum rc deny_loose(struct walk *w, struct err *err)
+{
+    while (w->n && w->at[w->n - 1] != '/')
+        w->n--;
+    w->n -= w->n > 1;
+    return ERR(err, RC_DENIED, *w->kind->mode, w->path, here(w));
+}
+
 static enum rc judge(struct walk *w, struct err *err)
 {
     char uid[NUMBER_BYTES];
@@ -71,18 +81,13 @@ static enum rc judge(struct walk *w, struct err *err)
     bool writable = (group || w->st.st_mode & S_IWOTH) && !S_ISLNK(w->st.st_mode);
     bool sticky = S_ISDIR(w->st.st_mode) && w->st.st_mode & S_ISVTX;
 
+    if (w->loose && !S_ISDIR(w->st.st_mode))
+        return deny_loose(w, err);
     if (!matters(w))
         return RC_OK;
     snprintf(uid, sizeof(uid), "%lu", (unsigned long)w->st.st_uid);
     if (w->st.st_uid != 0 && w->st.st_uid != w->self)
         return ERR(err, RC_DENIED, *w->kind->owner, w->path, here(w), str_of(uid));
-    /* Somebody may have put another name of a file there, which is not his. */
-    if (w->loose && !S_ISDIR(w->st.st_mode)) {
-        while (w->n && w->at[w->n - 1] != '/')
-            w->n--;
-        w->n -= w->n > 1;
-        return ERR(err, RC_DENIED, *w->kind->mode, w->path, here(w));
-    }
     if (writable && !sticky)
         return ERR(err, RC_DENIED, *w->kind->mode, w->path, here(w));
     w->loose = writable;
@@ -171,7 +176,7 @@ static enum rc walk_all(struct walk *w, mode_t *out_mode, struct err *err)
     while (step(w, &rc, err)) {
         if (rc == RC_NOTFOUND && w->kind->place && strspn(w->rest, "/") == strlen(w->rest)) {
             *out_mode = 0;
-            return RC_OK;
+            return w->loose ? deny_loose(w, err) : RC_OK;
         }
         TRY(rc);
     }

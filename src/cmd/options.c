@@ -204,7 +204,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_REUSE_KEY] = {"--reuse-key", NULL,
                            "keep the private key with each renewal; otherwise each makes one"},
     [CMD_OPT_NEW_KEY] = {"--new-key", NULL,
-                         "this time a new private key, whatever was said before"},
+                         "now, and with a new private key, whatever was said before"},
     [CMD_OPT_CHALLENGE] = {"--challenge", "TYPE",
                            "that the hook answers: dns-01, or http-01; "
                            "otherwise dns-01"},

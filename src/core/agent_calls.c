@@ -340,6 +340,11 @@ static enum rc audit_change(struct store_txn *txn, const struct call *c,
     return audit_append(txn, &event, NULL);
 }
 
+static bool too_soon(const struct store_agent *g, when_t now)
+{
+    return g->reported && now >= g->reported && now - g->reported < CORE_AGENT_REPORT_PAUSE;
+}
+
 /* What the agent tells again, because the answer was lost, is with the report that is kept, and is
  * not in the trail twice. */
 static enum rc write_report(struct store_txn *txn, void *arg)
@@ -350,6 +355,8 @@ static enum rc write_report(struct store_txn *txn, void *arg)
     size_t n = c->report.n_changes;
 
     TRY(store_agent_get(txn, c->a, &c->agent.id, &before));
+    if (too_soon(&before, c->now)) /* another one came at the same time */
+        return RC_AGAIN;
     TRY(api_changes_merge(c->a, before.report, c->kept, &c->report.changes, &n, &report));
     agent.report = buf_str(&report);
     TRY(store_agent_report(txn, &agent, c->report.heard));
@@ -366,6 +373,8 @@ static void reported(enum rc rc, void *arg)
 
     if (rc == RC_CONFLICT)
         IGNORE_RC(ERR(&c->err, rc = RC_DENIED, msg_removed));
+    if (rc == RC_AGAIN)
+        rc = often(CORE_AGENT_REPORT_PAUSE, &c->err);
     if (rc != RC_OK) {
         fail(c, rc);
         return;
@@ -383,7 +392,7 @@ static enum rc call_report(struct call *c)
     CLEANUP(buf_done) struct buf kept = BUF_INIT(STORE_REPORT_MAX);
     struct store_agent *g = &c->agent;
 
-    if (g->reported && c->now - g->reported < CORE_AGENT_REPORT_PAUSE && c->now >= g->reported)
+    if (too_soon(g, c->now))
         return often(CORE_AGENT_REPORT_PAUSE, &c->err);
     TRY(api_report_read(c->a, c->body, &c->report, &kept, &c->err));
     TRY(arena_str(c->a, buf_str(&kept), &c->kept));

@@ -195,7 +195,7 @@ static enum gateway_step hold(struct gateway_exchange *x)
         IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_slow));
         return gateway_exchange_answer(x, 408);
     }
-    rc = gateway_relay_hold(&x->up, x->t, x->gateway->waf_body, &i->held, &x->why);
+    rc = gateway_relay_hold(&x->up, x->t, i->limit, &i->held, &x->why);
     if ((rc == RC_OK || rc == RC_AGAIN) && !count(x)) {
         IGNORE_RC(ERR(&x->why, RC_QUOTA, msg_room));
         i->began = gateway_now(x->gateway);
@@ -226,7 +226,8 @@ enum gateway_step gateway_inspect_begin(struct gateway_exchange *x)
     struct gateway_inspection *i = &x->inspection;
 
     i->whole = head->framing == HTTP_FRAMING_NONE || head->websocket;
-    i->holds = !i->whole && x->gateway->waf_body > 0;
+    i->limit = x->gateway->waf_body; /* which a reload may change meanwhile */
+    i->holds = !i->whole && i->limit > 0;
     if (!i->holds)
         return ask(x);
     x->state = GATEWAY_HOLD;

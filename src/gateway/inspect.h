@@ -71,6 +71,7 @@ struct gateway_inspection {
     struct gateway_question question;
     struct gateway_found found;
     struct buf held;
+    size_t limit;   /* of `held` */
     size_t counted; /* of `held`, in gateway->held */
     int64_t began;
     bool waits, told;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/map.h"
 #include "ev/clock.h"
-#include "ev/ev.h"
 #include "http/reader.h"
 #include "ipc/chan.h"
 #include "ipc/waf_messages.h"
@@ -19,8 +19,12 @@ struct question {
     struct ipc_call *call;
     struct ev_timer timer; /* while it waits */
     int64_t deadline;      /* monotonic */
+    uint64_t site;         /* its hash */
     bool again;            /* it was asked once already */
 };
+
+/* What waits is looked at so often where nothing else tells that there is room. */
+#define LOOK_EVERY (10 * WHEN_SECOND / 1000)
 
 static void pump(struct inspections *all);
 
@@ -61,6 +65,7 @@ static void wait(struct question *q, bool first)
         list_push(&all->waiting, &q->link);
     all->n_waiting++;
     ev_timer_start(&q->timer, left > 0 ? left : 0, 0);
+    ev_timer_start(&all->again, first ? LOOK_EVERY : 0, 0);
 }
 
 /* The other process is believed no number that has no place here. */
@@ -160,14 +165,39 @@ static enum rc send(struct question *q)
     return ipc_call(q->of->waf, &ask, &q->call);
 }
 
+/* Sites have their names from the configuration: nobody makes them meet. */
+static const unsigned char key[16];
+
+static bool has_share(const struct inspections *all, uint64_t site)
+{
+    size_t n = 0;
+
+    LIST_FOREACH (it, &all->asked)
+        n += LIST_ENTRY(it, struct question, link)->site == site;
+    return n >= INSPECTIONS_SHARE;
+}
+
+/* The first that waits of a site that may have more. */
+static struct question *next_one(const struct inspections *all)
+{
+    LIST_FOREACH (it, &all->waiting) {
+        struct question *q = LIST_ENTRY(it, struct question, link);
+
+        if (!has_share(all, q->site))
+            return q;
+    }
+    return NULL;
+}
+
 static void pump(struct inspections *all)
 {
-    while (!list_empty(&all->waiting)) {
-        struct question *q = LIST_ENTRY(all->waiting.next, struct question, link);
+    struct question *q;
+
+    while ((q = next_one(all)) != NULL) {
         enum rc rc = send(q);
 
         if (rc == RC_QUOTA || rc == RC_CLOSED)
-            return;
+            break;
         all->n_waiting--;
         ev_timer_stop(&q->timer);
         list_remove(&q->link);
@@ -175,6 +205,13 @@ static void pump(struct inspections *all)
         if (rc != RC_OK)
             tell(q, &(struct gateway_found){.rc = rc});
     }
+    if (!list_empty(&all->waiting))
+        ev_timer_start(&all->again, LOOK_EVERY, 0);
+}
+
+static void on_again(void *arg)
+{
+    pump(arg);
 }
 
 static enum rc ask(void *arg, const struct gateway_question *in, struct gateway_inspection *i)
@@ -194,7 +231,8 @@ static enum rc ask(void *arg, const struct gateway_question *in, struct gateway_
     i->asked = q;
     list_init(&q->link);
     ev_timer_init(&q->timer, all->ev, on_time, q);
-    rc = list_empty(&all->waiting) ? send(q) : RC_QUOTA;
+    q->site = map_siphash(key, in->site);
+    rc = list_empty(&all->waiting) && !has_share(all, q->site) ? send(q) : RC_QUOTA;
     if (rc == RC_OK)
         list_push(&all->asked, &q->link);
     else if (rc == RC_QUOTA || rc == RC_CLOSED)
@@ -223,6 +261,7 @@ void inspections_init(struct inspections *all, struct ev *ev)
     *all = (struct inspections){.ask = {ask, cancel, all}, .ev = ev};
     list_init(&all->asked);
     list_init(&all->waiting);
+    ev_timer_init(&all->again, ev, on_again, all);
 }
 
 void inspections_waf(struct inspections *all, struct ipc_chan *waf)
@@ -234,6 +273,7 @@ void inspections_waf(struct inspections *all, struct ipc_chan *waf)
 
 void inspections_done(struct inspections *all)
 {
+    ev_timer_stop(&all->again);
     LIST_FOREACH (it, &all->asked) {
         struct question *q = LIST_ENTRY(it, struct question, link);
 

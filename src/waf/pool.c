@@ -139,12 +139,20 @@ static enum rc refusal(const struct waf_news *news, struct err *err)
                str_bytes(news->text, n));
 }
 
+/* Nobody is behind the places any more, which can be read to no end. */
+static void hush(struct waf_pool *p)
+{
+    p->broken = true;
+    ev_fd_watch(p->watch, 0);
+    for (unsigned i = 0; i < p->conf.n; i++)
+        ev_fd_watch(p->places[i].watch, 0);
+}
+
 static void break_off(struct waf_pool *p)
 {
     if (p->broken)
         return;
-    p->broken = true;
-    ev_fd_watch(p->watch, 0);
+    hush(p);
     p->conf.on_broken(p->conf.arg);
 }
 
@@ -157,10 +165,8 @@ static void take_first(struct waf_pool *p, const struct waf_news *news)
         err.rc = RC_OK;
     else
         err.rc = news ? refusal(news, &err) : ERR(&err, RC_IO, msg_silent, STR("30"));
-    if (err.rc != RC_OK) {
-        p->broken = true;
-        ev_fd_watch(p->watch, 0);
-    }
+    if (err.rc != RC_OK)
+        hush(p);
     p->conf.on_made(p->conf.arg, &err);
 }
 

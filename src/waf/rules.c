@@ -34,10 +34,23 @@ static const char settings[] =
     "SecRule REQUEST_HEADERS:Content-Type \"@rx ^(?:application|text)/(?:[a-z0-9.+-]+\\+)?xml\" "
     "\"id:99800002,phase:1,pass,nolog,noauditlog,t:none,t:lowercase,ctl:requestBodyProcessor=XML\""
     "\n"
+    /* What cannot be taken apart cannot be looked at, whatever a more lenient backend makes of it.
+     */
+    "SecRule REQBODY_ERROR \"!@eq 0\" \"id:99800004,phase:2,t:none,log,deny,status:400,"
+    "msg:'The body cannot be taken apart'\"\n"
+    "SecRule MULTIPART_STRICT_ERROR \"!@eq 0\" \"id:99800005,phase:2,t:none,log,deny,status:400,"
+    "msg:'A form of several parts is not formed as it should be'\"\n"
+    "SecRule MULTIPART_UNMATCHED_BOUNDARY \"@eq 1\" \"id:99800006,phase:2,t:none,log,deny,"
+    "status:400,msg:'A form of several parts has a boundary that is not its own'\"\n"
+    "SecRule TX:/^MSC_/ \"!@streq 0\" \"id:99800007,phase:2,t:none,log,deny,status:400,"
+    "msg:'A rule could not be matched within its limits'\"\n"
     /* A body of which only the beginning is here is not whole, and that is no attack. */
     "SecRule REQUEST_HEADERS:X-Autarky-Cut \"@streq 1\" "
-    "\"id:99800003,phase:1,pass,nolog,noauditlog,t:none,ctl:ruleRemoveById=920130,"
-    "ctl:ruleRemoveById=200002,ctl:ruleRemoveById=200003,ctl:ruleRemoveById=200004\"\n";
+    "\"id:99800003,phase:1,pass,nolog,noauditlog,t:none,ctl:ruleRemoveById=99800004,"
+    "ctl:ruleRemoveById=99800005,ctl:ruleRemoveById=99800006\"\n"
+    /* Nothing at all is no XML either. */
+    "SecRule REQUEST_HEADERS:X-Autarky-Cut \"@streq 0\" "
+    "\"id:99800008,phase:1,pass,nolog,noauditlog,t:none,ctl:ruleRemoveById=99800004\"\n";
 
 static const char cut_header[] = "x-autarky-cut";
 
@@ -169,8 +182,8 @@ static enum rc inspect(const struct waf_rules *rules, void *t, const struct ipc_
             type = value;
         add_header(lib, t, name, value);
     }
-    if (!r->whole)
-        add_header(lib, t, str_of(cut_header), STR("1"));
+    if (!r->whole || r->body.n == 0)
+        add_header(lib, t, str_of(cut_header), r->whole ? STR("0") : STR("1"));
     (void)lib->process_headers(t);
     if (intervenes(lib, t, out))
         return RC_OK;

@@ -76,7 +76,7 @@ struct waf {
     struct ev_defer tidy;
     struct ev_signal *child;
     struct buf out;
-    bool draining;
+    bool draining, useless; /* useless: `next` is, for its rules were refused */
 };
 
 /* ---- jobs */
@@ -199,6 +199,9 @@ static void on_made(void *arg, const struct err *err)
 {
     struct waf *w = arg;
 
+    w->useless = err->rc != RC_OK;
+    if (w->useless)
+        ev_defer(w->env->ev, &w->tidy);
     role_prepared(w->env, err);
 }
 
@@ -238,6 +241,9 @@ static void on_tidy(void *arg)
     struct waf *w = arg;
     size_t n = 0;
 
+    if (w->useless) /* of a reload that is refused nobody else takes leave */
+        waf_pool_free(MOVE(w->next));
+    w->useless = false;
     for (size_t i = 0; i < RETIRED_MAX; i++)
         if (w->retired[i] && waf_pool_is_idle(w->retired[i]))
             waf_pool_free(MOVE(w->retired[i]));
@@ -279,6 +285,7 @@ static enum rc waf_prepare(struct role_env *env, const struct conf *next, struct
     struct waf *w = env->state;
 
     waf_abort(env);
+    w->useless = false;
     TRY(make_pool(w, next, &w->next, &w->next_inspectors, err));
     return RC_AGAIN;
 }

@@ -71,7 +71,8 @@ def again(keys):
         sys.exit("--reuse-key: another key")
     if json.loads((out / ".autarky/state.json").read_text())["plan"].get("reuse_key") != "yes":
         sys.exit("--reuse-key is not remembered")
-    keys.renew(out, "--new-key")
+    expect(run(AUTARKY, "renew", out), "not due", "nothing to do")
+    expect(run(AUTARKY, "renew", out, "--new-key"), "renewed", "another key, though it is not due")
     second = public(out)
     if second == first:
         sys.exit("renew --new-key: the same key")

@@ -110,6 +110,24 @@ def bodies(lab):
     wants(lab, "100-continue, harmless", 200, BLOCK, "/body", "--http1.1", "-H", "Expect: 100-continue", "--data", "name=x")
 
 
+def broken(lab):
+    """What cannot be taken apart is refused: a backend may be more lenient than the rules."""
+    attack = "1' OR 1=1-- -"
+    for what, kind, body in (
+            ("JSON with other quotation marks", "application/json", "{'id':\"%s\"}" % attack),
+            ("JSON behind a comment", "application/json", "/**/{\"id\":\"%s\"}" % attack),
+            ("XML that does not end", "text/xml", "<a><b>%s</b>" % attack),
+            ("a form with another boundary", "multipart/form-data; boundary=xxBxx",
+             f"--yyByy\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{attack}\r\n--yyByy--\r\n")):
+        options = ("-H", f"Content-Type: {kind}", "--data-binary", body)
+        wants(lab, what, 400, BLOCK, "/broken", *options)
+        wants(lab, what, 200, DETECT, "/broken", *options)
+    for kind in ("application/json", "text/xml", "multipart/form-data; boundary=xxBxx"):
+        wants(lab, f"no body, of the type {kind}", 200, BLOCK, "/page", "-H", f"Content-Type: {kind}")
+    wants(lab, "JSON", 200, BLOCK, "/form", "-H", "Content-Type: application/json", "--data", "[1, {\"a\": null}]")
+    wants(lab, "XML", 200, BLOCK, "/form", "-H", "Content-Type: text/xml", "--data", "<?xml version=\"1.0\"?><a b='c'>d</a>")
+
+
 def harmless(lab):
     for protocol in ("--http1.1", "--http2"):
         wants(lab, "a page", 200, BLOCK, "/page?q=hello+world&n=3", protocol)
@@ -344,7 +362,7 @@ def main():
         lab.start()
         for site in sites:
             lab.wait_site(site["name"])
-        for step in (heads, bodies, harmless, websocket, killed, reloads, slow, switched_off):
+        for step in (heads, bodies, broken, harmless, websocket, killed, reloads, slow, switched_off):
             began = time.monotonic()
             step(lab)
             print(f"{step.__name__}: {time.monotonic() - began:.1f} s")

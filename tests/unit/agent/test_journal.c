@@ -123,9 +123,16 @@ static void numbers_grow(void)
     CHECK_INT(t.last, BEGIN + 1);
     t.most = 1;
     CHECK_INT(count(&t, 0), 1);
-    CHECK_INT(agent_journal_told(&t.place), 0);
-    CHECK_OK(agent_journal_tell(&t.place, t.last, NULL));
-    CHECK_INT(agent_journal_told(&t.place), BEGIN);
+    CHECK_INT(agent_journal_told(&t.place, STR("me")), 0);
+    CHECK_OK(agent_journal_tell(&t.place, STR("me"), BEGIN + 7, NULL));
+    CHECK_INT(agent_journal_told(&t.place, STR("me")), BEGIN + 7);
+    CHECK_INT(agent_journal_told(&t.place, STR("you")), 0);
+    CHECK_INT(unlinkat(t.dir.fd, JOURNAL, 0), 0);
+    CHECK_OK(reopen(&t)); /* it is lost, and the clock is behind */
+    agent_note(&t.w, AGENT_RESTORED, STR("3"), STR(""), NULL);
+    t.most = SIZE_MAX;
+    CHECK_INT(count(&t, BEGIN + 7), 1);
+    CHECK_INT(t.last, BEGIN + 8);
 }
 
 /* A power cut in the middle of a line, and what a person wrote there. */

@@ -76,7 +76,7 @@ static enum rc test_init(struct test *t)
     t->conf.arg = t;
     t->w = (struct agent_world){.ev = t->conf.ev, .say = on_said, .arg = t};
     t->u.w = &t->w;
-    agentd_batch_init(&t->u.changes);
+    agentd_batch_init(&t->u.changes, t->u.home.id);
     return RC_OK;
 }
 
@@ -191,7 +191,7 @@ static size_t changes_told(struct test *t)
     struct api_report r = {};
 
     agentd_batch_done(&t->u.changes);
-    agentd_batch_init(&t->u.changes);
+    agentd_batch_init(&t->u.changes, t->u.home.id);
     if (agentd_report_put(t->u.a, &head, &t->u.changes, &text) != RC_OK ||
         api_report_read(&a, buf_str(&text), &r, &kept, NULL) != RC_OK)
         return SIZE_MAX;
@@ -219,6 +219,9 @@ static void changes(void)
     CHECK_INT(changes_told(&t), 0);
     CHECK_OK(note(&t, "a", 1));
     CHECK_INT(changes_told(&t), 1);
+    agentd_batch_told(&t.u.changes, &t.w);
+    t.u.home.id = STR("another"); /* enrolled anew: that server knows nothing */
+    CHECK_INT(changes_told(&t), AGENTD_CHANGES);
     CHECK_INT(t.warned, 0);
 }
 

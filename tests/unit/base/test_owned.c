@@ -162,6 +162,9 @@ static void places(void)
     CHECK_RC(look(&p, path), RC_DENIED);
     CHECK(strstr(p.why, "could be led elsewhere") && strstr(p.why, p.sub));
     CHECK_RC(look(&p, p.link), RC_DENIED);
+    CHECK(chmod(p.sub, 01777) == 0); /* who is first there has made it his */
+    CHECK_RC(look(&p, path), RC_DENIED);
+    CHECK_RC(look(&p, p.program), RC_DENIED);
     CHECK(chmod(p.sub, 0755) == 0);
     if (geteuid() != 0)
         return;

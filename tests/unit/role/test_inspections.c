@@ -33,6 +33,7 @@ struct world {
     struct ipc_inspect last;
     struct buf text; /* what `last` has, as text */
     unsigned n;
+    bool one_site; /* else requests of odd numbers are of another */
     struct http_reader *reader;
     struct addr client;
     struct id id;
@@ -157,7 +158,8 @@ static enum rc ask(struct world *w, unsigned i, int seconds)
     *r = (struct request){.front = {.pump = on_pump}};
     r->x.front = &r->front;
     in = &r->x.inspection;
-    in->question = (struct gateway_question){.site = STR("wiki.example"),
+    in->question = (struct gateway_question){.site = i % 2 && !w->one_site ? STR("docs.example")
+                                                                           : STR("wiki.example"),
                                              .client = &w->client,
                                              .version = STR("1.1"),
                                              .head = w->reader,
@@ -221,7 +223,7 @@ static void queues_what_has_no_credit(void)
     /* One that nobody waits for any more is not asked. */
     w.all.ask.cancel(w.all.ask.arg, &w.requests[IPC_INSPECT_CREDITS + 1]->x.inspection);
     w.requests[IPC_INSPECT_CREDITS + 1]->x.inspection.waits = false;
-    reply(&w, 1, 0);
+    reply(&w, 2, 0);
     CHECK_INT(w.n, IPC_INSPECT_CREDITS + 2);
     CHECK_INT(w.all.n_waiting, 0);
 }
@@ -277,6 +279,53 @@ static void cancels(void)
     CHECK(list_empty(&w.all.asked));
 }
 
+static void forget(struct world *w, unsigned i)
+{
+    w->all.ask.cancel(w->all.ask.arg, &w->requests[i]->x.inspection);
+    w->requests[i]->x.inspection.waits = false;
+}
+
+/* All that are under way are given up at once: their credits come back later, and nobody says so.
+ */
+static void credits_come_back_in_silence(void)
+{
+    WORLD;
+    CHECK_OK(connect_waf(&w));
+    for (unsigned i = 0; i < IPC_INSPECT_CREDITS + 1; i++)
+        CHECK_OK(ask(&w, i, 5));
+    turn(&w);
+    for (unsigned i = 0; i < IPC_INSPECT_CREDITS; i++)
+        forget(&w, i);
+    turn(&w);
+    CHECK_INT(w.n, IPC_INSPECT_CREDITS);
+    for (unsigned i = 0; i < IPC_INSPECT_CREDITS; i++)
+        ipc_req_drop(MOVE(w.asked[i]));
+    turn(&w);
+    clock_fake_advance(&w.clock, WHEN_SECOND / 10);
+    turn(&w);
+    CHECK_INT(w.n, IPC_INSPECT_CREDITS + 1);
+    CHECK_INT(w.all.n_waiting, 0);
+}
+
+static void a_site_has_its_share(void)
+{
+    WORLD;
+    CHECK_OK(connect_waf(&w));
+    w.one_site = true;
+    for (unsigned i = 0; i < 20; i++)
+        CHECK_OK(ask(&w, i, 5));
+    turn(&w);
+    CHECK_INT(w.n, INSPECTIONS_SHARE);
+    w.one_site = false;
+    CHECK_OK(ask(&w, 21, 5)); /* of another one, behind all of these */
+    turn(&w);
+    CHECK_INT(w.n, INSPECTIONS_SHARE + 1);
+    CHECK(memmem(w.text.p, w.text.n, "docs.example", 12));
+    reply(&w, 0, 0);
+    CHECK_INT(w.n, INSPECTIONS_SHARE + 2);
+    CHECK(memmem(w.text.p, w.text.n, "wiki.example", 12));
+}
+
 static void has_its_limits(void)
 {
     WORLD;
@@ -287,4 +336,5 @@ static void has_its_limits(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(asks), CHECK_TEST_ONCE(queues_what_has_no_credit),
            CHECK_TEST_ONCE(is_out_of_time), CHECK_TEST_ONCE(waits_for_the_next_one_once),
-           CHECK_TEST_ONCE(cancels), CHECK_TEST_ONCE(has_its_limits))
+           CHECK_TEST_ONCE(cancels), CHECK_TEST_ONCE(credits_come_back_in_silence),
+           CHECK_TEST_ONCE(a_site_has_its_share), CHECK_TEST_ONCE(has_its_limits))
