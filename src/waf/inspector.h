@@ -16,7 +16,7 @@
 enum {
     WAF_INSPECTORS_MAX = 64,
     WAF_INSPECTOR_REQUESTS = 5000, /* of one, before a fresh one takes its place */
-    WAF_LOAD_SECONDS = 30,         /* for compiling rules */
+    WAF_LOAD_SECONDS = 20,         /* for compiling rules */
     WAF_NEWS_TEXT = 1024,
 };
 

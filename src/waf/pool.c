@@ -164,7 +164,7 @@ static void take_first(struct waf_pool *p, const struct waf_news *news)
     if (news && news->kind == WAF_NEWS_READY)
         err.rc = RC_OK;
     else
-        err.rc = news ? refusal(news, &err) : ERR(&err, RC_IO, msg_silent, STR("30"));
+        err.rc = news ? refusal(news, &err) : ERR(&err, RC_IO, msg_silent, STR("20"));
     if (err.rc != RC_OK)
         hush(p);
     p->conf.on_made(p->conf.arg, &err);
@@ -194,10 +194,10 @@ enum rc waf_pool_wait(struct waf_pool *p, struct err *err)
 
     /* Longer than the other one gives itself. */
     if (poll(&wait, 1, (WAF_LOAD_SECONDS + 5) * 1000) != 1)
-        return ERR(err, RC_IO, msg_silent, STR("30"));
+        return ERR(err, RC_IO, msg_silent, STR("20"));
     n = read(p->news, &news, sizeof(news));
     if (n != (ssize_t)sizeof(news))
-        return ERR(err, RC_IO, msg_silent, STR("30"));
+        return ERR(err, RC_IO, msg_silent, STR("20"));
     if (news.kind != WAF_NEWS_READY)
         return refusal(&news, err);
     p->made = true;
