@@ -4,11 +4,11 @@
 #include <dlfcn.h>
 #include <string.h>
 
-MSG(msg_missing, "waf.library-missing",
+MSG(msg_missing, "waf.engine-missing",
     "{0}, which inspects requests, cannot be loaded: {1}; Debian has it in the package "
     "libmodsecurity3 (apt install libmodsecurity3 modsecurity-crs), or set `waf` of all sites to "
     "off");
-MSG(msg_other, "waf.library-other", "{0} is not the library that is meant: it lacks {1}");
+MSG(msg_other, "waf.engine-other", "{0} is not the library that is meant: it lacks {1}");
 
 #define AT(member) offsetof(struct waf_library, member)
 
