@@ -116,18 +116,26 @@ static void issued(void *arg, enum rc rc, const struct store_certificate *cert,
     fail(c, rc);
 }
 
+static enum rc append(struct store_txn *txn, const struct call *c, const char *action,
+                      const struct buf *detail)
+{
+    const struct audit_event event = {
+        .at = c->now,
+        .actor_kind = AUDIT_SYSTEM,
+        .action = action,
+        .object_kind = "agent",
+        .object = id_str(&c->agent.id),
+        .address = c->client,
+        .detail = buf_str(detail),
+    };
+
+    return audit_append(txn, &event, NULL);
+}
+
 static enum rc audit(struct store_txn *txn, const struct call *c)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
     CLEANUP(buf_done) struct buf hex = BUF_INIT(2 * STORE_SHA256);
-    struct audit_event event = {
-        .at = c->now,
-        .actor_kind = AUDIT_SYSTEM,
-        .action = "agent.enrolled",
-        .object_kind = "agent",
-        .object = id_str(&c->agent.id),
-        .address = c->client,
-    };
     struct json_out o;
 
     text_hex(&hex, str_bytes(c->agent.spki.b, STORE_SHA256));
@@ -139,8 +147,7 @@ static enum rc audit(struct store_txn *txn, const struct call *c)
     json_kv_str(&o, "spki_sha256", buf_str(&hex));
     json_end(&o);
     TRY(json_out_done(&o));
-    event.detail = buf_str(&detail);
-    return audit_append(txn, &event, NULL);
+    return append(txn, c, "agent.enrolled", &detail);
 }
 
 static enum rc enrol(struct store_txn *txn, struct call *c, struct err *err)
@@ -320,14 +327,6 @@ static enum rc audit_change(struct store_txn *txn, const struct call *c,
                             const struct api_change *change)
 {
     CLEANUP(buf_done) struct buf detail = BUF_INIT(AUDIT_DETAIL_MAX);
-    struct audit_event event = {
-        .at = c->now,
-        .actor_kind = AUDIT_SYSTEM,
-        .action = "agent.changed",
-        .object_kind = "agent",
-        .object = id_str(&c->agent.id),
-        .address = c->client,
-    };
     struct json_out o;
 
     json_out_init(&o, &detail, JSON_COMPACT);
@@ -336,8 +335,7 @@ static enum rc audit_change(struct store_txn *txn, const struct call *c,
     api_change_put(&o, change);
     json_end(&o);
     TRY(json_out_done(&o));
-    event.detail = buf_str(&detail);
-    return audit_append(txn, &event, NULL);
+    return append(txn, c, "agent.changed", &detail);
 }
 
 static bool too_soon(const struct store_agent *g, when_t now)

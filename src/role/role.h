@@ -163,7 +163,9 @@ void role_mend(struct role_env *env, const char *path, mode_t mode);
 void role_ready(struct role_env *env);
 /* measure.c: counts what every process can say of itself, before its numbers are read. */
 void role_measure(void);
-/* What `prepare` began is complete, and that is how it ended. */
+/* What `prepare` began is complete, and that is how it ended. After an error neither commit nor
+ * abort comes: what was made for it is the caller's to let go, outside of what it calls this from.
+ */
 void role_prepared(struct role_env *env, const struct err *err);
 /* What `drain` began is complete: the process ends as soon as its answers are written. */
 void role_drained(struct role_env *env);

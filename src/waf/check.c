@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,10 +13,11 @@
 #include "base/fd.h"
 #include "conf/conf.h"
 #include "role/role.h"
+#include "sandbox/child.h"
 #include "sandbox/users.h"
 #include "waf/rules.h"
 
-enum { TEXT_MAX = 900 };
+enum { TEXT_MAX = 900, TO = STDERR_FILENO + 1 };
 
 MSG(msg_said, "waf.checked", "{0}");
 MSG(msg_failed, "waf.check-failed", "looking at the rules for inspecting requests: {0}");
@@ -28,37 +28,36 @@ struct told {
     char text[TEXT_MAX];
 };
 
-static bool become(uid_t uid, gid_t gid)
-{
-    return uid == 0 || (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
-                        setresuid(uid, uid, uid) == 0);
-}
-
-static enum rc look(const struct conf *conf, int data, uid_t uid, gid_t gid, struct err *err)
+/* Code of others runs here: of what the caller has open it gets the way to tell alone. */
+static enum rc look(const struct conf *conf, int data, const struct sandbox_child_as *as,
+                    struct err *err)
 {
     struct waf_library lib;
     struct waf_rules rules;
 
-    if (fchdir(data) != 0 || !become(uid, gid))
+    if (fchdir(data) != 0 || close_range(TO + 1, ~0u, 0) != 0 || !sandbox_child_become(as))
         return ERR(err, RC_IO, msg_failed, str_of(strerrordesc_np(errno)));
     TRY(waf_library_open(WAF_LIBRARY, &lib, err));
     return waf_rules_load(&lib, conf->gateway.waf.rules, &rules, err);
 }
 
-_Noreturn static void child_main(const struct conf *conf, int data, const uid_t *uid,
-                                 const gid_t *gid, int to)
+_Noreturn static void child_main(const struct conf *conf, int data,
+                                 const struct sandbox_child_as *as, int to)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(8 * TEXT_MAX);
     struct err err = ERR_INIT;
     struct told told = {};
 
-    told.rc = err.rc = look(conf, data, *uid, *gid, &err);
+    /* DATA may be what is open at that number. */
+    if ((data == TO && (data = dup(data)) < 0) || dup2(to, TO) != TO)
+        _exit(1);
+    told.rc = err.rc = look(conf, data, as, &err);
     if (err.rc != RC_OK)
         err_text(&err, &text);
     told.n = str_utf8_head(buf_str(&text), TEXT_MAX).n;
     if (told.n)
         memcpy(told.text, text.p, told.n);
-    _exit(write(to, &told, sizeof(told)) == sizeof(told) ? 0 : 1);
+    _exit(write(TO, &told, sizeof(told)) == sizeof(told) ? 0 : 1);
 }
 
 static enum rc hear(int from, struct err *err)
@@ -77,23 +76,22 @@ enum rc waf_check(const struct conf *conf, int data, struct err *err)
 {
     CLEANUP(fd_closep) int near = -1;
     CLEANUP(fd_closep) int far = -1;
-    uid_t uid = 0;
-    gid_t gid = 0;
+    struct sandbox_child_as as = {.become = geteuid() == 0, .no_new_privs = true};
     enum rc rc;
     int fds[2];
     pid_t pid;
 
     if (!role_wanted_waf(conf))
         return RC_OK;
-    if (geteuid() == 0)
-        TRY(sandbox_user_find("autarky-waf", &uid, &gid, err));
+    if (as.become)
+        TRY(sandbox_user_find("autarky-waf", &as.uid, &as.gid, err));
     if (pipe2(fds, O_CLOEXEC) != 0)
         return ERR(err, RC_IO, msg_failed, str_of(strerrordesc_np(errno)));
     near = fds[0];
     far = fds[1];
     pid = fork();
     if (pid == 0)
-        child_main(conf, data, &uid, &gid, far);
+        child_main(conf, data, &as, far);
     fd_close(&far);
     if (pid < 0)
         return ERR(err, RC_IO, msg_failed, str_of(strerrordesc_np(errno)));
