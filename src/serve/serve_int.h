@@ -31,8 +31,8 @@ enum {
 #define SERVE_SETTLED WHEN_MINUTE
 #define SERVE_PING_EVERY (15 * WHEN_SECOND)
 #define SERVE_PING_TIMEOUT (60 * WHEN_SECOND)
-#define SERVE_PREPARE_TIMEOUT (25 * WHEN_SECOND) /* between WAF_LOAD_SECONDS and core's patience   \
-                                                  */
+/* Between WAF_LOAD_SECONDS and core's patience. */
+#define SERVE_PREPARE_TIMEOUT (25 * WHEN_SECOND)
 #define SERVE_DRAIN_TIMEOUT (ROLE_DRAIN_SECONDS * WHEN_SECOND)
 /* Before two processes that lost each other get a fresh channel: so often at most, whatever one of
  * them does to it. */
