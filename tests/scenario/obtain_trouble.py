@@ -82,7 +82,7 @@ def disk_full(place):
     filler.unlink()
     place.succeeds()
     left = [p.name for p in (place.out / ".autarky").iterdir() if p.name not in
-            ("live", "lock", "account.pem", "state.json", "fallback-account.pem") and not p.name.isdigit()]
+            ("live", "lock", "account.pem", "state.json", "journal", "fallback-account.pem") and not p.name.isdigit()]
     if left:
         sys.exit(f"a full disk left {left}")
 
