@@ -25,7 +25,7 @@ enum {
     CLIENT_CONTACTS_MAX = 8,
     CLIENT_ALTERNATES_MAX = 8,    /* chains that are looked at beside the first */
     CLIENT_NONCES_MAX = 16,       /* kept for later requests */
-    CLIENT_BAD_NONCES_MAX = 4,    /* answers badNonce in a row that are tried again, at once */
+    CLIENT_BAD_NONCES_MAX = 10,   /* answers badNonce in a row that are tried again, at once */
     CLIENT_TRIES_MAX = 6,         /* of a request that meets no answer, or a server that is ill */
     CLIENT_TRY_SECONDS = 1,       /* before the second one, doubling, with jitter, ... */
     CLIENT_TRY_SECONDS_MAX = 30,  /* ... up to this; a Retry-After up to PATIENCE is honoured */
