@@ -203,6 +203,14 @@ static void set_options(nghttp2_option *o)
     nghttp2_option_set_stream_reset_rate_limit(o, HTTP_H2_RESETS_MAX, HTTP_H2_RESETS_RATE);
 }
 
+nghttp2_nv http_h2_nv(struct str name, struct str value, uint8_t flags)
+{
+    if (str_eq(name, STR("x-request-id")) || str_eq(name, STR("traceparent")))
+        flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
+                        value.n, flags};
+}
+
 /* It keeps libc's memory, as OpenSSL does: nghttp2 1.52 frees twice what it had no memory to queue,
  * so that tests in which allocations fail must not reach it. */
 enum rc http_h2_session_new(http_h2_begin_fn begin,

@@ -50,6 +50,9 @@ struct http_h2_stream {
 
 /* False: that was one too many. */
 bool http_h2_spend(struct http_h2_bucket *b, int64_t now, int64_t most, int64_t rate);
+/* A header as nghttp2 takes it; nothing is copied here. What is new each time does not go into the
+ * table of HPACK (RFC 7541), where it would drive out what is not, and be searched for ever. */
+nghttp2_nv http_h2_nv(struct str name, struct str value, uint8_t flags);
 /* nghttp2_session_server_new2 or nghttp2_session_client_new2. */
 typedef int (*http_h2_begin_fn)(nghttp2_session **out, const nghttp2_session_callbacks *callbacks,
                                 void *arg, const nghttp2_option *options);

@@ -130,8 +130,7 @@ static ssize_t on_source(nghttp2_session *session, int32_t id, uint8_t *p, size_
 /* The texts live until they are sent, or nghttp2 has copied them. */
 static nghttp2_nv nv(struct str name, struct str value)
 {
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
-                        value.n, NGHTTP2_NV_FLAG_NONE};
+    return http_h2_nv(name, value, NGHTTP2_NV_FLAG_NONE);
 }
 
 /* "100-continue" is answered here: what waits for it is a client of HTTP/1.1. */

@@ -131,8 +131,7 @@ enum rc http_h2_read(struct http_h2_stream *s, void *p, size_t n, size_t *out_n)
 /* The texts live until they are sent, which is at once. */
 static nghttp2_nv nv(struct str name, struct str value)
 {
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
-                        value.n, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+    return http_h2_nv(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
 }
 
 static struct str digits_of(int status, char text[static STATUS_DIGITS])

@@ -42,6 +42,22 @@ static void keeps_both_connections(void)
     CHECK_INT(net_fake_dials(t.w.net), 1);
 }
 
+/* What is new each time does not fill the client's table of HPACK, nor ours. */
+static void keeps_its_table_small(void)
+{
+    size_t n;
+
+    TWO;
+    ask(&t, 1, GET2);
+    answer(&t, OK "Content-Length: 2\r\nServer: s\r\nTraceparent: 00-1\r\n\r\nhi");
+    n = nghttp2_hd_inflate_get_dynamic_table_size(t.hd);
+    CHECK(n > 0);
+    ask(&t, 3, GET2);
+    answer(&t, OK "Content-Length: 2\r\nServer: s\r\nTraceparent: 00-2\r\n\r\nhi");
+    CHECK(has(&t.told, "\ntraceparent: 00-2\n"));
+    CHECK_INT(nghttp2_hd_inflate_get_dynamic_table_size(t.hd), n);
+}
+
 static void answers_without_a_body(void)
 {
     TWO;
@@ -641,12 +657,12 @@ static void refuses_newcomers(void)
 }
 
 CHECK_MAIN(CHECK_TEST(passes_a_request_and_its_answer), CHECK_TEST(keeps_both_connections),
-           CHECK_TEST(answers_without_a_body), CHECK_TEST(passes_bodies_both_ways),
-           CHECK_TEST(a_body_may_come_at_once), CHECK_TEST(passes_chunks_up),
-           CHECK_TEST(says_that_there_is_no_body), CHECK_TEST(passes_trailers_down),
-           CHECK_TEST(ends_a_body_with_the_connection), CHECK_TEST(continues),
-           CHECK_TEST(resets_what_the_backend_cut), CHECK_TEST(answers_with_pages_of_its_own),
-           CHECK_TEST_ONCE(refuses_what_could_smuggle),
+           CHECK_TEST(keeps_its_table_small), CHECK_TEST(answers_without_a_body),
+           CHECK_TEST(passes_bodies_both_ways), CHECK_TEST(a_body_may_come_at_once),
+           CHECK_TEST(passes_chunks_up), CHECK_TEST(says_that_there_is_no_body),
+           CHECK_TEST(passes_trailers_down), CHECK_TEST(ends_a_body_with_the_connection),
+           CHECK_TEST(continues), CHECK_TEST(resets_what_the_backend_cut),
+           CHECK_TEST(answers_with_pages_of_its_own), CHECK_TEST_ONCE(refuses_what_could_smuggle),
            CHECK_TEST(refuses_a_body_that_is_not_as_long_as_it_says), CHECK_TEST_ONCE(limits_heads),
            CHECK_TEST(passes_an_early_answer), CHECK_TEST(lets_the_backend_go_with_the_stream),
            CHECK_TEST(lets_all_go_with_the_connection),

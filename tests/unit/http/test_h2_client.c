@@ -123,10 +123,16 @@ static void there_and_back(void)
 {
     BEGIN(w);
     CHECK_OK(greet(&w));
-    CHECK_OK(ask(&w, GET "te: trailers\r\nconnection: te\r\n\r\n"));
+    CHECK_OK(ask(&w, GET "te: trailers\r\nconnection: te\r\nx-request-id: 1\r\n\r\n"));
     CHECK(says(&w, "HEADERS 1 END\n:method: GET\n:scheme: http\n:authority: "
-                   "wiki.hospital.example\n:path: /a?b=c\nx-one: 1\nte: trailers\n"));
+                   "wiki.hospital.example\n:path: /a?b=c\nx-one: 1\nte: trailers\n"
+                   "x-request-id: 1\n"));
     CHECK(!says(&w, "connection"));
+    for (size_t i = 1; i < 20; i++) { /* it is not among what is remembered */
+        const nghttp2_nv *known = nghttp2_hd_inflate_get_table_entry(w.hd, 61 + i);
+
+        CHECK(!known || known->namelen != strlen("x-request-id"));
+    }
     CHECK_RC(read_all(&w), RC_AGAIN);
     h2_headers(&w.in, 0, 1, ":status: 200\ncontent-type: text/plain\n");
     h2_frame(&w.in, H2_DATA, 0, 1, STR("hello"));
