@@ -79,12 +79,15 @@ typedef enum rc (*api_look_fn)(const struct api_view *v, const struct json *args
  * "alerts": as api/alerts.h has it,
  * "watch":{"automatic","learns_until","unusual"},"policy_waits": the id of the approval that
  * another policy waits for, or null; "policy_other": the files had another policy at the start,
- * which is not accepted} */
+ * which is not accepted; "reload_at": when gateway.change_window opens for a reload that waits, or
+ * null} */
 enum rc api_status(const struct api_view *v, struct json_out *o);
 
 /* The members of a lock, in status and wherever else it is shown; "lifted", "lifted_by" and
  * "lifted_reason" once it is. */
 void api_lock_put(struct json_out *o, const struct store_lock *lock);
+/* Those that hold, from `a`; 0 when they cannot be read, which doctor reports of the store. */
+size_t api_locks_that_hold(const struct api_view *v, struct arena *a, struct store_lock **out);
 
 /* {"checks":[{"name","state":"ok"|"warning"|"failed","text","cure"}...],"healthy"} */
 enum rc api_doctor(const struct api_view *v, struct json_out *o);

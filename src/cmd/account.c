@@ -82,6 +82,8 @@ static int put_options(const struct cmd_args *args, struct json_out *o)
         json_kv_bool(o, "over", true);
     if (args->values[CMD_OPT_DRY_RUN])
         json_kv_bool(o, "dry_run", true);
+    if (args->values[CMD_OPT_DESPITE_WINDOW])
+        json_kv_bool(o, "despite_window", true);
     if (status != CMD_DONE || !args->values[CMD_OPT_PUBLIC_KEY])
         return status;
     err.rc = cert_read_key(args->values[CMD_OPT_PUBLIC_KEY], &key, &err);

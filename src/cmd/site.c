@@ -38,7 +38,8 @@ static int operand(const struct cmd_args *args, char name[static NAME_MAX_BYTES 
                       args->operand);
 }
 
-static int print_json(const char *what, const char *name, bool done, bool running)
+static int print_json(const char *what, const char *name, bool done, bool running,
+                      struct str waits_until)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ARGS_MAX);
     struct json_out o;
@@ -48,6 +49,8 @@ static int print_json(const char *what, const char *name, bool done, bool runnin
     json_kv_z(&o, "name", name);
     json_kv_bool(&o, what, done);
     json_kv_bool(&o, "running", running);
+    if (waits_until.n)
+        json_kv_str(&o, "waits_until", waits_until);
     json_end(&o);
     if (json_out_done(&o) != RC_OK)
         return cmd_failf("the answer cannot be shown: out of memory");
@@ -56,13 +59,24 @@ static int print_json(const char *what, const char *name, bool done, bool runnin
     return CMD_DONE;
 }
 
+/* When the reload of that answer is done, because it waits for gateway.change_window; empty: it is
+ * done. */
+static struct str waits_until(struct str answer, struct json_doc **doc)
+{
+    if (json_parse(answer, answer.n, doc, NULL) != RC_OK)
+        return STR("");
+    return json_shown(json_root(*doc), "waits_until");
+}
+
 /* What was written takes effect, or is taken back. */
 static int put_in_force(const struct cmd_args *args, const struct site_file *f, const char *what,
                         const char *name)
 {
     CLEANUP(buf_done) struct buf answer = BUF_INIT(TEXT_MAX), ask = BUF_INIT(ASK_MAX);
+    CLEANUP(json_freep) struct json_doc *doc = NULL;
     struct err err = ERR_INIT, undo = ERR_INIT;
     enum rc rc = ask_reason(args, &ask);
+    struct str until = STR("");
     bool running;
 
     if (rc == RC_OK)
@@ -75,10 +89,18 @@ static int put_in_force(const struct cmd_args *args, const struct site_file *f, 
             return cmd_fail(&undo);
         return cmd_failf("%s was not %s: the configuration is as it was", name, what);
     }
+    if (running)
+        until = waits_until(buf_str(&answer), &doc);
     if (cmd_json(args))
-        return print_json(what, name, true, running);
+        return print_json(what, name, true, running, until);
     printf("%s %s%s\n", name, what,
            running ? "" : "; no server runs here now, the next one will have it so");
+    if (until.n)
+        printf(
+            "The reload waits for gateway.change_window, since a site of before would pass on in "
+            "another way or be gone; it opens at %.*s, and `autarky reload --despite-window` "
+            "does not wait\n",
+            STR_ARG(until));
     return CMD_DONE;
 }
 
@@ -91,7 +113,7 @@ static int write_and_apply(const struct cmd_args *args, const struct site_file *
     if (cmd_try_config(args, SITE_FILE, buf_str(&f->to), NULL, &problems) != RC_OK)
         return cmd_show_problems(buf_str(&problems));
     if (dry(args) && cmd_json(args))
-        return print_json(what, name, false, false);
+        return print_json(what, name, false, false, STR(""));
     if (dry(args)) {
         printf("conf.d/" SITE_FILE " would be:\n%.*s", STR_ARG(buf_str(&f->to)));
         return CMD_DONE;

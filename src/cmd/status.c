@@ -184,6 +184,10 @@ static void show(const struct json *root)
         printf("Another policy waits for a second person, and the old one is in force: `autarky "
                "approval show %.*s`\n",
                STR_ARG(json_shown(root, "policy_waits")));
+    if (json_shown(root, "reload_at").n)
+        printf("A reload waits for gateway.change_window, which opens at %.*s; `autarky reload "
+               "--despite-window` does it now\n",
+               STR_ARG(json_shown(root, "reload_at")));
     printf("Certificates: %llu valid, %llu of them end within 30 days, %llu revoked\n",
            (unsigned long long)json_shown_u64(certificates, "valid"),
            (unsigned long long)json_shown_u64(certificates, "expiring_in_30d"),

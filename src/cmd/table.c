@@ -26,8 +26,8 @@ static const struct cmd_row rows[] = {
      NULL, NULL, cmd_serve},
     {"reload", NULL, "let the running server read its configuration again",
      "Either every part of it takes the new configuration, or all keep the old one and the\n"
-     "reasons are shown.",
-     NULL, OPTIONS(OPT(REASON)), cmd_reload},
+     "reasons are shown. One that changes what sites pass on waits for gateway.change_window.",
+     NULL, OPTIONS(OPT(REASON), OPT(DESPITE_WINDOW)), cmd_reload},
     {"status", NULL, "show how the running server is", NULL, NULL, NULL, cmd_status},
     {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, NULL, NULL,
      cmd_doctor},

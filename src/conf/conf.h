@@ -28,7 +28,7 @@ struct conf {
     struct {
         uint64_t workers; /* 0: one for each CPU */
         enum conf_keys keys;
-        struct str renew_window; /* as base/window.h; empty: any time */
+        struct str renew_window, change_window; /* as base/window.h; empty: any time */
         const struct conf_site *sites;
         size_t n_sites;
         const struct conf_path *paths;

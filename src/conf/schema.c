@@ -144,8 +144,8 @@ const struct conf_key conf_schema[] = {
      .required = true, .unique = true, .take = &live,
      .help = "As browsers ask for it"},
     {KEY_IN("gateway.sites[].backends", CONF_MANY, struct conf_site, backends,
-            &conf_kind_base_url),
-     .names = conf_choice_backends, .required = true, .filled = true, .take = &live,
+            &conf_kind_base_url), .required = true, .filled = true, .passing = true,
+     .names = conf_choice_backends, .take = &live,
      .help = "Where the site really is, as in http://10.0.3.7:8080; several: see balance; "
              "h2c:// and h2://: HTTP/2 is spoken there, as gRPC wants; tls://10.0.3.7:443: TLS is "
              "not ended here, connections go there as they are"},

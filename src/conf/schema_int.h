@@ -60,9 +60,10 @@ struct conf_key {
     int64_t min, max;          /* of the value, or of its length in characters */
     enum conf_form form;
     bool required;
-    bool filled; /* a list that may not be empty */
-    bool alone;  /* a list of one may be written as a value: without brackets */
-    bool unique; /* no two items may have it equal (a struct str) */
+    bool filled;  /* a list that may not be empty */
+    bool alone;   /* a list of one may be written as a value: without brackets */
+    bool passing; /* of a site: its clients notice another value; conf/passing.h */
+    bool unique;  /* no two items may have it equal (a struct str) */
 };
 
 extern const struct conf_key conf_schema[];

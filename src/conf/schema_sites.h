@@ -4,11 +4,11 @@
 
 /* clang-format off */
     {KEY_IN("gateway.sites[].balance", CONF_ONE, struct conf_site, balance, &conf_kind_choice),
-     .names = conf_choice_balances, .initial = "first", .take = &live,
+     .names = conf_choice_balances, .initial = "first", .take = &live, .passing = true,
      .help = "Which backend takes a request: the first that can be reached, each in turn "
              "(round-robin), or the one with the fewest requests (least-connections)"},
     {KEY_IN("gateway.sites[].sticky", CONF_ONE, struct conf_site, sticky, &conf_kind_bool),
-     .initial = "false", .take = &live,
+     .initial = "false", .take = &live, .passing = true,
      .help = "A client stays with the backend that it had first, by a cookie"},
     {KEY_IN("gateway.sites[].drain", CONF_MANY, struct conf_site, drain, &conf_kind_base_url),
      .names = conf_choice_backends, .take = &live,
@@ -17,7 +17,7 @@
      .min = 0, .max = WHEN_HOUR, .initial = "0s", .take = &live,
      .help = "Time in which a backend that has come back grows to its full share"},
     {KEY_IN("gateway.sites[].check", CONF_ONE, struct conf_site, check, &conf_kind_target),
-     .take = &live,
+     .take = &live, .passing = true,
      .help = "Path that every backend is asked for in turns; one that fails gets no requests"},
     {KEY_IN("gateway.sites[].check_interval", CONF_ONE, struct conf_site, check_interval,
             &conf_kind_span),
@@ -25,17 +25,17 @@
      .help = "Between two of these questions"},
     {KEY_IN("gateway.sites[].backend_ca", CONF_ONE, struct conf_site, backend_ca,
             &conf_kind_text),
-     .min = 5, .max = 255, .take = &live,
+     .min = 5, .max = 255, .take = &live, .passing = true,
      .help = "File in DATA/conf.d, *.pem, with the roots that backends with https have to have "
              "their certificates from"},
     {KEY_IN("gateway.sites[].backend_keys", CONF_MANY, struct conf_site, backend_keys,
             &conf_kind_sha256),
-     .take = &live,
+     .take = &live, .passing = true,
      .help = "SHA-256 of the public keys that they may have; without backend_ca nothing else "
              "counts"},
     {KEY_IN("gateway.sites[].backend_name", CONF_ONE, struct conf_site, backend_name,
             &conf_kind_host),
-     .take = &live,
+     .take = &live, .passing = true,
      .help = "The name that their certificates are for, if it is not the one in backends"},
     {KEY_IN("gateway.sites[].client_ca", CONF_ONE, struct conf_site, client_ca, &conf_kind_text),
      .min = 5, .max = 255, .take = &live,
@@ -58,7 +58,7 @@
              "-Serial, -SHA256, -Names, and Client-Cert (RFC 9440)"},
     {KEY_IN("gateway.sites[].send_proxy", CONF_ONE, struct conf_site, send_proxy,
             &conf_kind_choice),
-     .names = conf_choice_send_proxies, .initial = "off", .take = &live,
+     .names = conf_choice_send_proxies, .initial = "off", .take = &live, .passing = true,
      .help = "Backends are told who the client is by a header of the PROXY protocol, too, of "
              "version v1 or v2; each request then has a connection of its own"},
     {KEY_IN("gateway.sites[].allow", CONF_MANY, struct conf_site, allow, &conf_kind_net),
@@ -140,6 +140,10 @@
     {KEY("gateway.renew_window", CONF_ONE, gateway.renew_window, &conf_kind_windows), .take = &live,
      .help = "When certificates of sites are renewed, as in \"Sun 02:00-04:00; Wed 22:00-23:00\"; "
              "one in its last tenth does not wait"},
+    {KEY("gateway.change_window", CONF_ONE, gateway.change_window, &conf_kind_windows),
+     .take = &live,
+     .help = "When a reload may change what sites pass on, as in renew_window: another time it "
+             "waits for the next window; autarky reload --despite-window does not"},
     {KEY("gateway.keys", CONF_ONE, gateway.keys, &conf_kind_choice), .names = conf_choice_keys,
      .initial = "workers", .take = &gateway,
      .help = "Who has the private keys of sites: the gateway's processes, or the keeper alone"},

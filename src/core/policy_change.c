@@ -195,6 +195,7 @@ struct reload {
 static void reloaded(void *arg, const struct ipc_answer *a)
 {
     const struct reload *r = arg;
+    const struct ipc_reloaded *m;
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct err err = ERR_INIT;
     struct json_out o;
@@ -208,16 +209,23 @@ static void reloaded(void *arg, const struct ipc_answer *a)
     }
     json_out_init(&o, &text, JSON_COMPACT);
     json_obj(&o);
-    json_kv_u64(&o, "generation", ((const struct ipc_reloaded *)a->msg)->generation);
-    json_kv_str(&o, "text", ((const struct ipc_reloaded *)a->msg)->text);
+    m = a->msg;
+    json_kv_u64(&o, "generation", m->generation);
+    json_kv_str(&o, "text", m->text);
+    if (m->at)
+        json_kv_when(&o, "waits_until", m->at);
+    else
+        json_kv_null(&o, "waits_until");
     json_end(&o);
     core_admin_reply(r->req, &o, &text);
 }
 
 static enum rc ask_supervisor(struct reload *r, const struct json *args)
 {
+    struct ipc_reload m = {};
     struct ipc_ask ask = {
         .type = IPC_RELOAD,
+        .msg = &m,
         .timeout = SUPERVISOR_SECONDS * WHEN_SECOND,
         .fn = reloaded,
         .arg = r,
@@ -225,7 +233,8 @@ static enum rc ask_supervisor(struct reload *r, const struct json *args)
     struct str reason = STR("");
     struct err err = ERR_INIT;
 
-    IGNORE_RC(json_str(json_get(args, "reason"), &reason)); /* then without */
+    IGNORE_RC(json_str(json_get(args, "reason"), &reason));                    /* then without */
+    IGNORE_RC(json_bool(json_get(args, "despite_window"), &m.despite_window)); /* missing: no */
     TRY(arena_str(ipc_req_arena(r->req), reason, &reason));
     core_policy_asks(r->core, &r->who, reason);
     if (r->core->supervisor && ipc_call(r->core->supervisor, &ask, NULL) == RC_OK)

@@ -15,7 +15,7 @@
 #include "base/id.h"
 
 enum {
-    IPC_VERSION = 3,
+    IPC_VERSION = 4,
     IPC_HEADER_BYTES = 48,
     IPC_PAYLOAD_MAX = 16 << 20, /* no table entry may allow more */
     IPC_CHUNK_MAX = 64 << 10,   /* of one stream chunk */

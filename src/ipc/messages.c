@@ -49,7 +49,9 @@ IPC_FIELDS(ipc_drain, IPC_F_U32(ipc_drain, deadline_ms));
 
 IPC_FIELDS(ipc_ready, IPC_F_STR(ipc_ready, sandbox, 4 * KIB));
 
-IPC_FIELDS(ipc_reloaded, IPC_F_U64(ipc_reloaded, generation),
+IPC_FIELDS(ipc_reload, IPC_F_BOOL(ipc_reload, despite_window));
+
+IPC_FIELDS(ipc_reloaded, IPC_F_U64(ipc_reloaded, generation), IPC_F_I64(ipc_reloaded, at),
            IPC_F_STR(ipc_reloaded, text, 16 * KIB));
 
 IPC_FIELDS(ipc_process, IPC_F_U8(ipc_process, role, ROLE_COUNT - 1),
@@ -58,6 +60,7 @@ IPC_FIELDS(ipc_process, IPC_F_U8(ipc_process, role, ROLE_COUNT - 1),
            IPC_F_I64(ipc_process, started_at), IPC_F_STR(ipc_process, sandbox, 4 * KIB));
 
 IPC_FIELDS(ipc_status, IPC_F_U64(ipc_status, generation), IPC_F_BOOL(ipc_status, policy_waits),
+           IPC_F_I64(ipc_status, reload_at), IPC_F_STR(ipc_status, reload_refused, 4 * KIB),
            IPC_F_LIST(ipc_status, processes, ipc_process, PROCESSES_MAX));
 
 IPC_FIELDS(ipc_restart, IPC_F_U8(ipc_restart, role, ROLE_COUNT - 1));

@@ -66,9 +66,14 @@ struct ipc_ready {
     struct str sandbox; /* what confines it, and what could not */
 };
 
+struct ipc_reload {
+    bool despite_window;
+};
+
 struct ipc_reloaded {
-    uint64_t generation;
-    struct str text;
+    uint64_t generation; /* in force */
+    int64_t at;          /* when_t; 0: done. Otherwise it waits until then */
+    struct str text;     /* what has changed; of one that waits: the sites for whose sake */
 };
 
 struct ipc_process {
@@ -84,6 +89,8 @@ struct ipc_process {
 struct ipc_status {
     uint64_t generation;
     bool policy_waits; /* the files had another policy at the start, which is not accepted */
+    int64_t reload_at; /* when_t; 0: no reload waits */
+    struct str reload_refused; /* why the last one was that nobody waited for */
     IPC_LIST(struct ipc_process) processes;
 };
 
@@ -183,8 +190,8 @@ struct ipc_admin_reply {
 
 extern const struct ipc_fields ipc_none_fields, ipc_hello_fields, ipc_file_fields,
     ipc_config_fields, ipc_listener_fields, ipc_peer_fields, ipc_generation_fields,
-    ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reloaded_fields, ipc_process_fields,
-    ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields, ipc_http_reply_fields,
-    ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields, ipc_measured_fields,
-    ipc_gathered_fields, ipc_address_fields, ipc_sign_fields, ipc_sign_reply_fields,
-    ipc_issuers_fields, ipc_admin_fields, ipc_admin_reply_fields;
+    ipc_verdict_fields, ipc_drain_fields, ipc_ready_fields, ipc_reload_fields, ipc_reloaded_fields,
+    ipc_process_fields, ipc_status_fields, ipc_restart_fields, ipc_pair_fields, ipc_http_fields,
+    ipc_http_reply_fields, ipc_api_cert_fields, ipc_api_cert_reply_fields, ipc_metrics_fields,
+    ipc_measured_fields, ipc_gathered_fields, ipc_address_fields, ipc_sign_fields,
+    ipc_sign_reply_fields, ipc_issuers_fields, ipc_admin_fields, ipc_admin_reply_fields;

@@ -22,7 +22,7 @@ enum ipc_type {
     /* supervisor to every role */
     IPC_MEASURE = 20, /* ipc_none -> ipc_metrics, its own */
     /* core to the supervisor */
-    IPC_RELOAD = 32, /* ipc_none -> ipc_reloaded */
+    IPC_RELOAD = 32, /* ipc_reload -> ipc_reloaded */
     IPC_STATUS,      /* ipc_none -> ipc_status */
     IPC_RESTART,     /* ipc_restart -> ipc_none, when it is under way: read your files anew */
     IPC_GATHER,      /* ipc_none -> ipc_gathered, of those that have no channel to front */

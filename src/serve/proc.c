@@ -166,11 +166,12 @@ static void on_ready(void *arg, struct ipc_req *, const void *msg, int)
     serve_sup_proc_ready(sup);
 }
 
-static void on_reload(void *arg, struct ipc_req *req, const void *, int)
+static void on_reload(void *arg, struct ipc_req *req, const void *msg, int)
 {
+    const struct ipc_reload *m = msg;
     struct serve_proc *p = arg;
 
-    serve_reload_begin(p->slot->sup, req);
+    serve_reload_begin(p->slot->sup, req, m->despite_window);
 }
 
 static void on_status(void *arg, struct ipc_req *req, const void *, int)

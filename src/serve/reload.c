@@ -25,6 +25,7 @@ MSG(msg_verdicts, "serve.reload-verdicts", "nothing was changed: {0}");
 struct serve_reload {
     struct serve *sup;
     struct ipc_req *req; /* NULL: a signal asked */
+    bool despite_window;
     uint64_t generation;
     struct conf_input input;
     const struct conf *conf;
@@ -91,6 +92,15 @@ static void finish(struct serve *sup)
     sup->reload_again = false;
 }
 
+/* For who looks later. */
+static void keep_refusal(struct serve *sup, const struct err *err)
+{
+    char text[ERR_ARGS_BYTES];
+
+    buf_reset(&sup->refused);
+    buf_putz(&sup->refused, err_textz(err, text, sizeof(text)));
+}
+
 static void refuse(struct serve_reload *r, const struct err *err)
 {
     struct serve *sup = r->sup;
@@ -98,6 +108,8 @@ static void refuse(struct serve_reload *r, const struct err *err)
     log_error("serve.reload-refused", LOG_INT("generation", sup->generation), LOG_ERR(err));
     if (r->req)
         ipc_reply_err(MOVE(r->req), err);
+    else
+        keep_refusal(sup, err);
     finish(sup);
 }
 
@@ -251,6 +263,8 @@ static void commit(struct serve_reload *r)
     sup->generation = r->generation;
     sup->policy_waits = false;
     keep_accepted(sup);
+    buf_reset(&sup->refused);
+    serve_window_forget(sup); /* whatever waited is in it, or is not wanted any more */
     sup->wanted = r->wanted;
     serve_sockets_adopt(&sup->sockets, &r->sockets);
     serve_sup_conf_changed(sup, sockets);
@@ -418,7 +432,24 @@ static void answer_busy(struct ipc_req *req, enum rc rc, bool stopping)
     ipc_reply_err(req, &err);
 }
 
-void serve_reload_begin(struct serve *sup, struct ipc_req *req)
+/* True: it is answered, and done later. */
+static bool waits(struct serve_reload *r, struct err *err)
+{
+    CLEANUP(buf_done) struct buf sites = BUF_INIT(TEXT_MAX);
+    struct ipc_reloaded m = {.generation = r->sup->generation};
+
+    if (r->despite_window)
+        return false;
+    err->rc = serve_window_wait(r->sup, r->conf, &sites, &m.at);
+    if (err->rc != RC_OK || m.at == 0)
+        return false;
+    m.text = buf_str(&sites);
+    if (r->req)
+        IGNORE_RC(ipc_reply(MOVE(r->req), &m)); /* the log has it, too */
+    return true;
+}
+
+void serve_reload_begin(struct serve *sup, struct ipc_req *req, bool despite_window)
 {
     struct err err = ERR_INIT;
 
@@ -433,8 +464,13 @@ void serve_reload_begin(struct serve *sup, struct ipc_req *req)
         return;
     }
     sup->reload->req = req;
+    sup->reload->despite_window = despite_window;
     serve_notify_reloading(sup);
     err.rc = examine(sup->reload, &err);
+    if (err.rc == RC_OK && waits(sup->reload, &err)) {
+        finish(sup);
+        return;
+    }
     if (err.rc == RC_OK)
         prepare(sup->reload);
     else
@@ -443,7 +479,7 @@ void serve_reload_begin(struct serve *sup, struct ipc_req *req)
 
 void serve_reload_again(void *sup)
 {
-    serve_reload_begin(sup, NULL);
+    serve_reload_begin(sup, NULL, false);
 }
 
 void serve_reload_lost(struct serve *sup, struct serve_proc *p)
@@ -464,4 +500,5 @@ void serve_reload_cancel(struct serve *sup)
 {
     reload_free(MOVE(sup->reload));
     sup->reload_again = false;
+    serve_window_forget(sup);
 }

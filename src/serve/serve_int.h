@@ -2,8 +2,8 @@
 /* The inside of the supervisor: supervisor.c (its life), slots.c (which processes there are to be),
  * proc.c (one process and its successors), listen.c (sockets; listen_int.h), place.c (where what
  * belongs to one DATA is), accepted.c (the policy that was accepted; accepted_int.h), reload.c (two
- * phases; reload_int.h),
- * gather.c (numbers; gather_int.h), spawn.c (fork and execute). */
+ * phases) and window.c (when; reload_int.h), gather.c (numbers; gather_int.h), spawn.c (fork and
+ * execute). */
 #pragma once
 
 #include "base/addr.h"
@@ -110,8 +110,7 @@ struct serve {
     bool orphans;            /* the one before was killed: its processes may be there yet */
     struct conf_input input; /* what `conf` was loaded from */
     const struct conf *conf;
-    bool policy_waits; /* the files had another policy at the start, and `conf` is what was accepted
-                        */
+    bool policy_waits; /* the files had another policy at the start; `conf` is what was accepted */
     uint64_t generation;
     uint64_t attempts; /* the latest generation that was tried; those refused leave gaps */
     struct serve_sockets sockets;
@@ -123,6 +122,9 @@ struct serve {
     struct serve_reload *reload; /* NULL: none is under way */
     bool reload_again;           /* SIGHUP came meanwhile */
     struct ev_defer again;       /* so there will be another one */
+    struct ev_timer window;      /* a reload waits for its window, ... */
+    when_t reload_at;            /* ... which opens then; 0: none waits */
+    struct buf refused;          /* why the last one was that nobody waited for */
     bool was_ready;              /* all of them, once */
     bool stopping;
     int status;

@@ -86,7 +86,10 @@ void serve_sup_status(struct serve *sup, struct ipc_req *req)
 {
     CLEANUP(buf_done) struct buf own = BUF_INIT(ROLE_SANDBOX_TEXT);
     struct ipc_process v[PROCESSES];
-    struct ipc_status m = {.generation = sup->generation, .policy_waits = sup->policy_waits};
+    struct ipc_status m = {.generation = sup->generation,
+                           .policy_waits = sup->policy_waits,
+                           .reload_at = sup->reload_at,
+                           .reload_refused = buf_str(&sup->refused)};
     size_t n = 0;
 
     sandbox_report_text(&sup->report, &own);
@@ -220,7 +223,7 @@ static void on_signal(void *arg, int signum)
     if (signum == SIGCHLD)
         serve_procs_reap(sup);
     else if (signum == SIGHUP)
-        serve_reload_begin(sup, NULL);
+        serve_reload_begin(sup, NULL, false);
     else if (sup->stopping)
         kill_all(sup); /* asked twice: no more patience */
     else
@@ -295,6 +298,8 @@ static enum rc open_loop(struct serve *sup)
     TRY(ev_new(sup->clock, &sup->ev));
     ev_timer_init(&sup->stop_limit, sup->ev, on_stop_limit, sup);
     ev_defer_init(&sup->again, serve_reload_again, sup);
+    serve_window_init(sup);
+    buf_init(&sup->refused, ERR_ARGS_BYTES);
     for (size_t i = 0; i < SERVE_SIGNALS; i++)
         TRY(ev_signal_new(sup->ev, signals[i], on_signal, sup, &sup->signals[i]));
     return RC_OK;
@@ -336,6 +341,7 @@ static void supervisor_free(struct serve *sup)
     LIST_FOREACH (it, &sup->procs)
         serve_proc_free(serve_proc_at(it));
     serve_reload_cancel(sup);
+    buf_done(&sup->refused);
     serve_sockets_unlink(&sup->sockets, sup->data);
     serve_sockets_adopt(&sup->sockets, &none);
     if (sup->ev) {

@@ -57,8 +57,11 @@ static const struct ipc_generation sample_generation = {UINT64_MAX};
 static const struct ipc_verdict sample_verdict = {false, true, S("listen\nurls"), SAMPLE_ERR};
 static const struct ipc_drain sample_drain = {30000};
 static const struct ipc_ready sample_ready = {S("seccomp, landlock 4, user autarky-core")};
-static const struct ipc_reloaded sample_reloaded = {3, S("2 keys changed")};
-static const struct ipc_status sample_status = {3, true, {sample_processes, 2}};
+static const struct ipc_reload sample_reload = {true};
+static const struct ipc_reloaded sample_reloaded = {3, INT64_C(1795199040000000),
+                                                    S("2 keys changed")};
+static const struct ipc_status sample_status = {
+    3, true, INT64_C(1795199040000000), S("a reason"), {sample_processes, 2}};
 static const struct ipc_http sample_http = {S("api"),
                                             S("POST"),
                                             S("/acme/new-order"),
@@ -259,7 +262,7 @@ static const struct sample {
     {IPC_PING, &sample_none, &sample_none},
     {IPC_READY, &sample_ready, NULL},
     {IPC_PEER_LOST, &sample_peer, NULL},
-    {IPC_RELOAD, &sample_none, &sample_reloaded},
+    {IPC_RELOAD, &sample_reload, &sample_reloaded},
     {IPC_STATUS, &sample_none, &sample_status},
     {IPC_RESTART, &sample_restart, &sample_none},
     {IPC_HTTP, &sample_http, &sample_http_reply},

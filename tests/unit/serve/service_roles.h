@@ -94,6 +94,15 @@ static void core_ask(struct ipc_chan *to, enum ipc_type type, ipc_answer_fn fn, 
         core_say(req, "nobody to ask");
 }
 
+static void core_reload(const struct role_env *env, struct ipc_req *req, bool despite_window)
+{
+    const struct ipc_reload m = {despite_window};
+    const struct ipc_ask ask = {.type = IPC_RELOAD, .msg = &m, .fn = core_on_reloaded, .arg = req};
+
+    if (!env->supervisor || ipc_call(env->supervisor, &ask, NULL) != RC_OK)
+        core_say(req, "nobody to ask");
+}
+
 static void core_on_slow_signer(void *arg, const struct ipc_answer *a)
 {
     core_say(arg, "slow but there, signer %s", rc_text(a->rc));
@@ -163,8 +172,8 @@ static void core_on_http(void *arg, struct ipc_req *req, const void *msg, int)
         core_ask(env->supervisor, IPC_STATUS, core_on_status, req);
     else if (str_eq(target, STR("numbers")))
         core_ask(env->supervisor, IPC_GATHER, core_on_gathered, req);
-    else if (str_eq(target, STR("reload")))
-        core_ask(env->supervisor, IPC_RELOAD, core_on_reloaded, req);
+    else if (str_eq(target, STR("reload")) || str_eq(target, STR("reload now")))
+        core_reload(env, req, str_eq(target, STR("reload now")));
     else if (str_eq(target, STR("slow")))
         core_slow(env, req);
     else if (str_eq(target, STR("spin")))

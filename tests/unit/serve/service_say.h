@@ -34,6 +34,10 @@ static void core_on_status(void *arg, const struct ipc_answer *a)
         buf_printf(&text, "%s pid=%u %.*s restarts=%u\n%.*s", role_name(p->role), p->pid,
                    STR_ARG(p->state), p->restarts, STR_ARG(p->sandbox));
     }
+    if (a->rc == RC_OK && m->reload_at)
+        buf_putz(&text, "a reload waits");
+    if (a->rc == RC_OK && m->reload_refused.n)
+        buf_printf(&text, "refused for %.*s", STR_ARG(m->reload_refused));
     core_say(arg, "%s", buf_z(&text));
 }
 
@@ -54,7 +58,10 @@ static void core_on_reloaded(void *arg, const struct ipc_answer *a)
     const struct ipc_reloaded *m = a->msg;
     char text[1024];
 
-    if (a->rc == RC_OK)
+    if (a->rc == RC_OK && m->at)
+        core_say(arg, "generation %llu waits for %.*s", (unsigned long long)m->generation,
+                 STR_ARG(m->text));
+    else if (a->rc == RC_OK)
         core_say(arg, "generation %llu: %.*s", (unsigned long long)m->generation, STR_ARG(m->text));
     else
         core_say(arg, "refused: %s", err_textz(a->err, text, sizeof(text)));
