@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "gateway/inspect.h"
+#include "http/h2.h"
 
 struct conf;
 struct dns_zones;
@@ -23,8 +24,8 @@ enum {
     GATEWAY_REQUESTS_MAX = 10'000,         /* on one connection */
     GATEWAY_TARGET_MAX = 8192,
     GATEWAY_INTERIM_MAX = 8, /* answers 1xx before the one that counts */
-    GATEWAY_BLOCK_BYTES =
-        32 * 1024, /* read at a time, and held, in either direction of a request */
+    GATEWAY_BLOCK_BYTES = 2 * HTTP_H2_PIECE, /* read at a time, and held, in either direction of a
+                                                request */
     GATEWAY_BLOCKS_KEPT = 128,
     GATEWAY_EXCHANGES_KEPT = 256,
     GATEWAY_TRIES_MAX = 3, /* of a request, if more than one is allowed */

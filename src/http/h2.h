@@ -15,6 +15,8 @@ struct http_h2_stream;
 
 enum {
     HTTP_H2_STREAMS_MAX = 100,          /* of one connection at a time; beyond: REFUSED_STREAM */
+    HTTP_H2_PIECE = (1 << 14) - 9, /* bytes of body in a frame: with its head it fills one record of
+                                      TLS (RFC 8446 section 5.1) */
     HTTP_H2_STREAM_WINDOW = 128 * 1024, /* bytes of one body that wait to be read */
     HTTP_H2_WINDOW = 256 * 1024,        /* of all of a connection */
     HTTP_H2_OUT_HIGH = 64 * 1024,       /* bytes to be sent, from which on no body is taken */

@@ -46,7 +46,8 @@ static ssize_t on_source(nghttp2_session *, int32_t, uint8_t *, size_t room, uin
                          nghttp2_data_source *source, void *)
 {
     struct http_h2_stream *s = source->ptr;
-    size_t n = s->piece.n < room ? s->piece.n : room;
+    size_t most = room < HTTP_H2_PIECE ? room : HTTP_H2_PIECE;
+    size_t n = s->piece.n < most ? s->piece.n : most;
 
     if (n) {
         s->left -= s->left == UINT64_MAX ? 0 : n;

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 enum {
@@ -235,6 +236,8 @@ const struct sandbox_way sandbox_ways[] = {
     {S(prctl), SB_STDIO, SB_SANITIZER, 0, 1, {IS(0, PR_GET_SECCOMP)}},
     /* Reading its own limits, as sysconf(3) does. */
     {S(prlimit64), SB_STDIO, 0, 0, 2, {IS(0, 0), IS(2, 0)}},
+    /* A copy that shall make none itself. */
+    {S(prlimit64), SB_FORK, 0, 0, 2, {IS(0, 0), IS(1, RLIMIT_NPROC)}},
     /* The C library's fstat(3). */
     {S(newfstatat), SB_STDIO, LOOKS, 0, 1, {BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH)}},
     {S(openat), LOOKS, SB_WPATH, 0, 1, {BITS(2, OPEN_WRITES, 0)}},

@@ -417,7 +417,10 @@ enum rc tls_conn_write(struct tls_conn *c, struct str bytes, size_t *out_n)
     }
     crypto_ossl_clear();
     c->write_needs = EV_WRITE;
+    /* One record is made of it, and the next one follows at once. */
+    c->socket.more = bytes.n > SSL3_RT_MAX_PLAIN_LENGTH;
     ok = SSL_write_ex(c->ssl, bytes.p, bytes.n, out_n);
+    c->socket.more = false;
     if (ok == 1)
         return RC_OK;
     rc = outcome(c, ok, &c->write_needs);

@@ -117,7 +117,7 @@ enum rc tls_socket_read(struct tls_socket *s, void *p, size_t n, size_t *out_n)
 
 enum rc tls_socket_write(const struct tls_socket *s, struct str bytes, size_t *out_n)
 {
-    ssize_t put = send(s->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+    ssize_t put = send(s->fd, bytes.p, bytes.n, MSG_NOSIGNAL | (s->more ? MSG_MORE : 0));
 
     if (put < 0)
         return again(put) ? RC_AGAIN : RC_NET;

@@ -39,6 +39,7 @@ struct tls_choice {
 struct tls_socket {
     int fd;
     bool ended;           /* the peer sends no more */
+    bool more;            /* what is written now is followed by more at once (MSG_MORE) */
     unsigned char *first; /* NULL as soon as it is read to its end */
     size_t at, n, cap;
     /* What is read stays in `first` until tls_socket_settle: the connection may be one that is

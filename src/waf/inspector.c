@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -76,6 +77,9 @@ _Noreturn static void inspector_main(const struct waf_nursery *n, unsigned place
     CLEANUP(buf_done) struct buf out = BUF_INIT(sizeof(struct waf_told) + IPC_INSPECTED_BYTES);
     char *in = mem_alloc(MESSAGE_MAX);
 
+    /* No copies of copies. It holds for users other than root, as which no waf runs. */
+    if (setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0}) != 0)
+        _exit(1);
     close(n->news);
     for (unsigned i = 0; i < n->n; i++)
         if (i != place)

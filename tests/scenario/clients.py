@@ -60,8 +60,8 @@ def lego(lab):
 
     def call(*args):
         return run("/usr/bin/lego", "--server", lab.directory_url, "--accept-tos", "--email", f"a@{DOMAIN}", "--path", home,
-                   "--http", "--http.port", f"127.0.0.1:{lab.http_port}", "--domains", name, "--eab", "--kid", kid, "--hmac",
-                   key, *args, env={**os.environ, "LEGO_CA_CERTIFICATES": str(lab.roots)})
+                   "--http", "--http.port", f"127.0.0.1:{lab.http_port}", "--domains", name, "--eab", "--kid", kid,
+                   f"--hmac={key}", *args, env={**os.environ, "LEGO_CA_CERTIFICATES": str(lab.roots)})
 
     call("run")
     cert = home / "certificates" / f"{name}.crt"

@@ -39,6 +39,14 @@ def secret(lab, algorithm):
     return bytes.fromhex(re.sub(r"[:\s]", "", number)).lstrip(b"\0")[::-1]
 
 
+def still_has(pid, what):
+    """The same of one that may end meanwhile: not any more then, and not yet known to be gone."""
+    try:
+        return has(pid, what)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def has(pid, what):
     """Whether that process has these bytes anywhere in memory that is its own, or shared with the keeper."""
     for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
@@ -191,7 +199,7 @@ def main():
             sys.exit("with keys in the workers the same search does not find one, so it shows nothing")
         lab.configure("  keys: keeper\n" + EXTRA)
         lab.autarky("reload")
-        wait_for("workers without keys", lambda: not any(has(pid, key) for pid in lab.processes("gateway")))
+        wait_for("workers without keys", lambda: not any(still_has(pid, key) for pid in lab.processes("gateway")))
         every_kind(lab)
         print(json.dumps(lab.certificates(WIKI)["ecdsa"]["state"]))
     backend.stop()

@@ -43,7 +43,7 @@ def by_key(lab):
     made = json.loads(lab.autarky("eab", "create", "pumps", "--json"))
     home, name = lab.directory / "certbot", f"pump-7.{DOMAIN}"
     run("/usr/bin/certbot", "certonly", "--standalone", "--http-01-port", lab.http_port, "--server", lab.directory_url,
-        "--agree-tos", "--email", f"a@{DOMAIN}", "--no-eff-email", "--eab-kid", made["kid"], "--eab-hmac-key", made["key"],
+        "--agree-tos", "--email", f"a@{DOMAIN}", "--no-eff-email", "--eab-kid", made["kid"], f"--eab-hmac-key={made['key']}",
         "-d", name, "--config-dir", home, "--work-dir", home, "--logs-dir", home, "--non-interactive",
         env={**os.environ, "REQUESTS_CA_BUNDLE": str(lab.roots)})
     live = home / "live" / name

@@ -252,6 +252,10 @@ def inspectors(lab):
 
 def killed(lab):
     """Inspectors, then all of it; the site that passes what cannot be inspected passes all, the one that blocks has 503 meanwhile."""
+    for pid in inspectors(lab):
+        most = next(x for x in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines() if x.startswith("Max processes"))
+        if most.split()[2:4] != ["0", "0"]:
+            sys.exit(f"an inspector may make processes: {most}")
     with Load(lab, BLOCK) as block, Load(lab, DETECT) as detect, Load(lab, PLAIN) as plain:
         time.sleep(1)
         for _ in range(3):
