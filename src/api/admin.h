@@ -76,7 +76,7 @@ typedef enum rc (*api_look_fn)(const struct api_view *v, const struct json *args
  * "revocation":{"shards","lists","entries","bytes","oldest","next_update","overdue","behind",
  * "answers"},"issuers":[...],"processes":[...],"probers":[{"name","connected","since","seen",
  * "expires","address","program","attempts","under_way"}...],"forward": as api/forwards.h has it,
- * "alerts": as api/alerts.h has it,
+ * "alerts": as api/alerts.h has it,"escrow": as api/escrow.h has it,
  * "watch":{"automatic","learns_until","unusual"},"policy_waits": the id of the approval that
  * another policy waits for, or null; "policy_other": the files had another policy at the start,
  * which is not accepted; "reload_at": when gateway.change_window opens for a reload that waits, or
@@ -162,7 +162,8 @@ enum rc api_audit_list(const struct api_view *v, const struct json *args, struct
 enum rc api_cert_find_serial(const struct api_view *v, const struct json *args, struct arena *a,
                              struct store_certificate *out, struct err *err);
 /* The members of a list's item, and "sha256","why" (as given at the request),"order","replaces",
- * "logical","issuer_state" (as of issuers; none where that is not kept),"subject","key",
+ * "logical","escrow" (api/escrow.h),"issuer_state" (as of issuers; none where that is not kept),
+ * "subject","key",
  * "key_usage","extended_key_usage","must_staple","no_revocation" (noRevAvail of RFC 9608),
  * "policies","crl_urls","ocsp_urls","issuer_urls"; then PEM: "certificate", "chain" (its issuers
  * without the root), "root"; "enveloped_key" (x509/envelope.h, base64url) unless that is empty. */

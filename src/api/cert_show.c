@@ -2,6 +2,7 @@
 /* One certificate, with all that is known of it. */
 #include "api/admin.h"
 #include "api/cert_int.h"
+#include "api/escrow.h"
 #include "base/text.h"
 #include "ca/issue.h"
 #include "crypto/key.h"
@@ -211,6 +212,7 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
     put_id(o, "order", &c->order);
     put_id(o, "replaces", &c->replaces);
     json_kv_id(o, "logical", &c->logical);
+    api_escrow_put(v, &c->id, o);
     if (issuer)
         json_kv_z(o, "issuer_state", store_issuer_state_text(api_issuer_state(v, issuer)));
     put_contents(o, &cert);

@@ -2,8 +2,10 @@
 #include "api/cert_sign.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
+#include "ca/escrow.h"
 #include "policy/policy.h"
 #include "store/types.h"
 #include "x509/envelope.h"
@@ -281,15 +283,28 @@ enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, st
     return RC_OK;
 }
 
-enum rc api_cert_sign_make_key(struct api_signing *s, struct arena *a)
+static enum rc seal(const struct crypto_key *key, const struct crypto_key *to, struct arena *a,
+                    struct str *out)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *to = NULL;
     CLEANUP(buf_done) struct buf der = BUF_INIT(X509_ENVELOPE_MAX);
 
+    TRY(x509_envelope_seal(key, to, &der));
+    return arena_str(a, buf_str(&der), out);
+}
+
+enum rc api_cert_sign_make_key(const struct conf *conf, struct api_signing *s, struct arena *a,
+                               struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL, *to = NULL, *escrow = NULL;
+
+    TRY(ca_escrow_key(conf, &escrow, err));
     TRY(crypto_key_from_spki(s->csr.spki, &to, NULL));
     TRY(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_SM2, 0}, &key));
-    TRY(x509_envelope_seal(key, to, &der));
-    TRY(arena_str(a, buf_str(&der), &s->enveloped));
+    TRY(seal(key, to, a, &s->enveloped));
+    if (escrow) {
+        TRY(seal(key, escrow, a, &s->request.escrow));
+        memcpy(s->request.escrow_to.b, crypto_key_spki_sha256(escrow).p, STORE_SHA256);
+    }
     TRY(arena_str(a, crypto_key_spki(key), &s->request.spki));
     s->request.key_made = true;
     return RC_OK;
@@ -330,5 +345,6 @@ void api_cert_sign_put_plan(const struct api_view *v, const struct api_signing *
                  s->request.not_after && s->request.not_after < to ? s->request.not_after : to);
     json_kv_str(o, "rules", s->request.rules);
     json_kv_u64(o, "approvers", s->approvers);
+    json_kv_bool(o, "escrowed", s->key_by_ca && v->conf->ca.escrow.n > 0);
     json_end(o);
 }

@@ -28,9 +28,11 @@ struct api_signing {
 enum rc api_cert_sign_read(const struct api_view *v, const struct json *args, struct arena *a,
                            struct api_signing *out, struct err *err);
 /* With key_by_ca, when the time to issue has come: the key, in the envelope that the CSR's key
- * opens, and its public half in the request; the private half is nowhere else any more. RC_CRYPTO.
- */
-enum rc api_cert_sign_make_key(struct api_signing *s, struct arena *a);
-/* {"dry_run": true, "names", "profile", "key", "not_before", "not_after"} */
+ * opens, and where there is a key of escrow in another one for that, and its public half in the
+ * request; the private half is nowhere else any more. RC_CRYPTO; as ca_escrow_key. */
+enum rc api_cert_sign_make_key(const struct conf *conf, struct api_signing *s, struct arena *a,
+                               struct err *err);
+/* {"dry_run": true, "names", "profile", "key", "not_before", "not_after", "rules", "approvers",
+ * "escrowed"} */
 void api_cert_sign_put_plan(const struct api_view *v, const struct api_signing *s,
                             struct json_out *o);

@@ -2,6 +2,7 @@
 /* What is wrong, and the command that mends it. */
 #include "api/admin.h"
 #include "api/alerts.h"
+#include "api/escrow.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "ipc/messages.h"
@@ -349,6 +350,15 @@ static void check_alerts(const struct api_view *v, struct findings *f)
     finding(f, "alerts", state, buf_z(&b), cure);
 }
 
+static void check_escrow(const struct api_view *v, struct findings *f)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+    const char *cure, *state = api_escrow_judge(v, &b, &cure);
+
+    if (state)
+        finding(f, "escrow", state, buf_z(&b), cure);
+}
+
 static void check_policy(const struct api_view *v, struct findings *f)
 {
     if (v->conf->n_policy == 0)
@@ -383,6 +393,7 @@ enum rc api_doctor(const struct api_view *v, struct json_out *o)
     check_revocation(v, &f);
     check_locks(v, &f);
     check_alerts(v, &f);
+    check_escrow(v, &f);
     check_policy(v, &f);
     json_end(o);
     json_kv_bool(o, "healthy", f.healthy);

@@ -2,6 +2,7 @@
 /* How it is. */
 #include "api/admin.h"
 #include "api/alerts.h"
+#include "api/escrow.h"
 #include "ca/issue.h"
 #include "conf/conf.h"
 #include "ipc/messages.h"
@@ -214,6 +215,7 @@ enum rc api_status(const struct api_view *v, struct json_out *o)
     api_forwards_put(v, o);
     put_watch(v, o);
     api_alerts_put(v, o);
+    api_escrow_put_status(v, o);
     if (v->policy_waits.z[0])
         json_kv_id(o, "policy_waits", &v->policy_waits);
     else

@@ -186,7 +186,7 @@ static enum rc copy_request(struct ca_job *job, const struct ca_request *req)
     struct str *texts[] = {&job->req.profile, &job->req.spki,    &job->req.common_name,
                            &job->req.origin,  &job->req.reason,  &job->req.owner,
                            &job->req.team,    &job->req.service, &job->req.lineage,
-                           &job->req.asker,   &job->req.rules};
+                           &job->req.asker,   &job->req.rules,   &job->req.escrow};
 
     job->req = *req;
     if (!ips)

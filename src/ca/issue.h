@@ -74,8 +74,11 @@ struct ca_request {
     bool staging;           /* by an issuer of the staging hierarchy */
     struct str origin;      /* "acme", "system", "operator" ... */
     struct str rules;       /* of the policy, that allowed it, for the trail; empty: none did */
-    bool key_made;          /* here, for the requester, and nobody keeps it: for the trail */
-    struct str asker;       /* who asked, for the trail, as in "uid 0"; empty: no person did */
+    bool key_made;          /* here, for the requester: for the trail */
+    struct str escrow;      /* that key, sealed to the key of escrow, kept with the certificate in
+                               one transaction; empty: nobody keeps it */
+    struct store_hash escrow_to; /* SHA-256 of that one's SubjectPublicKeyInfo */
+    struct str asker;            /* who asked, for the trail, as in "uid 0"; empty: no person did */
     struct addr requester;
     struct id shown; /* the certificate that the requester showed; "": none */
     struct id account;

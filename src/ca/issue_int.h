@@ -66,6 +66,9 @@ bool ca_transient(enum rc rc);
 /* In the transaction of the reservation: logical id and predecessor of a job, by its lineage or by
  * what its request names; neither where it has none. */
 enum rc ca_lineage_find(struct store_txn *txn, struct ca_job *job);
+/* escrow.c. In the transaction of the certificate, behind it: the key that was made for it, where
+ * it is to be kept, and the event that says so. */
+enum rc ca_job_escrow(struct store_txn *txn, const struct ca_job *job);
 /* "names": all of them, for an event's detail. */
 void ca_job_put_names(struct json_out *o, const struct ca_job *job);
 /* In a transaction: RC_DENIED and why when the key was revoked as compromised. */

@@ -127,6 +127,7 @@ static enum rc commit_fn(struct store_txn *txn, void *arg)
     /* A reservation may have waited for the signer while its key was given up. */
     TRY(ca_job_blocked(txn, job));
     TRY(store_certificate_add(txn, &job->cert, &job->issuance.id));
+    TRY(ca_job_escrow(txn, job));
     TRY(store_issuance_finish(txn, &job->issuance.id, job->now));
     if (job->req.order.z[0])
         TRY(job->ca->orders->finish(txn, &job->req.order, &job->cert));

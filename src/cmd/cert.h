@@ -12,5 +12,6 @@ int cert_put_when(const char *option, const char *given, const char *member, str
 /* "name, name" of a list of texts. */
 void cert_print_list(const struct json *list);
 
-/* `cert open`. */
+/* `cert open`, `cert escrow`. */
 int cmd_cert_open(const struct cmd_args *args);
+int cmd_cert_escrow(const struct cmd_args *args);

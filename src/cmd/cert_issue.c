@@ -74,6 +74,22 @@ void cert_print_list(const struct json *list)
         }
 }
 
+/* Of a plan it is a word, of a certificate which key it is sealed to. */
+static bool is_escrowed(const struct json *answer)
+{
+    bool planned = false;
+
+    return json_type(json_get(answer, "escrow")) == JSON_OBJECT ||
+           (json_bool(json_get(answer, "escrowed"), &planned) == RC_OK && planned);
+}
+
+static struct str escrow_key(const struct json *answer)
+{
+    struct str key = json_shown(json_get(answer, "escrow"), "key");
+
+    return key.n ? key : STR("that of ca.escrow");
+}
+
 static void show(const struct cmd_args *args, const struct cert_out *o, const struct json *answer)
 {
     bool dry = args->values[CMD_OPT_DRY_RUN] != NULL;
@@ -85,6 +101,10 @@ static void show(const struct cmd_args *args, const struct cert_out *o, const st
            STR_ARG(json_shown(answer, "not_after")));
     if (serial.n)
         printf("  serial %.*s, by %.*s\n", STR_ARG(serial), STR_ARG(json_shown(answer, "issuer")));
+    if (is_escrowed(answer))
+        printf("  the key %s escrowed: whoever has the key of escrow, %.*s, can read what is "
+               "encrypted to it\n",
+               dry ? "would be" : "is", STR_ARG(escrow_key(answer)));
     for (size_t i = 0; i < o->n; i++)
         printf("  %s/%s\n", o->path, o->names[i]);
 }
@@ -108,6 +128,7 @@ static enum rc show_json(const struct cert_out *o, const struct json *answer)
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (json_str(json_get(answer, members[i]), &s) == RC_OK)
             json_kv_str(&j, members[i], s);
+    json_kv_bool(&j, "escrowed", is_escrowed(answer));
     json_key(&j, "names");
     json_arr(&j);
     while (json_next(&names, NULL, &value))

@@ -77,6 +77,8 @@ static enum rc show(const struct json *root)
     line(root, "replaces", "replaces");
     line(root, "SHA-256", "sha256");
     line(root, "key SHA-256", "spki_sha256");
+    if (json_type(json_get(root, "escrow")) == JSON_OBJECT)
+        line(json_get(root, "escrow"), "escrowed to", "key");
     return RC_OK;
 }
 

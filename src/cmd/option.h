@@ -185,6 +185,9 @@ enum cmd_option {
     CMD_OPT_ALLOW_RENEW,
     CMD_OPT_BACKUP_OUT,
     CMD_OPT_BACKUP_PASSPHRASE_FILE,
+    CMD_OPT_SIGN_KEY_PASSPHRASE_FILE,
+    CMD_OPT_OPEN_PUBLIC_KEY, /* --public-key of cert open */
+    CMD_OPT_ESCROW_OUT,
     CMD_OPT_COUNT,
 };
 static_assert(CMD_OPT_COUNT <= 256, "each fits into a byte");

@@ -343,6 +343,15 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_BACKUP_PASSPHRASE_FILE] =
         {"--passphrase-file", "FILE",
          "its first line is the passphrase of the backup; otherwise it is asked for"},
+    [CMD_OPT_SIGN_KEY_PASSPHRASE_FILE] =
+        {"--sign-key-passphrase-file", "FILE",
+         "its first line opens --sign-key where that is encrypted; otherwise it is asked for"},
+    [CMD_OPT_OPEN_PUBLIC_KEY] =
+        {"--public-key", "FILE",
+         "instead of --cert: a request or a key in PEM, or the SHA-256 of the "
+         "SubjectPublicKeyInfo in hexadecimal"},
+    [CMD_OPT_ESCROW_OUT] = {"--out", "FILE",
+                            "where the sealed key goes, in DER; nothing is overwritten"},
 };
 
 const struct cmd_option_row *cmd_option_rows(void)

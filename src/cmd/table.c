@@ -53,8 +53,9 @@ static const struct cmd_row rows[] = {
      "Writes cert.pem, chain.pem (the issuers without the root), fullchain.pem (both) and\n"
      "privkey.pem. The key is made here and never leaves this program but into its file, which\n"
      "is readable by its owner alone. Nothing that is there is overwritten without --force.\n"
-     "With --key-by-ca the CA makes the key, of a profile like tlcp-enc, keeps nothing of it, and\n"
-     "sends it in an envelope (SM2EnvelopedKey, GM/T 0009) that only --sign-key opens.",
+     "With --key-by-ca the CA makes the key, of a profile like tlcp-enc, and sends it in an\n"
+     "envelope (SM2EnvelopedKey, GM/T 0009) that only --sign-key opens. Unless the organisation\n"
+     "has a key of escrow (ca.escrow), which is said then, nothing of it is kept.",
      NULL,
      OPTIONS(OPT(CERT_NAME), OPT(PROFILE), OPT(KEY), OPT(KEY_BY_CA), OPT(SIGN_KEY),
              OPT(COMMON_NAME), OPT(OUT), OPT(FORMAT), OPT(P12_PASSWORD_FILE), OPT(WITH_ROOT),
@@ -71,10 +72,20 @@ static const struct cmd_row rows[] = {
              OPT(DRY_RUN)),
      cmd_cert_sign},
     {"cert", "open", "open the envelope of a key that a CA made",
-     "ENVELOPE is an SM2EnvelopedKey (GM/T 0009), DER or PEM, as enveloped.der. The key is "
-     "written\n"
-     "as privkey.pem only if it is that of the certificate. Asks no server.",
-     "ENVELOPE", OPTIONS(OPT(SIGN_KEY), OPT(CERT), OPT(OUT), OPT(FORCE)), cmd_cert_open},
+     "ENVELOPE is an SM2EnvelopedKey (GM/T 0009) in DER, as enveloped.der, or as `autarky cert\n"
+     "escrow` wrote it: then --sign-key is the key of escrow. The key is written as privkey.pem\n"
+     "only if it is that of the certificate, or of --public-key where that is not kept any more.\n"
+     "Asks no server.",
+     "ENVELOPE",
+     OPTIONS(OPT(SIGN_KEY), OPT(SIGN_KEY_PASSPHRASE_FILE), OPT(CERT), OPT(OPEN_PUBLIC_KEY),
+             OPT(OUT), OPT(FORCE)),
+     cmd_cert_open},
+    {"cert", "escrow", "hand out the key of a certificate as it is escrowed, sealed",
+     "Of a key that the CA made while the configuration had ca.escrow. It is of no use without\n"
+     "the private half of that key, which the organisation keeps elsewhere: there `autarky cert\n"
+     "open` opens it. Takes a reason, which stands in the audit log beside who asked; and another\n"
+     "person where control.two_persons has key.escrow.",
+     "SERIAL", OPTIONS(OPT(REASON), OPT(ESCROW_OUT), OPT(DRY_RUN)), cmd_cert_escrow},
     {"cert", "revoke", "revoke a certificate",
      "A key that is compromised is never certified again. Revoking cannot be taken back.", "SERIAL",
      OPTIONS(OPT(REVOKE_REASON), OPT(WHY), OPT(DRY_RUN)), cmd_cert_revoke},

@@ -41,9 +41,9 @@ const char *const conf_choice_caa_modes[] = {"check", "strict", "off", NULL};
 const char *const conf_choice_bindings[] = {"optional", "required", NULL};
 const char *const conf_choice_passphrase_froms[] = {"credential", "file", "prompt", NULL};
 const char *const conf_choice_switches[] = {"off", "on", NULL};
-const char *const conf_choice_two_persons[] = {"issuer.create", "issuer.rotate",    "issuer.revoke",
-                                               "issuance.thaw", "operators.change", "policy.change",
-                                               "backup.create", "backup.restore",   NULL};
+const char *const conf_choice_two_persons[] = {
+    "issuer.create", "issuer.rotate", "issuer.revoke",  "issuance.thaw", "operators.change",
+    "policy.change", "backup.create", "backup.restore", "key.escrow",    NULL};
 const char *const conf_choice_roles[] = {"viewer",  "operator", "approver",
                                          "officer", "auditor",  NULL};
 const char *const conf_choice_limits[] = {

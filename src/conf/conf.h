@@ -114,6 +114,8 @@ struct conf {
             } pin;
         } pkcs11;
         struct conf_strs weak_keys; /* paths of lists, or of directories with such */
+        struct str escrow;          /* the file with the key of escrow; empty: there is none */
+        struct str escrow_key;      /* what is in it, PEM without a private key */
     } ca;
     struct {
         struct {

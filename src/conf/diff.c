@@ -148,6 +148,34 @@ static enum rc compare_below(struct differ *d, const struct conf_key *above, con
     return RC_OK;
 }
 
+/* In one line, as every value is. */
+static enum rc one_line(struct str text, struct buf *out)
+{
+    struct str line;
+
+    while (str_next(&text, '\n', &line)) {
+        buf_putz(out, out->n && line.n ? " " : "");
+        buf_puts(out, line);
+    }
+    return buf_rc(out);
+}
+
+/* Not a key of the schema, and all that counts of one: a file of the same name may have another key
+ * of escrow in it, and who holds that is no matter of names. */
+static enum rc compare_escrow(struct differ *d, const struct conf *was, const struct conf *now)
+{
+    static const struct conf_take live = {CONF_LIVE, "", NULL};
+    static const struct conf_key of_file = {.take = &live};
+    CLEANUP(buf_done) struct buf a = BUF_INIT(VALUE_BYTES_MAX);
+    CLEANUP(buf_done) struct buf b = BUF_INIT(VALUE_BYTES_MAX);
+
+    TRY(one_line(was->ca.escrow_key, &a));
+    TRY(one_line(now->ca.escrow_key, &b));
+    return str_eq(buf_str(&a), buf_str(&b))
+               ? RC_OK
+               : add(d, &of_file, STR("ca.escrow (key)"), buf_str(&a), buf_str(&b));
+}
+
 enum rc conf_diff(const struct conf *was, const struct conf *now, struct conf_changes *out)
 {
     CLEANUP(conf_changes_done) struct conf_changes made = {};
@@ -158,6 +186,7 @@ enum rc conf_diff(const struct conf *was, const struct conf *now, struct conf_ch
         return RC_NOMEM;
     arena_init(made.arena, DIFF_ARENA_MAX);
     TRY(compare_below(&d, NULL, was, now));
+    TRY(compare_escrow(&d, was, now));
     *out = made;
     made = (struct conf_changes){};
     return RC_OK;

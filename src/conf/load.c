@@ -526,6 +526,7 @@ static enum rc load_tree(struct conf_tree *tree, const struct conf_input *in, st
     TRY(load_map(&l, NULL, tree->root, tree->root, &box->conf));
     TRY(conf_fill_sites(tree->report, tree->root, in, &box->arena, &box->conf));
     TRY(conf_fill_public(tree->report, tree->root, in, &box->arena, &box->conf));
+    TRY(conf_fill_escrow(tree->report, tree->root, in, &box->arena, &box->conf));
     TRY(check_together(&l, tree->root, &box->conf));
     if (tree->report->n)
         return RC_INVAL;

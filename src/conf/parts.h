@@ -109,6 +109,7 @@ enum conf_two_persons {
     CONF_TWO_POLICY,
     CONF_TWO_BACKUP,
     CONF_TWO_RESTORE,
+    CONF_TWO_ESCROW, /* an escrowed key is handed out */
     CONF_TWO_COUNT
 };
 

@@ -7,7 +7,7 @@
     {KEY("control.two_persons", CONF_BITS, control.two_persons, &conf_kind_choice),
      .names = conf_choice_two_persons, .take = &core,
      .help = "What takes a second person: issuer.create, .rotate, .revoke, issuance.thaw, "
-             "operators.change, policy.change, backup.create, backup.restore"},
+             "operators.change, policy.change, backup.create, backup.restore, key.escrow"},
     {KEY("control.people", CONF_MANY, control.people, &conf_kind_ident), .take = &core,
      .help = "Users of this host who decide on approvals"},
     {STRUCTS("control.operators", CONF_ITEMS, control.operators, struct conf_operator),

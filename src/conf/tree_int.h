@@ -87,6 +87,10 @@ enum rc conf_check_public(struct conf_report *report, const struct conf_node *ro
                           const struct conf *conf);
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf);
+/* escrow.c. What is in the file of ca.escrow: never a private key, which would go to every process.
+ */
+enum rc conf_fill_escrow(struct conf_report *report, const struct conf_node *root,
+                         const struct conf_input *in, struct arena *a, struct conf *conf);
 /* probers.c. The same of the probers. */
 enum rc conf_check_probers(struct conf_report *report, const struct conf_node *root,
                            const struct conf *conf);

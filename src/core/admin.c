@@ -230,6 +230,7 @@ static const struct command commands[] = {
     {"cert numbers", .look = api_cert_numbers},
     {"cert sign", NULL, false, cert_sign, .why = "reason"},
     {"cert revoke", NULL, false, cert_revoke, .why = "why"},
+    {"cert escrow", .once = true, .why = "reason", .change = core_cert_escrow},
     {"ui link", .ask = core_ui_link, .record = true, .once = true, .why = "reason"},
     {"reload", .change = core_reload, .record = true, .why = "reason"},
     {"site list", NULL, false, site_list},

@@ -90,6 +90,10 @@ void core_admin_refuse(struct ipc_req *req, const struct err *err);
  * signer is away and nothing was issued. `who` asks. */
 void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
                     struct core_who who);
+/* `cert escrow`: {"serial", "reason", "dry_run"}; ends `req` with api_escrow_put_sealed's members,
+ * the envelope once key.escrow-fetched is on disk. RC_INVAL without a reason, RC_NOTFOUND. */
+void core_cert_escrow(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who);
 /* `cert revoke`: {"serial", "reason": of RFC 5280 by name, "why": a person's words, "dry_run"};
  * ends `req` with api_cert_put's document. RC_CONFLICT when it is revoked for another reason,
  * unless the new one is keyCompromise. */

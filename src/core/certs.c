@@ -2,8 +2,12 @@
 /* Certificates that an administrator asks for on the control socket: signed, and revoked. The way
  * of issuing is everybody's (ca/issue.h); the trail names the user. */
 #include "api/cert_sign.h"
+#include "api/escrow.h"
 #include "approval/approval.h"
+#include "ca/escrow.h"
+#include "core/change.h"
 #include "core/core_int.h"
+#include "crypto/key.h"
 #include "ev/clock.h"
 #include "log/log.h"
 #include "revocation/revocation.h"
@@ -22,6 +26,8 @@ MSG(msg_already, "core.cert-already",
 MSG(msg_used, "core.cert-approval-used",
     "approval {0} was used by the same command given elsewhere, or has ended; give it again, which "
     "asks again");
+MSG(msg_escrow_reason, "core.cert-escrow-reason",
+    "say why this key is wanted, with --reason: it stands in the audit log beside who asked");
 MSG(msg_dry_run, "core.cert-dry-run", "\"dry_run\" has to be true or false");
 
 enum { ANSWER_MAX = 1024 * 1024, SHOWN_MAX = 64 };
@@ -208,7 +214,7 @@ static enum rc sign(struct core *core, struct ipc_req *req, const struct json *a
         g->s.request.reserve_arg = g;
     }
     if (g->s.key_by_ca)
-        TRY(api_cert_sign_make_key(&g->s, a));
+        TRY(api_cert_sign_make_key(core->conf, &g->s, a, err));
     return ca_issue(core->ca, &g->s.request, issued, g, err);
 }
 
@@ -220,6 +226,62 @@ void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *a
 
     if (rc != RC_OK)
         fail(req, rc, &err);
+}
+
+/* ---- escrow */
+
+enum rc core_escrow_check(const struct conf *conf, struct err *err)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+
+    return ca_escrow_key(conf, &key, err);
+}
+
+static enum rc write_fetched(struct store_txn *txn, struct core_change *c)
+{
+    return core_change_audit(txn, c, "key.escrow-fetched", "certificate", &c->certificate.id,
+                             c->serial);
+}
+
+static void put_fetched(struct core_change *c, struct json_out *o)
+{
+    struct api_view v = core_view(c->core, NULL);
+
+    if (!c->dry)
+        log_warn("core.escrow-fetched", LOG_STR("serial", c->serial), LOG_STR("by", c->asker),
+                 LOG_STR("reason", c->why));
+    api_escrow_put_sealed(&v, &c->certificate, &c->escrow, !c->dry, o);
+}
+
+static enum rc read_escrow(struct core_change *c)
+{
+    struct api_view v = core_view(c->core, NULL);
+    char serial[X509_SERIAL_TEXT] = "";
+    struct x509_serial s;
+    struct str what;
+
+    if (c->why.n == 0)
+        return ERR(&c->err, RC_INVAL, msg_escrow_reason);
+    TRY(api_escrow_find(&v, c->args, c->a, &c->certificate, &c->escrow, &c->err));
+    TRY(x509_serial_from_bytes(c->certificate.serial, &s));
+    TRY(arena_str(c->a, str_of(x509_serial_text(&s, serial)), &c->serial));
+    what = arena_printf(c->a, "key.escrow: hand out the sealed key of certificate %.*s, for %.*s",
+                        STR_ARG(c->serial),
+                        STR_ARG(c->certificate.n_names ? c->certificate.names[0].value
+                                                       : STR("names that are not kept any more")));
+    if (!what.p)
+        return RC_NOMEM;
+    c->write = write_fetched;
+    c->put = put_fetched;
+    c->approval = (struct core_approval){
+        .who = c->who, .now = c->now, .arena = c->a, .action = STR("key.escrow"), .what = what};
+    return core_approval_begin_one(c->core, 1U << CONF_TWO_ESCROW, &c->approval);
+}
+
+void core_cert_escrow(struct core *core, struct ipc_req *req, const struct json *args,
+                      struct core_who who)
+{
+    core_change_run(core, req, args, who, read_escrow);
 }
 
 /* ---- revoke */

@@ -12,6 +12,7 @@
 #include "store/certificates.h"
 #include "store/eab.h"
 #include "store/endpoints.h"
+#include "store/escrows.h"
 #include "store/locks.h"
 #include "store/operators.h"
 #include "store/renewals.h"
@@ -41,6 +42,7 @@ struct core_change {
     struct store_user user;
     struct store_token token;
     struct store_certificate certificate;
+    struct store_escrow escrow;        /* its key */
     struct str serial;                 /* of it, as text, for the trail */
     struct str made;                   /* "token nagios", for the idempotency key */
     unsigned char once[CORE_ONCE_MAX]; /* what is told once */

@@ -104,6 +104,7 @@ static enum rc core_open(struct role_env *env, struct err *err)
     TRY(crypto_init());
     TRY(open_eab_key(env, core, err));
     TRY(core_sign_in_init(core));
+    TRY(core_escrow_check(env->conf, err));
     return crypto_weak_load(env->conf->ca.weak_keys.p, env->conf->ca.weak_keys.n, err);
 }
 
@@ -255,6 +256,7 @@ static enum rc core_prepare(struct role_env *env, const struct conf *next, struc
     struct core *core = env->state;
     struct policy *policy;
 
+    TRY(core_escrow_check(next, err));
     TRY(policy_new(next, &policy, err));
     policy_unref(core->next_policy);
     core->next_policy = policy;

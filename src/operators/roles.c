@@ -22,6 +22,7 @@ static const struct operators_action actions[] = {
     {"cert sign", O, false,
      "csr! profile names:l common_name reason owner team service key_by_ca:b dry_run:b"},
     {"cert revoke", O | S, false, "serial! reason! why dry_run:b"},
+    {"cert escrow", S, true, "serial! reason! dry_run:b"},
     {"ui link", 0, true, "reason"}, /* it signs in whoever has it */
     {"reload", O | S, false, "reason"},
     {"site list", SEES, false, "limit:i cursor", "items"},

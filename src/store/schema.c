@@ -554,12 +554,6 @@ static const char *const wider_locks[] = {
     NULL,
 };
 
-/* Those that nobody has decided: counted, and listed the oldest first. */
-static const char *const open_approvals[] = {
-    "CREATE INDEX approvals_pending ON approvals (asked) WHERE state = 'pending'",
-    NULL,
-};
-
 static const struct store_migration migrations[] = {
     {"nodes, accounts, orders, authorizations, certificates, events", first},
     {"lineages of certificates, authorizations without challenge", lineages},
@@ -591,6 +585,7 @@ static const struct store_migration migrations[] = {
     {"alerts that are not over", open_alerts},
     {"keys of account bindings in order", eab_pages},
     {"approvals that wait", open_approvals},
+    {"keys in escrow", escrows},
 };
 
 const struct store_migration *store_migrations(unsigned *out_n)

@@ -19,3 +19,26 @@ static const char *const eab_pages[] = {
     "CREATE INDEX eab_keys_created ON eab_keys (created, id)",
     NULL,
 };
+
+/* Those that nobody has decided: counted, and listed the oldest first. */
+static const char *const open_approvals[] = {
+    "CREATE INDEX approvals_pending ON approvals (asked) WHERE state = 'pending'",
+    NULL,
+};
+
+/* Keys that the CA made, sealed to somebody else's key (store/escrows.h). They stay: no statement
+ * of ours touches a row, and one that was slipped in does not either. */
+static const char *const escrows[] = {
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TABLE escrows (n INTEGER PRIMARY KEY,"
+    " certificate TEXT NOT NULL UNIQUE REFERENCES certificates (id), sealed_to BLOB NOT NULL,"
+    " envelope BLOB NOT NULL, created INTEGER NOT NULL) STRICT",
+    "CREATE INDEX escrows_sealed_to ON escrows (sealed_to)",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TRIGGER escrows_stay BEFORE DELETE ON escrows"
+    " BEGIN SELECT RAISE(ABORT, 'keys in escrow are not removed'); END",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one statement on several lines */
+    "CREATE TRIGGER escrows_same BEFORE UPDATE ON escrows"
+    " BEGIN SELECT RAISE(ABORT, 'keys in escrow are not changed'); END",
+    NULL,
+};

@@ -17,6 +17,7 @@ static const struct {
     {"cert numbers", "VOSU+"},
     {"cert sign", "O+"},
     {"cert revoke", "OS+"},
+    {"cert escrow", "S"},
     {"ui link", ""},
     {"reload", "OS+"},
     {"site list", "VOSU+"},
