@@ -24,6 +24,7 @@ configuration.changed crl.published cross-certificate.revoked dashboard.signed-i
 issuance.frozen issuance.thawed issuance.unusual issuance.voided
 report.mailed
 issuer.created issuer.cross-signed issuer.retired issuer.revoked
+key.escrow-fetched key.escrowed
 ocsp.signed
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in
 order.canceled order.created order.failed order.processing order.ready order.renewing policy.accepted

@@ -4,8 +4,6 @@
 """Certificates without ACME, as an administrator makes them: issued, signed, found, exported, revoked; what comes out is read by
 OpenSSL, GnuTLS and NSS, each as far as it knows the algorithm, and used for mutual TLS by curl."""
 
-import atexit
-import base64
 import json
 import os
 import pathlib
@@ -18,10 +16,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from envelope import DISTID, REQUEST_CONFIG, nowhere, number_of, opened_by_openssl  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Lab, Process, expect, free_port, run, wait_for  # noqa: E402
 
 NAME = f"wiki.{DOMAIN}"
-DISTID = "1234567812345678"
 USER = 4711
 PROFILES = """
 urls: {plain: "http://ca.hospital.example"}
@@ -31,12 +29,6 @@ profiles:
 # Kind of key, root, and who else knows it.
 KINDS = (("ecdsa", "root-rsa", "gnutls nss"), ("rsa2048", "root-rsa", "gnutls nss"), ("ed25519", "root-rsa", "gnutls"),
          ("sm2", "root-sm2", ""), ("mldsa65", "root-mldsa", ""))
-
-
-# Ours looks for none of the system's.
-REQUEST_CONFIG = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"request-{os.getpid()}.cnf"
-REQUEST_CONFIG.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
-atexit.register(REQUEST_CONFIG.unlink)
 
 
 def autarky(lab, *words, want=0, says=(), **options):
@@ -172,45 +164,6 @@ def tlcp_pair(lab):
     issue(lab, "rsa-tlcp", "--name", NAME, "--profile", "tlcp-sign", "--key", "rsa2048", want=2, says="does not certify RSA keys")
 
 
-def der(data):
-    """Tag and content of each value in these bytes."""
-    values = []
-    while data:
-        tag, length, at = data[0], data[1], 2
-        if length > 0x80:
-            at += length - 0x80
-            length = int.from_bytes(data[2:at], "big")
-        values.append((tag, data[at:at + length]))
-        data = data[at + length:]
-    return values
-
-
-def number_of(key):
-    """The private number of a key file, as OpenSSL reads it."""
-    text = run(OPENSSL, "pkey", "-in", key, "-noout", "-text")
-    return int("".join(text.split("priv:")[1].split("pub:")[0].split()).replace(":", ""), 16).to_bytes(32, "big")
-
-
-def opened_by_openssl(lab, path, signing):
-    """The private number in an SM2EnvelopedKey, by nothing of ours."""
-    cipher, key, point, number = [v for _, v in der(der(path.read_bytes())[0][1])]
-    if der(cipher)[0][1].hex() != "2a811ccf55016801" or len(point) != 66:
-        sys.exit(f"no SM2EnvelopedKey with SM4: {path.read_bytes().hex()}")
-    (lab.directory / "key.sm2").write_bytes(b"\x30" + bytes([0x81] if len(key) > 127 else []) + bytes([len(key)]) + key)
-    sm4, clear, sealed = (lab.directory / name for name in ("key.sm4", "number", "number.sm4"))
-    run(OPENSSL, "pkeyutl", "-decrypt", "-inkey", signing, "-in", lab.directory / "key.sm2", "-out", sm4)
-    sealed.write_bytes(number[1:])
-    run(OPENSSL, "enc", "-d", "-sm4-ecb", "-nopad", "-K", sm4.read_bytes().hex(), "-in", sealed, "-out", clear)
-    return clear.read_bytes()
-
-
-def nowhere(directory, number):
-    """These bytes, or what a line of a key file in PEM would have of them, are in no file of the server's."""
-    for path in directory.rglob("*"):
-        if path.is_file() and any(form in path.read_bytes() for form in (number, number.hex().encode(), base64.b64encode(number[:12]))):
-            sys.exit(f"{path} has a key that nobody was to keep")
-
-
 def key_by_the_ca(lab):
     """An encryption key that the CA makes: opened by us and by OpenSSL, kept by nobody, and never one that signs."""
     signing = lab.directory / "tlcp-sign" / "privkey.pem"
@@ -229,7 +182,7 @@ def key_by_the_ca(lab):
     autarky(lab, "cert", "sign", csr, *ask[2:], "--out", far)
     if sorted(files_in(far)) != ["cert.pem", "chain.pem", "enveloped.der", "fullchain.pem"]:
         sys.exit(f"far: {sorted(files_in(far))}")
-    number = opened_by_openssl(lab, far / "enveloped.der", signing)
+    number = opened_by_openssl(lab.directory, far / "enveloped.der", signing)
     nowhere(lab.data, number)
     openings(lab, far, signing)
     same_key(far)

@@ -142,6 +142,8 @@ export const en = {
   account: "Account",
   requester: "Requested from",
   public_key: "Public key, SHA-256",
+  escrow: "Key in escrow",
+  escrow_means: "made by the CA; who has this key can open it:",
   crl: "Revocation list",
   reason: "Reason",
   revoke: "Revoke …",

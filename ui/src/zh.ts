@@ -138,6 +138,8 @@ export const zh: Catalogue = {
   account: "账户",
   requester: "请求来自",
   public_key: "公钥 SHA-256",
+  escrow: "密钥托管",
+  escrow_means: "由 CA 生成并已托管；持有此托管密钥者可以打开：",
   crl: "吊销列表",
   reason: "原因",
   revoke: "吊销……",

@@ -535,6 +535,14 @@ function facts(c: CertificateShown): [string, preact.ComponentChildren][] {
         <code>{c.spki_sha256}</code>
       </a>,
     ],
+    [
+      t("escrow"),
+      c.escrow && (
+        <>
+          {t("escrow_means")} <code class="hex">{c.escrow.key}</code>
+        </>
+      ),
+    ],
     [t("crl"), c.crl_urls.join(" ")],
     ["OCSP", c.ocsp_urls.join(" ")],
   ];
