@@ -188,13 +188,14 @@ static void show_sealed(const struct cmd_args *args, const struct json *answer)
 {
     const char *out = args->values[CMD_OPT_ESCROW_OUT];
     const struct json *escrow = json_get(answer, "escrow");
+    bool dry = args->values[CMD_OPT_DRY_RUN] != NULL;
 
-    printf("%s the key of %.*s, for ", out ? out : "would hand out",
+    printf("%s the key of %.*s, for ", dry ? "would hand out" : "handed out",
            STR_ARG(json_shown(answer, "serial")));
     cert_print_list(json_get(answer, "names"));
     printf("\n  sealed at %.*s to the key of escrow %.*s\n", STR_ARG(json_shown(escrow, "since")),
            STR_ARG(json_shown(escrow, "key")));
-    if (!args->values[CMD_OPT_DRY_RUN])
+    if (!dry)
         printf("  where that one is: autarky cert open %s --sign-key KEY-OF-ESCROW --public-key "
                "%.*s --out DIR\n",
                out, STR_ARG(json_shown(answer, "spki_sha256")));

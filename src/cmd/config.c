@@ -5,12 +5,14 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "ca/escrow.h"
 #include "ca/rules.h"
 #include "cmd/cmd.h"
 #include "cmd/receivers.h"
 #include "conf/load.h"
 #include "conf/text.h"
 #include "crypto/crypto.h"
+#include "crypto/key.h"
 #include "json/out.h"
 #include "policy/policy.h"
 #include "waf/check.h"
@@ -147,6 +149,22 @@ static enum rc check_policy(const struct conf *conf, struct buf *problems)
     return RC_INVAL;
 }
 
+/* As core would, which has to seal to it. */
+static enum rc check_escrow(const struct conf *conf, struct buf *problems)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct err err = ERR_INIT;
+
+    err.rc = crypto_init();
+    if (err.rc == RC_OK)
+        err.rc = ca_escrow_key(conf, &key, &err);
+    if (err.rc == RC_OK)
+        return RC_OK;
+    err_text(&err, problems);
+    buf_putz(problems, "\n");
+    return RC_INVAL;
+}
+
 /* Of sites that inspect: what is read is compiled, by a process made for that. */
 static enum rc check_inspection(const struct cmd_args *args, const struct conf *conf,
                                 struct buf *problems)
@@ -174,6 +192,8 @@ int cmd_config_check(const struct cmd_args *args)
         rc = check_rules(args, conf, &problems);
     if (rc == RC_OK)
         rc = check_policy(conf, &problems);
+    if (rc == RC_OK)
+        rc = check_escrow(conf, &problems);
     if (rc == RC_OK)
         rc = cmd_check_receivers(conf, &problems);
     if (rc == RC_OK)
