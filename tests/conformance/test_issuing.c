@@ -2,18 +2,20 @@
 /* The power is cut at every point of real issuing: several ACME clients at once, from account to
  * certificate and revocation, while the signer comes and goes and core starts again. Whatever the
  * disk then holds, a CA that starts on it has all that was acknowledged and finishes what was
- * begun. */
+ * begun. Meanwhile an operator has certificates made with keys in escrow: of these, both are there
+ * or neither. */
 #include "acme_client.h"
 
 #include "base/text.h"
 #include "power.h"
+#include "store/escrows.h"
 #include "unit/store/fixture.h"
 #include "x509/cert.h"
 
 enum { CLIENTS = 4, TICKS = 24, ACKS_MAX = 512, KEPT_MAX = 16 << 20, PAYLOAD_MAX = 64 * 1024 };
 
 /* What an answer promised. */
-enum fact { ACCOUNT, ORDER, CHALLENGE, CERTIFICATE, REVOKED };
+enum fact { ACCOUNT, ORDER, CHALLENGE, CERTIFICATE, REVOKED, ESCROWED };
 
 struct ack {
     enum fact fact;
@@ -39,6 +41,7 @@ struct run {
     when_t end;
     unsigned lost;      /* states in which something acknowledged was not there */
     unsigned recovered; /* reservations that recovery found */
+    unsigned escrowed;  /* keys in escrow that were found, in all states together */
 };
 
 static void run_done(struct run *run)
@@ -136,6 +139,46 @@ static void on_answer(void *arg, const struct http_exchange *x)
         return;
     }
     vfs_mark(run->v, run->n_acks++);
+}
+
+/* ---- an operator, who has no order: what is cut short is voided */
+
+static void on_escrowed(void *arg, enum rc rc, const struct store_certificate *certificate,
+                        const struct err *)
+{
+    struct run *run = arg;
+
+    if (rc != RC_OK)
+        return; /* the signer is away, or core ended */
+    if (run->n_acks == ACKS_MAX) {
+        run->failed = true;
+        return;
+    }
+    run->acks[run->n_acks] = (struct ack){.fact = ESCROWED, .id = certificate->id};
+    vfs_mark(run->v, run->n_acks++);
+}
+
+/* What is sealed is nothing to the database. */
+static bool begin_escrow(struct run *run)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *key = NULL;
+    struct str name = STR("escrow.hospital.example");
+    struct ca_request request = {
+        .profile = STR("default"),
+        .key_type = CRYPTO_KEY_P256,
+        .dns = &name,
+        .n_dns = 1,
+        .origin = STR("operator"),
+        .asker = STR("uid 0"),
+        .key_made = true,
+        .escrow = STR("sealed"),
+    };
+    enum rc rc = crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &key);
+
+    if (rc != RC_OK)
+        return false;
+    request.spki = crypto_key_spki(key);
+    return ca_issue(run->w.ca, &request, on_escrowed, run, NULL) == RC_OK;
 }
 
 /* ---- the clients, a step each per tick, all steps of a tick under way at once */
@@ -292,6 +335,8 @@ static bool busy_tick(struct run *run, struct worker *workers, unsigned tick)
     for (size_t i = 0; i < n; i++)
         if (!prepare_step(&workers[i]))
             return false;
+    if (!begin_escrow(run))
+        return false;
     for (size_t i = 0; i < n; i++)
         if (!begin_step(run, &workers[i]))
             return false;
@@ -332,6 +377,7 @@ static const char *ack_lost(struct store_txn *txn, struct arena *a, const struct
     struct store_order order;
     struct store_challenge challenge;
     struct store_certificate certificate;
+    struct store_escrow escrow;
 
     switch (ack->fact) {
     case ACCOUNT:
@@ -358,6 +404,8 @@ static const char *ack_lost(struct store_txn *txn, struct arena *a, const struct
                        certificate.status == STORE_CERTIFICATE_REVOKED
                    ? NULL
                    : "a revocation";
+    case ESCROWED:
+        return store_escrow_get(txn, a, &ack->id, &escrow) == RC_OK ? NULL : "a key in escrow";
     }
     return NULL;
 }
@@ -446,17 +494,50 @@ static const char *certificate_wrong(struct run *run, struct arena *a,
     return NULL;
 }
 
+/* It has its key in escrow, and the one event that says so. */
+static const char *escrow_wrong(struct run *run, struct arena *a, const struct store_certificate *c)
+{
+    struct store_txn *txn = store_read(run->w.store);
+    struct store_event_filter filter = {.action = STR("key.escrowed"), .object = id_str(&c->id)};
+    struct store_escrow escrow;
+    struct store_event *events;
+    size_t n;
+
+    if (store_escrow_get(txn, a, &c->id, &escrow) != RC_OK ||
+        !str_eq(escrow.envelope, STR("sealed")))
+        return "is without its key in escrow";
+    if (store_event_list(txn, a, &filter, &events, &n) != RC_OK || n != 1)
+        return "has not one event of its key";
+    run->escrowed++;
+    return NULL;
+}
+
+/* None is in escrow but with those certificates. */
+static bool escrows_fit(struct run *run, size_t certificates, char why[static 256])
+{
+    uint64_t n;
+
+    if (store_escrow_count(store_read(run->w.store), NULL, &n) == RC_OK && n == certificates)
+        return true;
+    snprintf(why, 256, "a key is in escrow without its certificate");
+    return false;
+}
+
 static bool certificates_fit(struct run *run, struct arena *a, char why[static 256])
 {
     struct store_certificate_filter all = {.statuses = 0};
     struct store_cursor at = {0};
     struct store_certificate *list;
-    size_t n;
+    size_t n, escrowed = 0;
 
     if (store_certificate_list(store_read(run->w.store), a, &all, &at, &list, &n) != RC_OK)
         return false;
     for (size_t i = 0; i < n; i++) {
-        const char *wrong = certificate_wrong(run, a, &list[i]);
+        bool operators = str_eq(list[i].origin, STR("operator"));
+        const char *wrong =
+            operators ? escrow_wrong(run, a, &list[i]) : certificate_wrong(run, a, &list[i]);
+
+        escrowed += operators;
 
         for (size_t k = 0; k < i && !wrong; k++)
             if (str_eq(list[k].serial, list[i].serial))
@@ -466,7 +547,7 @@ static bool certificates_fit(struct run *run, struct arena *a, char why[static 2
             return false;
         }
     }
-    return true;
+    return escrows_fit(run, escrowed, why);
 }
 
 static bool events_fit(struct run *run, struct arena *a, char why[static 256])
@@ -545,9 +626,9 @@ static enum rc run_and_replay(struct run *run, enum care care, struct power_repo
     plan.dir = replayed.dir;
     TRY(power_replay(run->v, &plan, report));
     print_message("# %zu certificates, %zu answers; %u points, %u states; recovery found %u "
-                  "reservations; %u failures, %u of them losses%s%s\n",
+                  "reservations; %u keys in escrow; %u failures, %u of them losses%s%s\n",
                   run->n_issued, run->n_acks, report->points, report->states, run->recovered,
-                  report->failures, run->lost, report->first[0] ? "\n# first: " : "",
+                  run->escrowed, report->failures, run->lost, report->first[0] ? "\n# first: " : "",
                   report->first);
     return run->failed ? RC_CORRUPT : RC_OK;
 }
@@ -562,6 +643,7 @@ static void nothing_acknowledged_is_lost(void)
         fail_msg("%u of %u: %s", report.failures, report.states, report.first);
     CHECK(run.n_issued >= 2 * CLIENTS);
     CHECK(run.recovered > 0);
+    CHECK(run.escrowed > report.states);
     CHECK(report.states > 300);
 }
 

@@ -249,6 +249,44 @@ static void rows_of_schema_1_are_as_they_were(void)
     CHECK_INT(v, 0);
 }
 
+/* The schema before keys were in escrow, with a certificate: it stays, and can have one from then
+ * on, which nobody takes away. */
+static void a_register_without_escrow_takes_it(void)
+{
+    static const char *const rows[] = {
+        "INSERT INTO issuers (id, name, hierarchy, algorithm, subject, certificate, state,"
+        " not_after, created) VALUES ('i', 'rsa', 'intranet', 'rsa', 's', x'01', 'active', 2, 1)",
+        "INSERT INTO certificates (id, serial, der, issuer, hierarchy, not_before, not_after,"
+        " spki_sha256, fingerprint, authority_key_id, origin, logical, issued, status)"
+        " VALUES ('c', x'41', x'01', 'i', 'intranet', 1, 2, x'01', x'01', x'01', 'operator', 'c',"
+        " 1, 'valid')",
+    };
+    CLEANUP(fix_done) struct fix f = {};
+    CLEANUP(db_done) struct db d = {};
+    char path[128];
+    int64_t v;
+    unsigned n, before = 0;
+    const struct store_migration *list = store_migrations(&n);
+
+    while (before < n && strcmp(list[before].name, "keys in escrow") != 0)
+        before++;
+    CHECK(before < n);
+    CHECK_OK(open_raw(&f, &d, path));
+    CHECK_OK(migrate(&d, path, list, before, NULL));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_OK(sql_exec(&d.db, rows[i]));
+    CHECK_OK(migrate(&d, path, list, n, NULL));
+    CHECK_OK(sql_value(&d.db, "SELECT COUNT(*) FROM certificates", &v));
+    CHECK_INT(v, 1);
+    CHECK_OK(sql_value(&d.db, "SELECT COUNT(*) FROM escrows", &v));
+    CHECK_INT(v, 0);
+    CHECK_OK(sql_exec(&d.db, "INSERT INTO escrows (certificate, sealed_to, envelope, created)"
+                             " VALUES ('c', x'01', x'02', 3)"));
+    CHECK_RC(sql_exec(&d.db, "DELETE FROM escrows"), RC_INVAL);
+    CHECK_OK(sql_value(&d.db, "SELECT COUNT(*) FROM escrows", &v));
+    CHECK_INT(v, 1);
+}
+
 /* Step by step means a copy of the database at each: every allocation of that fails in turn in the
  * test of the copy, with smaller steps. */
 CHECK_MAIN(CHECK_TEST_ONCE(from_nothing_and_from_every_version),
@@ -257,4 +295,5 @@ CHECK_MAIN(CHECK_TEST_ONCE(from_nothing_and_from_every_version),
            CHECK_TEST_ONCE(no_copy_no_migration), CHECK_TEST_ONCE(a_newer_schema_is_refused),
            CHECK_TEST_ONCE(a_look_never_migrates),
            CHECK_TEST_ONCE(the_programs_own_list_applies_step_by_step),
-           CHECK_TEST_ONCE(rows_of_schema_1_are_as_they_were))
+           CHECK_TEST_ONCE(rows_of_schema_1_are_as_they_were),
+           CHECK_TEST_ONCE(a_register_without_escrow_takes_it))
