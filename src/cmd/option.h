@@ -2,8 +2,6 @@
 /* The options of the commands; part of cmd/cmd.h. What they are called stands in options.c. */
 #pragma once
 
-#include <assert.h>
-
 /* Every option there is; a command's row says which it takes. */
 enum cmd_option {
     CMD_OPT_DATA,
@@ -190,7 +188,6 @@ enum cmd_option {
     CMD_OPT_ESCROW_OUT,
     CMD_OPT_COUNT,
 };
-static_assert(CMD_OPT_COUNT <= 256, "each fits into a byte");
 
 enum cmd_repeats { CMD_ONCE, CMD_MANY, CMD_MORE };
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+
 #include "cmd/cmd.h"
 #include "program/program.h"
 
 #include "provider/provider.h"
+
+static_assert(CMD_OPT_COUNT <= 256, "each fits into a byte");
 
 static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_DATA] =

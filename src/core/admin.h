@@ -90,6 +90,8 @@ void core_admin_refuse(struct ipc_req *req, const struct err *err);
  * signer is away and nothing was issued. `who` asks. */
 void core_cert_sign(struct core *core, struct ipc_req *req, const struct json *args,
                     struct core_who who);
+/* RC_INVAL for a ca.escrow that nothing can be sealed to. */
+enum rc core_escrow_check(const struct conf *conf, struct err *err);
 /* `cert escrow`: {"serial", "reason", "dry_run"}; ends `req` with api_escrow_put_sealed's members,
  * the envelope once key.escrow-fetched is on disk. RC_INVAL without a reason, RC_NOTFOUND. */
 void core_cert_escrow(struct core *core, struct ipc_req *req, const struct json *args,

@@ -101,9 +101,6 @@ enum rc core_names_apply(struct core *core);
 void core_on_http(void *arg, struct ipc_req *req, const void *msg, int fd);
 void core_on_api_cert(void *arg, struct ipc_req *req, const void *msg, int fd);
 
-/* RC_INVAL for a ca.escrow that nothing can be sealed to. */
-enum rc core_escrow_check(const struct conf *conf, struct err *err);
-
 /* For acme_options. */
 enum rc core_validate(void *arg, const struct acme_validation *v, acme_validated_fn fn,
                       void *fn_arg);
