@@ -9,21 +9,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/staple.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/owned.h"
 #include "client/pair.h"
 #include "crypto/pem.h"
 
 MSG(msg_form, "agent.also-form",
-    "\"{0}\" is not link or copy, a colon, cert, chain, fullchain, privkey or combined, a colon "
-    "and "
-    "an absolute path");
+    "\"{0}\" is not link or copy, a colon, cert, chain, fullchain, privkey, combined or ocsp, a "
+    "colon and an absolute path");
 MSG(msg_failed, "agent.also-failed", "{0} cannot be put in place: {1}");
 
-enum { COPY_MAX = CLIENT_PAIR_MAX + CRYPTO_PEM_MAX, ALSO_LINK_MAX = 2 * AGENT_PATH_MAX };
+enum {
+    COPY_MAX = CLIENT_PAIR_MAX + CRYPTO_PEM_MAX,
+    ALSO_LINK_MAX = 2 * AGENT_PATH_MAX,
+    FRESH_MAX = PATH_MAX
+};
 
-static const char *const kinds[] = {"cert", "chain", "fullchain", "privkey", "combined"};
-enum { FULLCHAIN = 2, PRIVKEY, COMBINED, KINDS };
+static const char *const kinds[] = {"cert", "chain", "fullchain", "privkey", "combined", "ocsp"};
+enum { FULLCHAIN = 2, PRIVKEY, COMBINED, OCSP, KINDS };
 
 struct also {
     const struct agent_place *p;
@@ -49,7 +54,7 @@ static enum rc parse(struct str text, struct also *a)
         if (str_eq(what, str_of(kinds[a->what])))
             break;
     if ((!a->link && !str_eq(how, STR("copy"))) || a->what == KINDS ||
-        (a->link && a->what == COMBINED) || !str_starts(path, STR("/")) ||
+        (a->link && a->what >= COMBINED) || !str_starts(path, STR("/")) ||
         str_copyz(path, a->path, sizeof(a->path)) != RC_OK)
         return ERR(a->err, RC_INVAL, msg_form, text);
     return RC_OK;
@@ -113,6 +118,8 @@ static enum rc read_one(const struct also *a, unsigned what, struct buf *out)
 
 static enum rc content_of(const struct also *a, struct buf *out)
 {
+    if (a->what == OCSP)
+        return agent_staple_get(a->p, a->p->live, out);
     if (!buf_reserve(out, COPY_MAX)) /* at once: growing leaves copies of the key behind */
         return RC_NOMEM;
     TRY(read_one(a, a->what == COMBINED ? FULLCHAIN : a->what, out));
@@ -132,24 +139,99 @@ static bool shows(const char *path, struct str content)
     return file_read(AT_FDCWD, path, &is, NULL) == RC_OK && str_eq(buf_str(&is), content);
 }
 
+/* An answer about the certificate before would have HAProxy refuse both. */
+static enum rc drop_copy(const struct also *a, const char *path)
+{
+    TRY(file_step());
+    return unlink(path) == 0 || errno == ENOENT ? RC_OK : failed(a);
+}
+
+/* What is written stands beside the file, under a name that is its own and no other program's, and
+ * that HAProxy passes over in a directory: so what a cut leaves of it is known by the next run. */
+static enum rc fresh_of(const char *path, char out[static FRESH_MAX])
+{
+    const char *base = strrchr(path, '/') + 1;
+    int n = snprintf(out, FRESH_MAX, "%.*s.%s.autarky-new", (int)(base - path), path, base);
+
+    return n > 0 && n < FRESH_MAX ? RC_OK : RC_TOOBIG;
+}
+
+/* Left by a run that was cut off, as whoever runs this or given away already; another's is not. */
+static void sweep(const char *fresh, struct file_owner owner)
+{
+    struct stat st;
+
+    if (lstat(fresh, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+        (st.st_uid == geteuid() || st.st_uid == owner.uid))
+        unlink(fresh);
+}
+
+struct copy {
+    struct str content;
+    struct file_owner owner;
+    mode_t mode;
+};
+
+/* The owner before the mode, because changing the owner may clear bits of the mode. */
+static bool fill(int fd, const struct copy *c)
+{
+    bool given = c->owner.uid != (uid_t)-1 || c->owner.gid != (gid_t)-1;
+
+    return file_put_all(fd, c->content) &&
+           (!given || fchown(fd, c->owner.uid, c->owner.gid) == 0) && fchmod(fd, c->mode) == 0 &&
+           fsync(fd) == 0;
+}
+
+static enum rc replace(const struct also *a, const char *path, const char *fresh,
+                       const struct copy *c)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    char dir[PATH_MAX];
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return RC_INVAL;
+    TRY(file_step());
+    fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return failed(a);
+    if (!fill(fd, c) || file_step() != RC_OK || rename(fresh, path) != 0) {
+        enum rc rc = failed(a);
+
+        unlink(fresh);
+        return rc;
+    }
+    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+    return file_sync_dir(AT_FDCWD, dir[0] ? dir : "/", a->err);
+}
+
 static enum rc put_copy(const struct also *a)
 {
     CLEANUP(buf_wipe) struct buf content = BUF_INIT(COPY_MAX);
-    struct file_owner owner = a->p->owner.who;
-    mode_t mode = a->what < PRIVKEY ? 0644 : a->p->owner.key;
+    struct copy c = {.owner = a->p->owner.who};
+    char fresh[FRESH_MAX];
+    mode_t mode = a->what == PRIVKEY || a->what == COMBINED ? a->p->owner.key : 0644;
     char real[PATH_MAX];
     const char *path = behind(a, real);
     struct stat st;
+    enum rc rc;
 
-    TRY(content_of(a, &content));
+    TRY(fresh_of(path, fresh));
+    sweep(fresh, c.owner);
+    rc = content_of(a, &content);
+    if (rc == RC_NOTFOUND && a->what == OCSP)
+        return drop_copy(a, path);
+    TRY(rc);
     if (shows(path, buf_str(&content)))
         return RC_OK;
     if (stat(path, &st) == 0) {
-        owner = (struct file_owner){st.st_uid, st.st_gid};
+        c.owner = (struct file_owner){st.st_uid, st.st_gid};
+        sweep(fresh, c.owner);
         mode = st.st_mode & 0777;
     }
-    TRY(file_step());
-    return file_write(AT_FDCWD, path, buf_str(&content), mode, owner, a->err);
+    c.content = buf_str(&content);
+    c.mode = mode;
+    return replace(a, path, fresh, &c);
 }
 
 static enum rc check(const struct also *a)

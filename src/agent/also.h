@@ -5,8 +5,8 @@
  *     link    PATH is a symbolic link to what is in force: it changes in the same moment as all
  * others copy    PATH is written anew each time, whole, with the owner and mode that it has
  *
- * and WHAT is cert, chain, fullchain, privkey, or combined (fullchain and then the key; copies
- * alone). */
+ * and WHAT is cert, chain, fullchain, privkey, combined (fullchain and then the key; copies alone)
+ * or ocsp (the OCSP answer; copies alone, which are removed where there is none). */
 #pragma once
 
 #include "agent/place.h"
@@ -14,6 +14,9 @@
 
 /* What stands before the path of a file with all of it. */
 #define AGENT_ALSO_COMBINED "copy:combined:"
+/* And of one with the OCSP answer; HAProxy looks for it beside the other, by this ending. */
+#define AGENT_ALSO_OCSP "copy:ocsp:"
+#define AGENT_ALSO_OCSP_END ".ocsp"
 
 /* Whether they can be put in place by nobody but root and who runs this: whoever may write to a
  * directory on the way could have any file overwritten. RC_INVAL for a text of another form;

@@ -13,12 +13,15 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "ev/clock.h"
 #include "ev/ev.h"
 
 MSG(msg_start, "agent.child-not-started", "{0} could not be started: {1}");
 MSG(msg_status, "agent.child-failed", "{0} {1} ended with status {2}{3}");
 MSG(msg_signal, "agent.child-killed", "{0} {1} was ended by signal {2}{3}");
 MSG(msg_late, "agent.child-late", "{0} {1} did not end within {2} seconds and was killed{3}");
+MSG(msg_stop, "agent.child-stopped",
+    "{0} {1} did not end within {2} seconds after the signal to stop, and was killed{3}");
 MSG(msg_exec, "agent.child-not-executed",
     "{0} cannot be executed: {1}; it has to be there, be executable, and begin with #! if it is a "
     "script");
@@ -39,8 +42,8 @@ struct agent_child {
     struct ev_fd *watch;
     struct output out, err;
     struct ev_timer timer;
-    int64_t timeout;
-    bool late;
+    int64_t timeout, until; /* monotonic */
+    bool late, stopped;
     agent_child_fn fn;
     void *arg;
 };
@@ -113,6 +116,18 @@ void agent_child_kill(struct agent_child *c)
     child_free(c);
 }
 
+void agent_child_stop(struct agent_child *c, int64_t grace)
+{
+    int64_t until = clock_mono(ev_clock(c->w->ev)) + grace;
+
+    if (c->stopped || until >= c->until)
+        return;
+    c->stopped = true;
+    c->timeout = grace;
+    c->until = until;
+    ev_timer_start(&c->timer, grace, 0);
+}
+
 void agent_child_ask(const struct agent_child *c)
 {
     kill(c->pid, SIGTERM);
@@ -176,6 +191,8 @@ static enum rc outcome(struct agent_child *c, int status, struct err *err)
         return ERR(err, e == ENOENT ? RC_NOTFOUND : RC_DENIED, msg_exec, name,
                    str_of(strerrordesc_np(e)));
     snprintf(digits, sizeof(digits), "%lld", (long long)(c->timeout / WHEN_SECOND));
+    if (c->late && c->stopped)
+        return ERR(err, RC_CANCELLED, msg_stop, name, verb, str_of(digits), said);
     if (c->late)
         return ERR(err, RC_TIMEOUT, msg_late, name, verb, str_of(digits), said);
     snprintf(digits, sizeof(digits), "%d",
@@ -287,6 +304,7 @@ enum rc agent_child_start(const struct agent_child_conf *conf, struct agent_chil
     if (launch(c, conf) != RC_OK)
         return ERR(err, RC_IO, msg_start, str_of(c->name), str_of(strerrordesc_np(errno)));
     ev_fd_watch(c->watch, EV_READ);
+    c->until = clock_mono(ev_clock(c->w->ev)) + conf->timeout;
     ev_timer_start(&c->timer, conf->timeout, 0);
     *out = MOVE(c);
     return RC_OK;

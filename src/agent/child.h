@@ -16,8 +16,8 @@ enum {
 };
 
 struct agent_child_end {
-    enum rc rc; /* RC_OK: status 0; RC_CONFLICT: another; RC_TIMEOUT; RC_NOTFOUND, RC_DENIED: it
-                   could not be executed */
+    enum rc rc; /* RC_OK: status 0; RC_CONFLICT: another; RC_TIMEOUT; RC_CANCELLED: the same after
+                   agent_child_stop; RC_NOTFOUND, RC_DENIED: it could not be executed */
     const struct err *err; /* unless RC_OK: names the program, and what it said last */
     struct str out, said;  /* its standard output and error, borrowed */
 };
@@ -42,6 +42,8 @@ struct agent_child_conf {
 /* What is in `conf` is not needed afterwards, but `w`. RC_IO, RC_NOMEM. */
 enum rc agent_child_start(const struct agent_child_conf *conf, struct agent_child **out,
                           struct err *err);
+/* It has so much time left, microseconds, or less if its own is up before. */
+void agent_child_stop(struct agent_child *c, int64_t grace);
 /* Asks it to end, by SIGTERM to itself alone; the callback comes as ever. */
 void agent_child_ask(const struct agent_child *c);
 /* Kills it, with all of its session; the callback does not come. */

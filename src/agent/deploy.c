@@ -2,11 +2,13 @@
 #include "agent/deploy.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/also.h"
 #include "agent/journal.h"
 #include "agent/owner.h"
 #include "agent/reload.h"
+#include "agent/staple.h"
 #include "agent/tell.h"
 #include "agent/token.h"
 #include "client/client.h"
@@ -100,6 +102,7 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err)
 
     TRY(agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &owner, err));
     TRY(agent_also_check(plan, err));
+    TRY(agent_staple_check_plan(plan, err));
     TRY(agent_windows_check(plan, err));
     TRY(agent_token_check(plan, err));
     TRY(read_times(plan, &reload, &window, err));
@@ -207,13 +210,30 @@ static enum rc reload(const struct agent_deploy *d, int64_t timeout, struct err 
     return why.rc;
 }
 
-static enum rc serve(const struct agent_deploy *d, unsigned long generation, struct err *err)
+enum rc agent_deploy_reload(const struct agent_deploy *d, struct err *err)
 {
     int64_t timeout, window;
 
     TRY(read_times(d->plan, &timeout, &window, err));
+    return reload(d, timeout, err);
+}
+
+/* What it makes of the OCSP answer is not what a certificate is taken back for. */
+static void tell_ocsp(struct agent_deploy *d)
+{
+    d->untold.rc = agent_tell_ocsp(d->solver, d->place, d->plan, &d->untold);
+}
+
+static enum rc serve(struct agent_deploy *d, unsigned long generation, struct err *err)
+{
+    int64_t timeout, window;
+
+    TRY(read_times(d->plan, &timeout, &window, err));
+    TRY(agent_staple_link(d->place, d->plan->ocsp.n > 0, err));
     TRY(agent_also_put(d->place, d->plan, err));
     TRY(agent_tell_deployed(d->solver, d->place, d->plan, err));
+    tell_ocsp(d);
+    TRY(agent_tell_exit(d->solver, err));
     TRY(reload(d, timeout, err));
     return prove(d, generation, window, err);
 }
@@ -227,7 +247,45 @@ static void note_place(const struct agent_deploy *d, enum agent_change what,
     agent_note(d->w, what, str_of(text), STR(""), NULL);
 }
 
-static enum rc go_back(const struct agent_deploy *d, const struct err *why, struct err *err)
+/* What the journal says was done last with the links. */
+struct last {
+    bool any, installed;
+    char subject[GENERATION_TEXT];
+};
+
+static bool take_note(void *arg, const struct agent_note *note)
+{
+    struct last *last = arg;
+
+    if (note->what != AGENT_INSTALLED && note->what != AGENT_RESTORED)
+        return true;
+    last->any = true;
+    last->installed = note->what == AGENT_INSTALLED;
+    (void)snprintf(last->subject, sizeof(last->subject), "%.*s", STR_ARG(note->subject));
+    return true;
+}
+
+/* A run that was cut off between the change and its note, either way, has left none. */
+static enum rc note_missing(const struct agent_deploy *d)
+{
+    struct last last = {};
+    char fresh[GENERATION_TEXT];
+    bool noted;
+
+    if (!d->w->journal)
+        return RC_OK;
+    (void)snprintf(fresh, sizeof(fresh), "generation %lu", d->fresh);
+    if (agent_journal_each(d->place, 0, take_note, &last) == RC_NOMEM)
+        return RC_NOMEM;
+    noted = last.any && last.installed && strcmp(last.subject, fresh) == 0;
+    if (d->place->live == d->fresh && !noted)
+        note_place(d, AGENT_INSTALLED, d->fresh);
+    else if (d->place->live != d->fresh && noted)
+        note_place(d, AGENT_RESTORED, d->place->live);
+    return RC_OK;
+}
+
+static enum rc go_back(struct agent_deploy *d, const struct err *why, struct err *err)
 {
     struct str proven = d->plan->n_prove ? STR(", and is served") : STR("");
     struct err back = ERR_INIT;
@@ -248,6 +306,7 @@ enum rc agent_deploy(struct agent_deploy *d, struct err *err)
     struct err why = ERR_INIT;
     char line[LINE];
 
+    TRY(note_missing(d));
     if (d->place->live == d->fresh) {
         TRY(agent_place_complete(d->place, err));
     } else {

@@ -14,7 +14,9 @@ struct agent_deploy {
     struct agent_solver *solver; /* a hook of dehydrated's style is told, too */
     unsigned long fresh, before; /* generations; before is 0 when there is none */
     const bool *stopped;         /* set by a signal while the loop runs */
-    bool served; /* set here: the links lead to it, and it was left to what can be undone */
+    bool served;       /* set here: the links lead to it, and it was left to what can be undone */
+    struct err untold; /* set here: what went wrong in telling of the OCSP answer, which is in
+                          nobody's way; RC_OK: nothing */
 };
 
 /* Whether there is anything to be done for this plan that can fail, and be undone. */
@@ -26,3 +28,5 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err);
  * Otherwise RC_CONFLICT: `err` says what was wrong, and which set is in place now, which is the one
  * before where there is one. Others: the links could not be switched. */
 enum rc agent_deploy(struct agent_deploy *d, struct err *err);
+/* The service is told once more, of an OCSP answer; nothing without --reload. As agent_reload. */
+enum rc agent_deploy_reload(const struct agent_deploy *d, struct err *err);

@@ -17,6 +17,8 @@ MSG(msg_unsafe, "agent.hook-unsafe",
     "place: {0}");
 MSG(msg_time, "agent.hook-time",
     "--hook-timeout is \"{0}\"; it takes a time up to an hour, as in 30s or 5m");
+MSG(msg_stopped, "agent.hook-stopped",
+    "stopped by a signal before {0} of the hook was called; `autarky renew` goes on there");
 
 enum { BY_TEXT = 300 };
 
@@ -108,11 +110,10 @@ static void note(const struct hook *h, const struct hook_call *c, const struct a
     const struct err why = {.rc = end->rc}; /* not its last words: there may be secrets in them */
     char by[BY_TEXT];
 
-    if (c->record.n == 0)
-        return;
     (void)snprintf(by, sizeof(by), "hook %s", h->name);
-    agent_note(h->w, c->removes ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED, c->record, str_of(by),
-               &why);
+    for (size_t i = 0; i < c->n_records; i++)
+        agent_note(h->w, c->removes ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED, c->records[i],
+                   str_of(by), &why);
 }
 
 static void on_end(void *arg, const struct agent_child_end *end)
@@ -159,6 +160,8 @@ static void next(struct hook *h)
     conf.verb = h->at->verb;
     conf.env = h->at->env;
     conf.limits = h->at->tells && !h->user.other ? NULL : &h->limits;
+    if (h->stopping && conf.timeout > AGENT_HOOK_STOP)
+        conf.timeout = AGENT_HOOK_STOP;
     end.rc = start(h, &conf, &err);
     if (end.rc == RC_OK)
         return;
@@ -194,7 +197,7 @@ enum rc agent_hook_word(struct hook_call *c, struct str word)
 {
     struct str copy;
 
-    if (c->n_argv == HOOK_WORDS_MAX)
+    if (c->n_argv == HOOK_ARGS_MAX)
         return RC_TOOBIG;
     TRY(arena_str(&c->arena, word, &copy));
     c->argv[c->n_argv++] = copy.p;
@@ -209,27 +212,42 @@ static void enqueue(struct hook *h, struct hook_call *c)
 
 /* ---- challenges */
 
-/* What it does to which record is the hook's affair; that of the name is what it was asked for. */
-static enum rc fill(struct hook *h, struct hook_call *c, const struct client_proof *proof,
-                    bool begin)
+/* The proofs that a call is about: one, or all that there are. */
+struct about {
+    const struct client_proof *proofs;
+    size_t n;
+    bool all;
+};
+
+/* What it does to which records is the hook's affair; those of the names are what it was asked for.
+ */
+static enum rc fill(struct hook *h, struct hook_call *c, const struct about *about, bool begin)
 {
-    TRY(agent_hook_words(h, c, proof, begin));
+    struct str *records = ARENA_ARRAY(&c->arena, struct str, about->n);
+
+    if (!records)
+        return RC_NOMEM;
+    TRY(about->all ? agent_hook_chain_words(h, c, about->proofs, about->n, begin)
+                   : agent_hook_words(h, c, about->proofs, begin));
     c->removes = !begin;
-    if (h->http)
-        return RC_OK;
-    c->record = arena_printf(&c->arena, "_acme-challenge.%.*s", STR_ARG(proof->identifier));
-    return c->record.p ? RC_OK : RC_NOMEM;
+    c->records = records;
+    for (size_t i = 0; !h->http && i < about->n; i++) {
+        records[i] =
+            arena_printf(&c->arena, "_acme-challenge.%.*s", STR_ARG(about->proofs[i].identifier));
+        if (!records[i].p)
+            return RC_NOMEM;
+        c->n_records++;
+    }
+    return RC_OK;
 }
 
-static void present(void *arg, const struct client_proof *proof, client_presented_fn fn,
-                    void *fn_arg)
+static void show(struct hook *h, const struct about *about, client_presented_fn fn, void *fn_arg)
 {
     CLEANUP(call_freep) struct hook_call *c = NULL;
-    struct hook *h = arg;
     enum rc rc = new_call(h, h->program, &c);
 
     if (rc == RC_OK)
-        rc = fill(h, c, proof, true);
+        rc = fill(h, c, about, true);
     if (rc != RC_OK) {
         fn(fn_arg, rc, NULL);
         return;
@@ -255,10 +273,9 @@ static void forget_waiters(struct hook *h)
         forget_waiter(LIST_ENTRY(it, struct hook_call, link));
 }
 
-static void cleanup(void *arg, const struct client_proof *proof)
+static void take_away(struct hook *h, const struct about *about)
 {
     CLEANUP(call_freep) struct hook_call *c = NULL;
-    struct hook *h = arg;
     enum rc rc;
 
     forget_waiters(h);
@@ -266,11 +283,33 @@ static void cleanup(void *arg, const struct client_proof *proof)
         return;
     rc = new_call(h, h->cleanup, &c);
     if (rc == RC_OK)
-        rc = fill(h, c, proof, false);
+        rc = fill(h, c, about, false);
     if (rc == RC_OK)
         enqueue(h, MOVE(c));
     else
         agent_say(h->w, true, "a proof may have been left behind: %s", rc_text(rc));
+}
+
+static void present(void *arg, const struct client_proof *proof, client_presented_fn fn,
+                    void *fn_arg)
+{
+    show(arg, &(struct about){proof, 1, false}, fn, fn_arg);
+}
+
+static void cleanup(void *arg, const struct client_proof *proof)
+{
+    take_away(arg, &(struct about){proof, 1, false});
+}
+
+static void present_all(void *arg, const struct client_proof *proofs, size_t n,
+                        client_presented_fn fn, void *fn_arg)
+{
+    show(arg, &(struct about){proofs, n, true}, fn, fn_arg);
+}
+
+static void cleanup_all(void *arg, const struct client_proof *proofs, size_t n)
+{
+    take_away(arg, &(struct about){proofs, n, true});
 }
 
 static bool busy(const struct agent_solver *s)
@@ -303,6 +342,17 @@ bool agent_hook_listens(const struct agent_solver *s)
            ((const struct hook *)(const void *)s)->style == HOOK_DEHYDRATED;
 }
 
+void agent_hook_stop(struct agent_solver *s)
+{
+    struct hook *h = (void *)s;
+
+    if (!s || s->ops != &hook_ops)
+        return;
+    h->stopping = true;
+    if (h->child)
+        agent_child_stop(h->child, AGENT_HOOK_STOP);
+}
+
 enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t n, struct buf *out,
                         struct err *err)
 {
@@ -311,6 +361,8 @@ enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t 
 
     if (!agent_hook_listens(s))
         return RC_OK;
+    if (h->stopping)
+        return ERR(err, RC_CANCELLED, msg_stopped, words[0]);
     TRY(new_call(h, h->program, &c));
     for (size_t i = 0; i < n; i++)
         TRY(agent_hook_word(c, words[i]));
@@ -348,7 +400,12 @@ enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *pla
         TRY(agent_hook_set(h, "HOME", str_of(h->user.home)));
     TRY(agent_hook_style(h, plan, dir, err));
     TRY(agent_hook_env(h, plan, dir, err));
-    h->s.solver = (struct client_solver){h->http ? "http-01" : "dns-01", present, cleanup, h};
+    h->s.solver = (struct client_solver){.type = h->http ? "http-01" : "dns-01",
+                                         .present = present,
+                                         .cleanup = cleanup,
+                                         .arg = h,
+                                         .present_all = plan->hook_chain.n ? present_all : NULL,
+                                         .cleanup_all = plan->hook_chain.n ? cleanup_all : NULL};
     *out = MOVE(s);
     return RC_OK;
 }

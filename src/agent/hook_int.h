@@ -13,6 +13,8 @@ enum {
     HOOK_ENV_MAX = 64,
     HOOK_ENV_BYTES = 256 * 1024,
     HOOK_WORDS_MAX = 16,
+    HOOK_CHAIN_WORDS = 3, /* of each challenge, where one call is for all of an order */
+    HOOK_ARGS_MAX = HOOK_WORDS_MAX + HOOK_CHAIN_WORDS * CLIENT_NAMES_MAX,
     HOOK_OUTPUT_MAX = 16 * 1024,
     HOOK_FILES_MAX = 3, /* that are executed, or read by a shell */
     /* Of a call, beside its time, which it may also compute for: */
@@ -39,14 +41,15 @@ enum hook_style {
 struct hook_call {
     struct list link;
     struct arena arena;
-    const char *argv[HOOK_WORDS_MAX + 1];
+    const char *argv[HOOK_ARGS_MAX + 1];
     size_t n_argv;
     const char *env[HOOK_ENV_MAX + 1];
     size_t n_env;
     const char *verb;       /* for messages */
     client_presented_fn fn; /* NULL: nobody waits, and a failure is told of */
     void *arg;
-    struct str record; /* of DNS, which it adds or removes; empty: it does not */
+    const struct str *records; /* of DNS, which it adds or removes */
+    size_t n_records;
     bool removes;
     bool auth;  /* certbot: what it prints is for its cleanup hook */
     bool tells; /* of more than a challenge: it may start a service, which would keep its limits */
@@ -73,6 +76,7 @@ struct hook {
     const char *env[HOOK_ENV_MAX + 1]; /* of all calls */
     size_t n_env;
     bool http;
+    bool stopping;
     struct list queue;
     struct hook_call *at;
     struct agent_child *child;
@@ -101,6 +105,9 @@ enum rc agent_hook_env(struct hook *h, const struct agent_plan *plan, const char
 /* Words and variables of one about a challenge. */
 enum rc agent_hook_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
                          bool begin);
+/* Words of one about all of them, as dehydrated has it with HOOK_CHAIN=yes. */
+enum rc agent_hook_chain_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
+                               size_t n, bool begin);
 /* Another variable, or another value of one. RC_TOOBIG, RC_NOMEM. */
 enum rc agent_hook_set(struct hook *h, const char *name, struct str value);
 

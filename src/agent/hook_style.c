@@ -17,6 +17,9 @@ MSG(msg_path, "agent.hook-path",
     "behind a comma, the cleanup hook");
 MSG(msg_challenge, "agent.hook-challenge",
     "hooks of style {0} cannot answer {1}; --challenge can be {2}");
+MSG(msg_chain, "agent.hook-chain",
+    "--hook-chain is for hooks of style dehydrated, not of style {0}: no other has one call for "
+    "all challenges");
 MSG(msg_env, "agent.hook-env", "{0}: \"{1}\" is not NAME=value");
 
 enum { NAME_MAX_TEXT = 256 };
@@ -159,13 +162,29 @@ static enum rc shown(const struct hook *h, const struct client_proof *p, struct 
     return buf_rc(out);
 }
 
-static enum rc dehydrated_words(struct hook_call *c, const struct client_proof *p, struct str value,
-                                bool begin)
+static enum rc dehydrated_verb(struct hook_call *c, bool begin)
 {
-    TRY(agent_hook_word(c, begin ? STR("deploy_challenge") : STR("clean_challenge")));
+    return agent_hook_word(c, begin ? STR("deploy_challenge") : STR("clean_challenge"));
+}
+
+static enum rc dehydrated_words(struct hook_call *c, const struct client_proof *p, struct str value)
+{
     TRY(agent_hook_word(c, p->identifier));
     TRY(agent_hook_word(c, p->token));
     return agent_hook_word(c, value);
+}
+
+enum rc agent_hook_chain_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
+                               size_t n, bool begin)
+{
+    TRY(dehydrated_verb(c, begin));
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(buf_done) struct buf value = BUF_INIT(HOOK_OUTPUT_MAX);
+
+        TRY(shown(h, &p[i], &value));
+        TRY(dehydrated_words(c, &p[i], buf_str(&value)));
+    }
+    return RC_OK;
 }
 
 static enum rc certbot_words(struct hook *h, struct hook_call *c, const struct client_proof *p,
@@ -247,7 +266,8 @@ enum rc agent_hook_words(struct hook *h, struct hook_call *c, const struct clien
     TRY(shown(h, p, &value));
     switch (h->style) {
     case HOOK_DEHYDRATED:
-        return dehydrated_words(c, p, buf_str(&value), begin);
+        TRY(dehydrated_verb(c, begin));
+        return dehydrated_words(c, p, buf_str(&value));
     case HOOK_CERTBOT:
         return certbot_words(h, c, p, buf_str(&value), begin);
     case HOOK_LEGO:
@@ -336,6 +356,8 @@ enum rc agent_hook_style(struct hook *h, const struct agent_plan *plan, const ch
     if (http ? !styles[h->style].http : !str_eq(plan->challenge, STR("dns-01")))
         return ERR(err, RC_INVAL, msg_challenge, plan->style, plan->challenge,
                    styles[h->style].http ? STR("dns-01 or http-01") : STR("dns-01"));
+    if (plan->hook_chain.n && h->style != HOOK_DEHYDRATED)
+        return ERR(err, RC_INVAL, msg_chain, plan->style);
     h->http = http;
     return take_programs(h, plan, dir, err);
 }

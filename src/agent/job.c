@@ -36,6 +36,7 @@ static void on_signal(void *arg, int)
 
     j->stopped = true;
     j->ended = true;
+    agent_hook_stop(j->solver);
     if (j->run)
         client_cancel(MOVE(j->run));
 }
@@ -208,10 +209,13 @@ static enum rc take_into_use(struct job *j)
     if (agent_job_waits(j))
         return agent_job_wait_ready(j);
     TRY(agent_job_save(j, j->err));
+    agent_job_staple_new(j);
+    TRY(j->stopped ? agent_job_stopped(j->err) : RC_OK);
     agent_job_use(j);
     rc = agent_deploy(&d, j->err);
     if (rc == RC_CANCELLED)
         return rc;
+    agent_job_staple_used(j, &d.untold);
     if (rc == RC_OK || (!agent_deploys(d.plan) && d.served)) {
         agent_job_used(j, rc == RC_OK && d.plan->n_prove > 0);
     } else {
@@ -462,16 +466,43 @@ static bool rests(const struct job *j)
     j->out->waits = agent_pause(&j->state, now);
     if (j->state.pending && !j->out->waits)
         j->out->ready_at = agent_ready(&j->state, now);
-    return now < agent_next(&j->state, j->not_before, j->not_after, now);
+    return now < agent_renewal_next(&j->state, j->not_before, j->not_after, now);
 }
 
-/* A hook of dehydrated's is told on every run. */
+/* Only the OCSP answer may be another one. A hook of dehydrated's is told on every run. */
+static enum rc leave(struct job *j, struct err *err)
+{
+    bool due = agent_job_staple_due(j), fresh = agent_job_staple(j);
+    enum rc rc = RC_OK;
+
+    if (!j->out->waits)
+        rc = agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+    agent_job_staple_tell(j, fresh);
+    if (due && rc == RC_OK)
+        rc = agent_job_save(j, err);
+    if (!j->out->waits && rc == RC_OK)
+        rc = agent_tell_exit(j->solver, err);
+    return rc;
+}
+
 static enum rc rest(struct job *j, struct err *err)
 {
-    if (j->out->waits || !str_eq(j->state.plan.style, STR("dehydrated")))
+    bool tells = !j->out->waits && str_eq(j->state.plan.style, STR("dehydrated"));
+
+    if (!tells && !agent_job_staple_due(j))
         return RC_OK;
+    TRY(keep_journal(j));
     TRY(job_open(j, err));
-    return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+    return leave(j, err);
+}
+
+/* That of the certificate in place may have to be renewed when the certificate itself cannot. */
+static void staple_all_the_same(struct job *j)
+{
+    if (!j->solver || !agent_job_staple_due(j))
+        return;
+    agent_job_staple_tell(j, agent_job_staple(j));
+    IGNORE_RC(agent_job_save(j, NULL)); /* the failure before is what is told */
 }
 
 /* One that was obtained and is not known to be in use yet is as good as a new one, until it is due
@@ -499,7 +530,7 @@ static enum rc renew(struct job *j, struct err *err)
     j->out->renew_at = due(j);
     if (!insists(j) && agent_job_now(j) < due(j)) {
         TRY(agent_job_save(j, err));
-        return agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
+        return leave(j, err);
     }
     j->began = agent_job_mono(j);
     j->latest = agent_latest(j->not_before, j->not_after);
@@ -540,6 +571,8 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     rc = renew(&j, &mine);
     mine.rc = rc;
     *err = mine;
+    if (rc != RC_OK && rc != RC_CANCELLED)
+        staple_all_the_same(&j);
     if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered)
         return rc;
     if (j.servers[0].client || j.servers[1].client)

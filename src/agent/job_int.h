@@ -47,6 +47,7 @@ struct job {
      * leap in between. */
     int64_t began, obtained, used;
     bool outside; /* of its windows it is */
+    bool stapled; /* an OCSP answer came with the one that is taken into use */
     struct agent_outcome *out;
     struct err *err;
     enum rc rc;
@@ -68,6 +69,17 @@ enum rc agent_job_times(struct job *j, const struct x509_cert *leaf);
 /* order.c. Orders a certificate, naming the one before where that was the same server's, and writes
  * it as a generation that is pending. */
 enum rc agent_job_order(struct job *j, struct str replaces);
+
+/* refresh.c. The OCSP answer, where the plan wants one; what fails is said and remembered. Of the
+ * one that is pending, before it is taken into use; and when it was, with what went wrong in
+ * telling of it. */
+void agent_job_staple_new(struct job *j);
+void agent_job_staple_used(struct job *j, const struct err *untold);
+/* Of the one in use: whether it is time, and fetched and put in place then. True: there is another
+ * one than before, which is to be told of. */
+bool agent_job_staple_due(const struct job *j);
+bool agent_job_staple(struct job *j);
+void agent_job_staple_tell(struct job *j, bool fresh);
 
 /* remember.c. Writes it down. */
 enum rc agent_job_save(struct job *j, struct err *err);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A certificate ordered, at the first server or the second, and written down. */
+#include <string.h>
+
 #include "agent/job_int.h"
+#include "agent/kept.h"
 #include "agent/tell.h"
 #include "agent/token.h"
 #include "crypto/key.h"
@@ -70,36 +73,129 @@ static int64_t run_time(const struct agent_plan *plan)
     return time < AGENT_RUN_MOST ? time : AGENT_RUN_MOST;
 }
 
-static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wish wish)
+/* What the certificate will be for is on disk before there can be one. */
+static enum rc keep(void *arg, struct str order, struct err *err)
+{
+    struct job *j = arg;
+    struct agent_kept k = {.server = j->at->ca.server,
+                           .order = order,
+                           .at = agent_job_now(j),
+                           .key = agent_in_token(&j->state.plan) ? NULL : j->key.key};
+
+    TRY(agent_kept_what(&j->state.plan, j->at->ca.profile, k.what));
+    return agent_kept_put(&j->place, &k, err);
+}
+
+/* An order that may have come to something yet stays, for the next run. */
+static bool is_open(const struct job *j, enum rc rc)
+{
+    return rc == RC_CANCELLED || rc == RC_NOMEM || rc == RC_QUOTA || rc == RC_TIMEOUT ||
+           (j->trouble.ill && rc != RC_CRYPTO && rc != RC_PARSE);
+}
+
+/* With j->key; `order` is one of before, or empty. */
+static enum rc run_order(struct job *j, struct str replaces, struct str order)
 {
     const struct agent_plan *plan = &j->state.plan;
     struct client_want want = {.dns = plan->dns,
                                .n_dns = plan->n_dns,
                                .ips = plan->ips,
                                .n_ips = plan->n_ips,
+                               .key = j->key.key,
                                .profile = j->at->ca.profile,
                                .replaces = replaces,
                                .timeout = run_time(plan),
-                               .chain_choice = plan->chain};
+                               .chain_choice = plan->chain,
+                               .order = order,
+                               .keep = keep,
+                               .keep_arg = j};
 
-    crypto_key_unref(MOVE(j->key.key));
-    TRY(agent_key_choose(&j->world, &j->place, plan, wish, &j->key, j->err));
-    want.key = j->key.key;
+    if (j->stopped)
+        return agent_job_stopped(j->err);
     j->key_refused = false;
     j->ended = false;
+    j->trouble = (struct client_trouble){};
     TRY(client_obtain(j->at->client, &want, on_certificate, j, &j->run));
     agent_job_wait(j);
     if (j->stopped)
         return agent_job_stopped(j->err);
+    if (j->rc != RC_OK && !is_open(j, j->rc))
+        agent_kept_drop(&j->place);
     return j->rc;
+}
+
+static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wish wish)
+{
+    crypto_key_unref(MOVE(j->key.key));
+    TRY(agent_key_choose(&j->world, &j->place, &j->state.plan, wish, &j->key, j->err));
+    return run_order(j, replaces, STR(""));
+}
+
+/* ---- one that was begun before */
+
+/* Another key may be wanted, or another certificate; and what was begun long ago is old. */
+static bool is_wanted(const struct job *j, const struct agent_kept *k)
+{
+    when_t age = agent_job_now(j) - k->at;
+    char what[AGENT_KEPT_DIGEST + 1];
+
+    return j->o->key == AGENT_KEY_AS_PLANNED && age < AGENT_KEPT_HOURS * WHEN_HOUR &&
+           age > -AGENT_KEPT_HOURS * WHEN_HOUR && str_eq(k->server, j->at->ca.server) &&
+           !k->key == agent_in_token(&j->state.plan) &&
+           agent_kept_what(&j->state.plan, j->at->ca.profile, what) == RC_OK &&
+           strcmp(what, k->what) == 0;
+}
+
+/* RC_NOTFOUND: there is none. */
+static enum rc resume(struct job *j)
+{
+    struct agent_kept k = {};
+    enum rc rc = agent_kept_get(&j->place, &j->arena, &k, NULL);
+
+    j->trouble = (struct client_trouble){}; /* that of the other server, if any */
+    if (rc == RC_NOMEM)
+        return rc;
+    if (rc != RC_OK || !is_wanted(j, &k)) {
+        crypto_key_unref(k.key);
+        return RC_NOTFOUND;
+    }
+    crypto_key_unref(MOVE(j->key.key));
+    j->key = (struct agent_key){.key = k.key};
+    if (!k.key)
+        TRY(agent_key_choose(&j->world, &j->place, &j->state.plan, AGENT_KEY_AS_PLANNED, &j->key,
+                             j->err));
+    agent_say(&j->world, false, "%s: going on with the order that was begun before", j->place.path);
+    return run_order(j, STR(""), k.order);
+}
+
+/* Whether there is nothing more to be done, well or not. */
+static bool ends_with(struct job *j, enum rc rc)
+{
+    if (rc == RC_OK || (rc != RC_NOTFOUND && is_open(j, rc)) ||
+        (rc == RC_NOTFOUND && j->trouble.ill))
+        return true;
+    if (rc != RC_NOTFOUND) {
+        j->err->rc = rc;
+        agent_say_err(&j->world,
+                      "the order that was begun before came to nothing, and another one "
+                      "is made",
+                      j->err);
+    }
+    *j->err = (struct err)ERR_INIT;
+    j->status = 0;
+    j->out->retry_at = 0;
+    return false;
 }
 
 /* A key that the server will certify no more, for it was said to be compromised, or has become too
  * small: it is in place, but not for long. */
 static enum rc order(struct job *j, struct str replaces)
 {
-    enum rc rc = order_with(j, replaces, j->no_reuse ? AGENT_KEY_NEW : j->o->key);
+    enum rc rc = resume(j);
 
+    if (ends_with(j, rc))
+        return rc;
+    rc = order_with(j, replaces, j->no_reuse ? AGENT_KEY_NEW : j->o->key);
     if (rc != RC_DENIED || !j->key.reused || !j->key_refused)
         return rc;
     j->no_reuse = true; /* nor by the second server */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/sealed.h"
+#include "agent/staple.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "client/pair.h"
@@ -220,6 +221,8 @@ static void remove_generation(const struct agent_place *p, unsigned long n)
         snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
         unlinkat(p->dir, path, 0);
     }
+    snprintf(path, sizeof(path), "%s/" AGENT_STAPLE_FILE, dir);
+    unlinkat(p->dir, path, 0);
     unlinkat(p->dir, dir, AT_REMOVEDIR);
 }
 

@@ -58,12 +58,15 @@ static const struct field fields[] = {
     FIELD(pkcs11_module),
     FIELD(pin),
     FIELD(reuse_key),
+    FIELD(ocsp),
+    FIELD(ocsp_age),
     FIELD(profile),
     FIELD(chain),
     FIELD(contact),
     FIELD(account_key),
     FIELD(hook_env),
     FIELD(hook_user),
+    FIELD(hook_chain),
     FIELD(hook_timeout),
     FIELD(owner),
     FIELD(group),
@@ -157,6 +160,18 @@ static void put_when(struct json_out *o, const char *name, when_t t)
         json_kv_i64(o, name, t);
 }
 
+static void put_ocsp(struct json_out *o, const struct agent_state *s)
+{
+    if (s->plan.ocsp.n == 0)
+        return;
+    json_kv_u64(o, "ocsp_of", s->ocsp_of);
+    put_when(o, "ocsp_since", s->ocsp_since);
+    put_when(o, "ocsp_until", s->ocsp_until);
+    put_when(o, "ocsp_at", s->ocsp_at);
+    json_kv_u64(o, "ocsp_failures", s->ocsp_failures);
+    put_text(o, "ocsp_why", s->ocsp_why);
+}
+
 enum rc agent_state_put(const struct agent_state *s, struct buf *out)
 {
     struct json_out o;
@@ -189,6 +204,7 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
         put_when(&o, "pending_latest", s->pending_latest);
     }
     put_when(&o, "outside", s->outside);
+    put_ocsp(&o, s);
     json_end(&o);
     return json_out_done(&o);
 }
@@ -310,6 +326,26 @@ static enum rc get_plan(struct arena *a, const struct json *o, struct agent_plan
     return get_names(a, o, plan, err);
 }
 
+static unsigned get_failures(const struct json *o, const char *name)
+{
+    uint64_t n;
+
+    if (json_u64(json_get(o, name), &n) != RC_OK)
+        return 0;
+    return n < FAILURES_MAX ? (unsigned)n : FAILURES_MAX;
+}
+
+static enum rc get_ocsp(struct arena *a, const struct json *o, struct agent_state *s,
+                        struct err *err)
+{
+    s->ocsp_of = get_generation(o, "ocsp_of");
+    s->ocsp_since = get_when(o, "ocsp_since");
+    s->ocsp_until = get_when(o, "ocsp_until");
+    s->ocsp_at = get_when(o, "ocsp_at");
+    s->ocsp_failures = get_failures(o, "ocsp_failures");
+    return get_text(a, o, "ocsp_why", &s->ocsp_why, err);
+}
+
 static enum rc read_all(struct arena *a, const struct json *o, struct agent_state *s,
                         struct err *err)
 {
@@ -341,9 +377,8 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     s->before = get_generation(o, "before");
     s->pending_latest = get_when(o, "pending_latest");
     s->outside = get_when(o, "outside");
-    if (json_u64(json_get(o, "failures"), &n) == RC_OK)
-        s->failures = n < FAILURES_MAX ? (unsigned)n : FAILURES_MAX;
-    return RC_OK;
+    s->failures = get_failures(o, "failures");
+    return get_ocsp(a, o, s, err);
 }
 
 enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *out, struct err *err)
@@ -450,7 +485,27 @@ when_t agent_look_at(const struct agent_state *s, when_t now)
     return s->renewal.look_at > now + CLIENT_LOOK_MOST ? now : s->renewal.look_at;
 }
 
+/* One that may not be read before the next window waits for that, but not for its last tenth. */
+when_t agent_ocsp_at(const struct agent_state *s, when_t now)
+{
+    when_t latest = agent_latest(s->ocsp_since, s->ocsp_until);
+
+    if (s->plan.ocsp.n == 0)
+        return WHEN_MAX;
+    if (s->ocsp_at == 0 || (s->ocsp_failures && s->ocsp_at > now + WHEN_DAY))
+        return 0;
+    if (s->ocsp_failures || s->plan.reload_window.n == 0 || s->ocsp_at >= latest)
+        return s->ocsp_at;
+    return earlier(opening(s, s->plan.reload_window, later(s->ocsp_at, now)), latest);
+}
+
 when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now)
+{
+    return earlier(agent_renewal_next(s, not_before, not_after, now), agent_ocsp_at(s, now));
+}
+
+when_t agent_renewal_next(const struct agent_state *s, when_t not_before, when_t not_after,
+                          when_t now)
 {
     when_t pause = agent_pause(s, now), due, look;
 

@@ -59,12 +59,16 @@ struct agent_plan {
     struct str resolver; /* of AGENT_PERSIST: who is asked, as agent/dns_alias.h; empty: as there */
     struct str hook_env; /* file with its environment; empty: none */
     struct str hook_timeout; /* of each of its calls, "30s"; empty: as usual */
+    struct str hook_chain;   /* "yes": one call is for all challenges of an order */
     struct str hook_user;    /* as whom it is executed, as agent/owner.h; empty: as who runs this */
     struct str key; /* as crypto_key_spec_parse; with `key_uri`: empty where it is not made */
     /* The key is in a token: its URI, the module that reaches it, and where the PIN is, as
      * agent/sealed.h; empty: it is a file. */
     struct str key_uri, pkcs11_module, pin;
     struct str reuse_key; /* "yes": renewals keep the key */
+    /* "yes": the OCSP answer is kept beside the certificate; fetched anew when it is so old, "12h";
+     * empty: after half of its life (agent/staple.h). */
+    struct str ocsp, ocsp_age;
     struct str profile, chain, contact;
     struct str account_key;                 /* its file; empty: beside the certificate */
     struct str owner, group, mode, selinux; /* as agent/owner.h */
@@ -102,6 +106,12 @@ struct agent_state {
     when_t outside; /* what is in use was taken into it then, outside of its windows; 0: it was not
                      */
     bool any_time;  /* windows do not count now; not kept */
+    /* The OCSP answer: of which generation, its life, when the next one is asked for (0: at once),
+     * how often that has failed in a row, and why. */
+    unsigned long ocsp_of;
+    when_t ocsp_since, ocsp_until, ocsp_at;
+    unsigned ocsp_failures;
+    struct str ocsp_why;
     struct str account;          /* URL, at the first server */
     struct str fallback_account; /* at the second */
     /* The server, by its URL, that issued what is in use, and what is pending; empty: the first. */
@@ -139,7 +149,12 @@ enum rc agent_windows_check(const struct agent_plan *plan, struct err *err);
 when_t agent_pause(const struct agent_state *s, when_t now);
 /* When the server is asked next when to renew (ARI); 0: it is not. */
 when_t agent_look_at(const struct agent_state *s, when_t now);
-/* When there is next something to do or to ask; it may be past. */
+/* When the OCSP answer is to be asked for; it may be past. WHEN_MAX: it is not. */
+when_t agent_ocsp_at(const struct agent_state *s, when_t now);
+/* When there is next something to do or to ask for the certificate itself; it may be past. */
+when_t agent_renewal_next(const struct agent_state *s, when_t not_before, when_t not_after,
+                          when_t now);
+/* The same, or for its OCSP answer. */
 when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now);
 
 enum { AGENT_CLOCK_TEXT = 192 };

@@ -15,8 +15,12 @@ static const struct recipe {
 } recipes[] = {
     {.name = "apache", .reload = "unit:apache2.service", .prove = STR("443")},
     {.name = "dovecot", .reload = "unit:dovecot.service", .prove = STR("imap:143")},
-    /* It reads both for each connection, and not as root. */
-    {.name = "exim", .group = "Debian-exim", .mode = "0640", .prove = STR("smtp:25")},
+    /* Since 4.95 it reads both beforehand, and watches the directory of the names alone. */
+    {.name = "exim",
+     .reload = "unit:exim4.service",
+     .group = "Debian-exim",
+     .mode = "0640",
+     .prove = STR("smtp:25")},
     {.name = "haproxy", .reload = "unit:haproxy.service", .prove = STR("443"), .combined = true},
     {.name = "httpd", .reload = "unit:httpd.service", .prove = STR("443")},
     {.name = "nginx", .reload = "unit:nginx.service", .prove = STR("443")},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a certificate's job leaves for the next one: how it went, and what is ready and waits. */
 #include "agent/job_int.h"
+#include "agent/kept.h"
 #include "agent/tell.h"
 
 #define FIRST_PAUSE WHEN_MINUTE
@@ -19,7 +20,10 @@ enum rc agent_job_save(struct job *j, struct err *err)
     take_account(&j->servers[0], &j->state.account);
     take_account(&j->servers[1], &j->state.fallback_account);
     TRY(agent_state_put(&j->state, &text));
-    return agent_place_put_state(&j->place, buf_str(&text), err);
+    TRY(agent_place_put_state(&j->place, buf_str(&text), err));
+    if (j->state.pending) /* it is found there from now on */
+        agent_kept_drop(&j->place);
+    return RC_OK;
 }
 
 void agent_job_issued(struct job *j)
@@ -120,7 +124,7 @@ enum rc agent_job_wait_ready(struct job *j)
         j->state.why.n = 0;
     }
     TRY(agent_job_save(j, j->err));
-    return j->obtained ? agent_tell_ready(j->solver, j->err) : RC_OK;
+    return j->obtained ? agent_tell_exit(j->solver, j->err) : RC_OK;
 }
 
 void agent_job_use(struct job *j)

@@ -117,10 +117,15 @@ enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *pla
                        struct agent_solver **out, struct err *err);
 /* Whether it could be made, without making it. As agent_hook_new. */
 enum rc agent_hook_check(const struct agent_plan *plan, const char *dir, struct err *err);
+/* What is left to a call of a hook after a signal to stop; then it is killed. */
+#define AGENT_HOOK_STOP (20 * WHEN_SECOND)
+/* There was one: calls that are under way, and those that take proofs away, have that much time;
+ * others are not begun. Nothing for other solvers. */
+void agent_hook_stop(struct agent_solver *s);
 /* Whether the solver is a hook of dehydrated's style, which is told of more than challenges. */
 bool agent_hook_listens(const struct agent_solver *s);
 /* Tells it: words[0] is the name of the call, in dehydrated's words; runs the loop until it has
- * ended. Nothing for other solvers, or after a failed startup_hook. As agent_child_end; the output,
- * if `out` is not NULL, is appended. */
+ * ended. Nothing for other solvers, or after a failed startup_hook. As agent_child_end;
+ * RC_CANCELLED also after agent_hook_stop; the output, if `out` is not NULL, is appended. */
 enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t n, struct buf *out,
                         struct err *err);

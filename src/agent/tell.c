@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/staple.h"
+
 MSG(msg_csr, "agent.hook-csr",
     "the hook's generate_csr prints a certificate request; autarky makes key and request itself: "
     "have the hook print nothing");
@@ -12,7 +14,7 @@ MSG(msg_name, "agent.hook-names",
     "the hook fails for a name of a call that it does not know ({0}); it has to end with status 0 "
     "then, for new ones may come");
 
-enum { OUTPUT_MAX = 64 * 1024, FILES = 4 };
+enum { OUTPUT_MAX = 64 * 1024, FILES = 4, STAMP = 24 };
 
 #define MADE_UP STR("this_hook_does_not_exist__please_ignore_hooks_you_do_not_know")
 
@@ -21,15 +23,10 @@ static enum rc tell(struct agent_solver *s, const struct str *words, size_t n, s
     return agent_hook_tell(s, words, n, NULL, err);
 }
 
-/* The name that stands for the certificate: its first. */
+/* The name that stands for the certificate: its first, with the wildcard that it may be. */
 static struct str domain_of(const struct agent_plan *plan, char text[static ADDR_TEXT])
 {
-    struct str name;
-
-    if (plan->n_dns == 0)
-        return str_of(addr_text(&plan->ips[0], text));
-    name = plan->dns[0];
-    return str_starts(name, STR("*.")) ? str_skip(name, 2) : name;
+    return plan->n_dns ? plan->dns[0] : str_of(addr_text(&plan->ips[0], text));
 }
 
 static enum rc all_names(const struct agent_plan *plan, struct buf *out)
@@ -97,32 +94,46 @@ enum rc agent_tell_written(struct agent_solver *s, const struct agent_place *p,
                 6, err);
 }
 
-static enum rc at_exit(struct agent_solver *s, struct err *err)
+enum rc agent_tell_exit(struct agent_solver *s, struct err *err)
 {
     return tell(s, (const struct str[]){STR("exit_hook")}, 1, err);
 }
 
-enum rc agent_tell_ready(struct agent_solver *s, struct err *err)
+static struct str time_text(char text[static STAMP])
 {
-    return agent_hook_listens(s) ? at_exit(s, err) : RC_OK;
+    snprintf(text, STAMP, "%lld", (long long)time(NULL));
+    return str_of(text);
 }
 
 enum rc agent_tell_deployed(struct agent_solver *s, const struct agent_place *p,
                             const struct agent_plan *plan, struct err *err)
 {
-    char text[ADDR_TEXT], stamp[24];
+    char text[ADDR_TEXT], stamp[STAMP];
     struct files f = {};
 
     if (!agent_hook_listens(s))
         return RC_OK;
     TRY(files_of(p, 0, &f));
-    snprintf(stamp, sizeof(stamp), "%lld", (long long)time(NULL));
-    TRY(tell(s,
-             (const struct str[]){STR("deploy_cert"), domain_of(plan, text), str_of(f.path[0]),
-                                  str_of(f.path[1]), str_of(f.path[2]), str_of(f.path[3]),
-                                  str_of(stamp)},
-             7, err));
-    return at_exit(s, err);
+    return tell(s,
+                (const struct str[]){STR("deploy_cert"), domain_of(plan, text), str_of(f.path[0]),
+                                     str_of(f.path[1]), str_of(f.path[2]), str_of(f.path[3]),
+                                     time_text(stamp)},
+                7, err);
+}
+
+enum rc agent_tell_ocsp(struct agent_solver *s, const struct agent_place *p,
+                        const struct agent_plan *plan, struct err *err)
+{
+    CLEANUP(buf_done) struct buf der = BUF_INIT(AGENT_STAPLE_MAX);
+    char text[ADDR_TEXT], stamp[STAMP], path[AGENT_PATH_MAX];
+
+    if (!agent_hook_listens(s) || plan->ocsp.n == 0 || agent_staple_get(p, p->live, &der) != RC_OK)
+        return RC_OK;
+    TRY(agent_place_file(p, 0, AGENT_STAPLE_FILE, path));
+    return tell(s,
+                (const struct str[]){STR("deploy_ocsp"), domain_of(plan, text), str_of(path),
+                                     time_text(stamp)},
+                4, err);
 }
 
 enum rc agent_tell_unchanged(struct agent_solver *s, const struct agent_place *p,
@@ -135,11 +146,11 @@ enum rc agent_tell_unchanged(struct agent_solver *s, const struct agent_place *p
         return RC_OK;
     TRY(files_of(p, 0, &f));
     TRY(tell(s, (const struct str[]){STR("startup_hook")}, 1, err));
-    TRY(tell(s,
-             (const struct str[]){STR("unchanged_cert"), domain_of(plan, text), str_of(f.path[0]),
-                                  str_of(f.path[1]), str_of(f.path[2]), str_of(f.path[3])},
-             6, err));
-    return at_exit(s, err);
+    return tell(s,
+                (const struct str[]){STR("unchanged_cert"), domain_of(plan, text),
+                                     str_of(f.path[0]), str_of(f.path[1]), str_of(f.path[2]),
+                                     str_of(f.path[3])},
+                6, err);
 }
 
 static bool is_of_challenge(const struct err *why)

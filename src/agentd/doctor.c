@@ -136,6 +136,28 @@ static when_t first_chance(const struct one *o)
     return first && first < next ? first : next;
 }
 
+/* Of the one in use; a certificate that names no responder has none to be missed. */
+static void examine_ocsp(const struct one *o)
+{
+    const struct agent_state *s = &o->view.state;
+    bool good = s->ocsp_until > o->e->now;
+    char until[WHEN_TEXT], next[WHEN_TEXT];
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
+
+    if (s->plan.ocsp.n == 0 || (good && s->ocsp_why.n == 0))
+        return;
+    if (good)
+        buf_printf(&text, "the one in place is good until %s", when_text(s->ocsp_until, until));
+    else
+        buf_putz(&text, s->ocsp_until ? "the one in place is good no more" : "there is none");
+    if (s->ocsp_why.n)
+        buf_printf(&text, "; the last attempt failed: %.*s", STR_ARG(s->ocsp_why));
+    if (s->ocsp_failures)
+        buf_printf(&text, "; the next one is at %s", when_text(s->ocsp_at, next));
+    tell_of(o, "ocsp", good ? "warning" : "failed", buf_str(&text),
+            STR("see whether the responder that the certificate names is reached from here"));
+}
+
 /* Nobody came when it was time. */
 static void examine_overdue(const struct one *o)
 {
@@ -308,6 +330,7 @@ static enum rc examine_one(struct examining *e, const char *dir)
     }
     examine_validity(&o);
     examine_failure(&o);
+    examine_ocsp(&o);
     examine_overdue(&o);
     examine_outside(&o);
     examine_files(&o);

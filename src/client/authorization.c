@@ -27,26 +27,76 @@ MSG(msg_token, "client.challenge-token",
 
 static void look(struct client_run *run);
 
+static void show_all(struct client_run *run);
+static void prove_next(struct client_run *run);
+
 void client_proof_drop(struct client_run *run)
 {
     const struct client_solver *solver = MOVE(run->solver);
+    struct client_batch batch = run->batch;
 
-    if (solver)
+    run->batch = (struct client_batch){};
+    if (solver && batch.n)
+        solver->cleanup_all(solver->arg, batch.proofs, batch.n);
+    else if (solver)
         solver->cleanup(solver->arg, &run->proof);
 }
 
 static void next(struct client_run *run)
 {
+    const struct client_batch *batch = &run->batch;
+
+    if (batch->n && !batch->gathering && batch->at < batch->n) {
+        prove_next(run);
+        return;
+    }
+    if (batch->n && !batch->gathering) {
+        client_proof_drop(run);
+        client_run_pause(run, 0, client_order_look);
+        return;
+    }
     if (run->at < run->order.n_authorizations)
         look(run);
+    else if (batch->gathering)
+        show_all(run);
     else
         client_run_pause(run, 0, client_order_look);
 }
 
+static bool wants_all(const struct client *c)
+{
+    for (size_t i = 0; i < c->n_solvers; i++)
+        if (c->solvers[i].present_all)
+            return true;
+    return false;
+}
+
+static enum rc batch_begin(struct client_run *run)
+{
+    struct arena *a = &run->proof_arena;
+    size_t n = run->order.n_authorizations;
+    struct client_batch batch = {.gathering = true};
+
+    arena_done(a);
+    batch.proofs = ARENA_ARRAY(a, struct client_proof, n);
+    batch.urls = ARENA_ARRAY(a, struct str, n);
+    batch.of = ARENA_ARRAY(a, size_t, n);
+    if (!batch.proofs || !batch.urls || !batch.of)
+        return RC_NOMEM;
+    run->batch = batch;
+    return RC_OK;
+}
+
 void client_authorizations_begin(struct client_run *run)
 {
+    struct err err = ERR_INIT;
+    enum rc rc = wants_all(run->c) ? batch_begin(run) : RC_OK;
+
     run->at = 0;
-    next(run);
+    if (rc == RC_OK)
+        next(run);
+    else
+        client_run_fail(run, rc, &err, NULL);
 }
 
 /* ---- a challenge */
@@ -151,7 +201,6 @@ static enum rc make_proof(struct client_run *run, const struct client_authorizat
     if (!persists && !text_is_b64url(challenge->token))
         return ERR(err, RC_PARSE, msg_token, authorization->identifier);
     TRY(ordered(run, authorization, &identifier, err));
-    arena_done(a);
     *p = (struct client_proof){.wildcard = authorization->wildcard};
     TRY(arena_str(a, challenge->type, &p->type));
     TRY(arena_str(a, authorization->identifier_type, &p->identifier_type));
@@ -239,23 +288,31 @@ static void preflight(struct client_run *run)
         client_run_post(run, "the preflight", run->c->directory.preflight, on_preflight);
 }
 
-static void on_presented(void *arg, enum rc rc, const struct err *why)
+static void fail_present(struct client_run *run, enum rc rc, const struct err *why)
 {
-    struct client_run *run = arg;
     struct err err = ERR_INIT;
     char line[512];
 
-    if (rc != RC_OK) {
-        run->ours = true;
-        IGNORE_RC(ERR(&err, rc, msg_present, run->proof.identifier,
-                      str_of(why ? err_textz(why, line, sizeof(line)) : rc_text(rc))));
-        client_run_fail(run, rc, &err, NULL);
-        return;
-    }
+    run->ours = true;
+    IGNORE_RC(ERR(&err, rc, msg_present, run->proof.identifier,
+                  str_of(why ? err_textz(why, line, sizeof(line)) : rc_text(rc))));
+    client_run_fail(run, rc, &err, NULL);
+}
+
+static void ask_to_look(struct client_run *run)
+{
     if (run->c->directory.preflight.n)
         preflight(run);
     else
         answer(run);
+}
+
+static void on_presented(void *arg, enum rc rc, const struct err *why)
+{
+    if (rc != RC_OK)
+        fail_present(arg, rc, why);
+    else
+        ask_to_look(arg);
 }
 
 /* RC_OK: it goes on by itself. */
@@ -272,6 +329,7 @@ static enum rc prove(struct client_run *run, const struct client_authorization *
     solver = choose(run, authorization, &challenge);
     if (!solver)
         return no_way(authorization, err);
+    arena_done(&run->proof_arena);
     TRY(make_proof(run, authorization, challenge, err));
     run->polls = run->preflights = 0;
     run->solver = solver;
@@ -279,7 +337,76 @@ static enum rc prove(struct client_run *run, const struct client_authorization *
     return RC_OK;
 }
 
+/* ---- all of them at once */
+
+static enum rc gather(struct client_run *run, const struct client_authorization *authorization,
+                      struct err *err)
+{
+    const struct client_challenge *challenge = NULL;
+    struct client_batch *batch = &run->batch;
+    const struct client_solver *solver = choose(run, authorization, &challenge);
+
+    if (!solver || !solver->present_all)
+        return no_way(authorization, err);
+    TRY(make_proof(run, authorization, challenge, err));
+    batch->proofs[batch->n] = run->proof;
+    batch->urls[batch->n] = run->challenge_url;
+    batch->of[batch->n++] = run->at++;
+    batch->solver = solver;
+    next(run);
+    return RC_OK;
+}
+
+static void on_all_presented(void *arg, enum rc rc, const struct err *why)
+{
+    if (rc != RC_OK)
+        fail_present(arg, rc, why);
+    else
+        next(arg);
+}
+
+static void show_all(struct client_run *run)
+{
+    struct client_batch *batch = &run->batch;
+    const struct client_solver *solver = batch->solver;
+
+    batch->gathering = false;
+    if (batch->n == 0) {
+        next(run);
+        return;
+    }
+    run->solver = solver;
+    solver->present_all(solver->arg, batch->proofs, batch->n, on_all_presented, run);
+}
+
+static void prove_next(struct client_run *run)
+{
+    const struct client_batch *batch = &run->batch;
+
+    run->at = batch->of[batch->at];
+    run->proof = batch->proofs[batch->at];
+    run->challenge_url = batch->urls[batch->at];
+    run->polls = run->preflights = 0;
+    ask_to_look(run);
+}
+
 /* ---- an authorization */
+
+static void take_valid(struct client_run *run)
+{
+    struct client_batch *batch = &run->batch;
+
+    if (batch->gathering) { /* it needs nothing */
+        run->at++;
+    } else if (batch->n) {
+        batch->proofs[batch->at++].proven = true;
+    } else {
+        run->proof.proven = true;
+        client_proof_drop(run);
+        run->at++;
+    }
+    next(run);
+}
 
 static enum rc fail_authorization(const struct client_authorization *authorization, struct err *err)
 {
@@ -306,14 +433,12 @@ static void on_look(void *arg, const struct client_reply *reply)
     rc = client_authorization_read(&run->authorization_arena, reply->answer->body, &authorization,
                                    &err);
     if (rc == RC_OK && authorization.status == CLIENT_VALID) {
-        run->proof.proven = true;
-        client_proof_drop(run);
-        run->at++;
-        next(run);
+        take_valid(run);
         return;
     }
     if (rc == RC_OK && authorization.status == CLIENT_PENDING)
-        rc = prove(run, &authorization, &err);
+        rc = run->batch.gathering ? gather(run, &authorization, &err)
+                                  : prove(run, &authorization, &err);
     else if (rc == RC_OK)
         rc = fail_authorization(&authorization, &err);
     if (rc != RC_OK)

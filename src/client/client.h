@@ -133,6 +133,14 @@ struct client_want {
      * a CA in it, or SHA-256 of a certificate in it, in hexadecimal with or without colons; empty:
      * the server's first. Where none is so, the first is taken. */
     struct str chain_choice;
+    /* An order of before, by its URL, that is looked at in place of a new one; its key is `key`.
+     * Where it came to nothing, or is not there, the run ends with that. Empty: none. */
+    struct str order;
+    /* Called, once, before an order is finalized, with its URL: what it is for should be on disk
+     * then, or a certificate may be issued that nobody has. An error ends the run. NULL: nobody
+     * asks. */
+    enum rc (*keep)(void *arg, struct str order, struct err *err);
+    void *keep_arg;
 };
 
 /* Obtains a certificate: account, order, authorizations (those that are valid already need

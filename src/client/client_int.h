@@ -132,6 +132,9 @@ struct client_run {
     struct arena order_arena;
     struct client_order order;
     struct str order_url; /* in `arena` */
+    struct str resumed;   /* the URL of one of before; empty: none, or no more */
+    enum rc (*keep)(void *arg, struct str order, struct err *err); /* NULL: none, or it did */
+    void *keep_arg;
 
     struct arena alternates_arena;
     const struct str *alternates; /* URLs of other chains */
@@ -143,6 +146,15 @@ struct client_run {
     const struct client_solver *solver; /* whose proof is presented, or being made */
     struct client_proof proof;
     struct str challenge_url; /* in proof_arena */
+    /* All proofs of the order, of a solver that wants them so; in proof_arena. */
+    struct client_batch {
+        struct client_proof *proofs;
+        struct str *urls; /* of their challenges */
+        size_t *of;       /* their authorizations */
+        size_t n, at;     /* how many; which one the server is asked to look for */
+        bool gathering;   /* they are not presented yet */
+        const struct client_solver *solver; /* who will */
+    } batch;
 
     client_result_fn fn;
     void *arg;

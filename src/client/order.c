@@ -96,6 +96,12 @@ void client_order_begin(struct client_run *run)
 
     run->polls = 0;
     run->finalizes = 0;
+    if (run->resumed.n) {
+        run->order_url = run->resumed;
+        run->resumed.n = 0;
+        client_order_look(run);
+        return;
+    }
     rc = ask_order(run, &err);
     if (rc != RC_OK)
         client_run_fail(run, rc, &err, NULL);
@@ -185,6 +191,15 @@ static void on_finalize(void *arg, const struct client_reply *reply)
         handle(run);
 }
 
+static enum rc keep(struct client_run *run, struct err *err)
+{
+    enum rc rc = run->keep ? run->keep(run->keep_arg, run->order_url, err) : RC_OK;
+
+    run->keep = NULL;
+    run->ours = rc != RC_OK;
+    return rc;
+}
+
 static enum rc ask_finalize(struct client_run *run, struct err *err)
 {
     CLEANUP(buf_done) struct buf csr = BUF_INIT(X509_CSR_MAX);
@@ -202,6 +217,7 @@ static enum rc ask_finalize(struct client_run *run, struct err *err)
     }
     run->finalizes++;
     TRY(x509_csr_build(&in, &csr, err));
+    TRY(keep(run, err));
     buf_reset(&run->payload);
     json_out_init(&o, &run->payload, JSON_COMPACT);
     json_obj(&o);

@@ -177,6 +177,9 @@ static enum rc keep_names(struct client_run *run, const struct client_want *want
     run->n_ips = want->n_ips;
     TRY(arena_str(&run->arena, want->profile, &run->profile));
     TRY(arena_str(&run->arena, want->chain_choice, &run->chain_choice));
+    TRY(arena_str(&run->arena, want->order, &run->resumed));
+    run->keep = want->keep;
+    run->keep_arg = want->keep_arg;
     return arena_str(&run->arena, want->replaces, &run->replaces);
 }
 

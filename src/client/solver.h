@@ -36,4 +36,10 @@ struct client_solver {
     /* Takes it away, or stops making it: `fn` does not come any more. */
     void (*cleanup)(void *arg, const struct client_proof *proof);
     void *arg;
+    /* Both, or neither: all proofs of an order are made visible before the server looks for the
+     * first of them, and taken away together, in place of one after the other. `proofs` is
+     * borrowed until cleanup_all returns. */
+    void (*present_all)(void *arg, const struct client_proof *proofs, size_t n,
+                        client_presented_fn fn, void *fn_arg);
+    void (*cleanup_all)(void *arg, const struct client_proof *proofs, size_t n);
 };

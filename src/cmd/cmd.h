@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "cmd/option.h"
+#include "cmd/option_row.h"
 
 /* Exit statuses. */
 enum {

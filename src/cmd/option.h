@@ -106,6 +106,7 @@ enum cmd_option {
     CMD_OPT_HOOK_ENV,
     CMD_OPT_HOOK_USER,
     CMD_OPT_HOOK_TIMEOUT,
+    CMD_OPT_HOOK_CHAIN,
     CMD_OPT_REUSE_KEY,
     CMD_OPT_NEW_KEY,
     CMD_OPT_CHALLENGE,
@@ -120,6 +121,8 @@ enum cmd_option {
     CMD_OPT_FILE_OWNER,
     CMD_OPT_FILE_GROUP,
     CMD_OPT_KEY_MODE,
+    CMD_OPT_OCSP,
+    CMD_OPT_OCSP_AGE,
     CMD_OPT_SELINUX,
     CMD_OPT_KEY_URI,
     CMD_OPT_KEY_PIN,
@@ -187,14 +190,4 @@ enum cmd_option {
     CMD_OPT_OPEN_PUBLIC_KEY, /* --public-key of cert open */
     CMD_OPT_ESCROW_OUT,
     CMD_OPT_COUNT,
-};
-
-enum cmd_repeats { CMD_ONCE, CMD_MANY, CMD_MORE };
-
-struct cmd_option_row {
-    const char *name;  /* "--data" */
-    const char *value; /* "DIR"; NULL: takes none */
-    const char *help;
-    /* At most one of each kind in a row: what is given goes to cmd_args.many or .more. */
-    enum cmd_repeats repeats;
 };

@@ -205,6 +205,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                            "as whom it is executed, with that user's groups and no way to more "
                            "rights; otherwise as who runs this"},
     [CMD_OPT_HOOK_TIMEOUT] = {"--hook-timeout", "TIME", "of each of its calls; otherwise 5m"},
+    [CMD_OPT_HOOK_CHAIN] = {"--hook-chain", NULL,
+                            "one call of dehydrated's hook for all challenges, as with "
+                            "HOOK_CHAIN=yes"},
     [CMD_OPT_REUSE_KEY] = {"--reuse-key", NULL,
                            "keep the private key with each renewal; otherwise each makes one"},
     [CMD_OPT_NEW_KEY] = {"--new-key", NULL,
@@ -237,6 +240,12 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                          "missing"},
     [CMD_OPT_KEY_PIN] = {"--pin-file", "FILE",
                          "its first line is the PIN of that token; or credential:NAME"},
+    [CMD_OPT_OCSP] = {"--ocsp", NULL,
+                      "keep the OCSP answer of the certificate in ocsp.der, for services that show "
+                      "it"},
+    [CMD_OPT_OCSP_AGE] = {"--ocsp-age", "TIME",
+                          "fetch it anew when it is so old, as in 12h; otherwise after half of its "
+                          "life"},
     [CMD_OPT_SELINUX] = {"--selinux", "LABEL",
                          "of the files, as in system_u:object_r:cert_t:s0; otherwise their "
                          "place's"},

@@ -232,8 +232,10 @@ static void cleanup(void *arg, const struct client_proof *proof)
 
 void keeper_proof_solver(struct keeper_ca *ca)
 {
-    ca->solver =
-        (struct client_solver){conf_site_challenge_name(ca->challenge), present, cleanup, ca};
+    ca->solver = (struct client_solver){.type = conf_site_challenge_name(ca->challenge),
+                                        .present = present,
+                                        .cleanup = cleanup,
+                                        .arg = ca};
 }
 
 /* ---- those who show them */

@@ -11,8 +11,8 @@
 #define IMPORT                                                                                     \
     OPTIONS(OPT(IMPORT_NAME), OPT(CA_FILE), OPT(ACME_SERVER), OPT(ACCOUNT_KEY), OPT(HTTP_LISTEN),  \
             OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS), OPT(DNS_CONFIG), OPT(HOOK), OPT(HOOK_ENV),   \
-            OPT(HOOK_USER), OPT(HOOK_TIMEOUT), OPT(CHALLENGE), OPT(REUSE_KEY), OPT(DESPITE_TIMER), \
-            OPT(DRY_RUN))
+            OPT(HOOK_USER), OPT(HOOK_TIMEOUT), OPT(HOOK_CHAIN), OPT(CHALLENGE), OPT(REUSE_KEY),    \
+            OPT(DESPITE_TIMER), OPT(DRY_RUN))
 #define IMPORT_DETAILS                                                                             \
     "Its files are read, nothing of it is executed. Services find their certificates where they\n" \
     "are; from then on `autarky renew` and `autarky agent run` keep them. What could not be\n"     \
@@ -35,12 +35,12 @@
                     OPT(NO_PROXY), OPT(PROXY_PRIVATE), OPT(ACME_NAME), OPT(ACME_OUT),              \
                     OPT(AGREE_TOS), OPT(HTTP_LISTEN), OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS),    \
                     OPT(DNS_CONFIG), OPT(DNS_PERSIST), OPT(RESOLVER), OPT(HOOK), OPT(HOOK_ENV),    \
-                    OPT(HOOK_USER), OPT(HOOK_TIMEOUT), OPT(CHALLENGE), OPT(ACME_KEY),              \
-                    OPT(REUSE_KEY), OPT(KEY_URI), OPT(PKCS11_MODULE), OPT(KEY_PIN),                \
+                    OPT(HOOK_USER), OPT(HOOK_TIMEOUT), OPT(HOOK_CHAIN), OPT(CHALLENGE),            \
+                    OPT(ACME_KEY), OPT(REUSE_KEY), OPT(KEY_URI), OPT(PKCS11_MODULE), OPT(KEY_PIN), \
                     OPT(ACME_PROFILE), OPT(CONTACT), OPT(EAB_KID), OPT(EAB_KEY_FILE), OPT(CHAIN),  \
                     OPT(ACCOUNT_KEY), OPT(FILE_OWNER), OPT(FILE_GROUP), OPT(KEY_MODE),             \
-                    OPT(SELINUX), OPT(COMBINED), OPT(FOR_SERVICE), OPT(RELOAD),                    \
-                    OPT(RELOAD_TIMEOUT), OPT(RELOAD_WINDOW), OPT(RENEW_WINDOW),                    \
+                    OPT(SELINUX), OPT(OCSP), OPT(OCSP_AGE), OPT(COMBINED), OPT(FOR_SERVICE),       \
+                    OPT(RELOAD), OPT(RELOAD_TIMEOUT), OPT(RELOAD_WINDOW), OPT(RENEW_WINDOW),       \
                     OPT(DESPITE_WINDOW), OPT(PROVE), OPT(PROVE_FOR), OPT(PAIR),                    \
                     OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE), OPT(FALLBACK_CA_FINGERPRINT),     \
                     OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), OPT(FALLBACK_PROFILE),        \

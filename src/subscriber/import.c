@@ -219,6 +219,7 @@ static enum rc read_wish(struct importing *i)
     w->hook_env = plan.hook_env;
     w->hook_user = plan.hook_user;
     w->hook_timeout = plan.hook_timeout;
+    w->hook_chain = plan.hook_chain;
     return RC_OK;
 }
 

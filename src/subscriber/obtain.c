@@ -34,7 +34,7 @@ struct request {
     struct arena arena;
     struct agent_plan plan;
     struct agent_binding binding;
-    struct str combined; /* of `plan` */
+    struct str also[2]; /* of `plan` */
 };
 
 static void request_done(struct request *r)
@@ -160,11 +160,14 @@ static const struct way *chosen_way(const struct cmd_args *args)
 static int check_hook_options(const char *const *v)
 {
     static const enum cmd_option of_hooks[] = {CMD_OPT_HOOK_ENV, CMD_OPT_HOOK_USER,
-                                               CMD_OPT_HOOK_TIMEOUT, CMD_OPT_CHALLENGE};
+                                               CMD_OPT_HOOK_TIMEOUT, CMD_OPT_HOOK_CHAIN,
+                                               CMD_OPT_CHALLENGE};
 
     for (size_t i = 0; i < sizeof(of_hooks) / sizeof(of_hooks[0]); i++)
         if (v[of_hooks[i]] && !v[CMD_OPT_HOOK])
             return cmd_usagef("%s is for --hook", cmd_option_rows()[of_hooks[i]].name);
+    if (v[CMD_OPT_HOOK_CHAIN] && !str_starts(str_of(v[CMD_OPT_HOOK]), STR("dehydrated:")))
+        return cmd_usagef("--hook-chain is for --hook dehydrated:PATH");
     if (v[CMD_OPT_HOOK] && !strchr(v[CMD_OPT_HOOK], ':'))
         return cmd_usagef("--hook takes a style and the hook's absolute path, as in "
                           "dehydrated:/etc/hook.sh");
@@ -227,6 +230,7 @@ enum rc cmd_agent_way(const struct cmd_args *args, struct arena *a, struct agent
         plan->challenge = str_of(v[CMD_OPT_CHALLENGE] ? v[CMD_OPT_CHALLENGE] : "dns-01");
         plan->hook_user = str_of(v[CMD_OPT_HOOK_USER]);
         plan->hook_timeout = str_of(v[CMD_OPT_HOOK_TIMEOUT]);
+        plan->hook_chain = v[CMD_OPT_HOOK_CHAIN] ? STR("yes") : STR("");
         TRY(cmd_agent_path(a, v[CMD_OPT_HOOK_ENV], &plan->hook_env));
     }
     return way->is_path ? cmd_agent_path(a, v[way->option], &plan->value) : RC_OK;
@@ -259,10 +263,11 @@ static enum rc read_combined(const char *file, struct request *r)
     if (!file)
         return RC_OK;
     TRY(cmd_agent_path(&r->arena, file, &path));
-    r->combined = arena_printf(&r->arena, AGENT_ALSO_COMBINED "%.*s", STR_ARG(path));
-    r->plan.also = &r->combined;
-    r->plan.n_also = 1;
-    return r->combined.p ? RC_OK : RC_NOMEM;
+    r->also[0] = arena_printf(&r->arena, AGENT_ALSO_COMBINED "%.*s", STR_ARG(path));
+    r->also[1] = arena_printf(&r->arena, AGENT_ALSO_OCSP "%.*s" AGENT_ALSO_OCSP_END, STR_ARG(path));
+    r->plan.also = r->also;
+    r->plan.n_also = r->plan.ocsp.n ? 2 : 1;
+    return r->also[0].p && r->also[1].p ? RC_OK : RC_NOMEM;
 }
 
 static enum rc read_deployment(const struct cmd_args *args, struct request *r, struct err *err)
@@ -287,6 +292,8 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r, s
     plan->reload_timeout = str_of(v[CMD_OPT_RELOAD_TIMEOUT]);
     plan->reload_window = str_of(v[CMD_OPT_RELOAD_WINDOW]);
     plan->renew_window = str_of(v[CMD_OPT_RENEW_WINDOW]);
+    plan->ocsp = v[CMD_OPT_OCSP] ? STR("yes") : STR("");
+    plan->ocsp_age = str_of(v[CMD_OPT_OCSP_AGE]);
     TRY(read_combined(v[CMD_OPT_COMBINED], r));
     return v[CMD_OPT_FOR_SERVICE] ? agent_recipe_apply(str_of(v[CMD_OPT_FOR_SERVICE]), plan, err)
                                   : RC_OK;
@@ -418,6 +425,7 @@ static int check_together(const struct cmd_args *args)
         {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT}, {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
         {CMD_OPT_KEY_URI, CMD_OPT_PKCS11_MODULE}, {CMD_OPT_KEY_URI, CMD_OPT_KEY_PIN},
         {CMD_OPT_PKCS11_MODULE, CMD_OPT_KEY_URI}, {CMD_OPT_KEY_PIN, CMD_OPT_KEY_URI},
+        {CMD_OPT_OCSP_AGE, CMD_OPT_OCSP},
     };
     const char *const *v = args->values;
     int status = check_needed(v, pairs, sizeof(pairs) / sizeof(pairs[0]));

@@ -17,6 +17,8 @@ static const struct {
     {"google-test", "https://dv.acme-v02.test-api.pki.goog/directory"},
 };
 
+enum { OCSP_DAYS_MAX = 30 };
+
 struct settings {
     struct takeover_vars vars;
     struct str server, account, certs, ca_file;
@@ -145,6 +147,8 @@ static void take_way(struct takeover_finder *f, struct takeover_cert *c,
         c->plan.style = STR("dehydrated");
         c->plan.value = hook;
         c->plan.challenge = type;
+        if (str_eq(takeover_shell_value(v, "HOOK_CHAIN"), STR("yes")))
+            c->plan.hook_chain = STR("yes");
     } else {
         takeover_no_way(f, c,
                         str_eq(type, STR("tls-alpn-01"))
@@ -153,13 +157,33 @@ static void take_way(struct takeover_finder *f, struct takeover_cert *c,
     }
 }
 
+/* One call: its name, that of the certificate, files, the time. */
+static enum rc put_call(struct takeover_finder *f, const struct takeover_cert *c, struct str hook,
+                        const char *const *words, struct buf *b)
+{
+    struct str path, name = c->plan.n_dns ? c->plan.dns[0] : c->name;
+
+    takeover_shell_quote(b, hook);
+    buf_printf(b, " %s ", words[0]);
+    takeover_shell_quote(b, name);
+    for (size_t i = 1; words[i]; i++) {
+        TRY(takeover_join(f, c->dir, str_of(words[i]), &path));
+        buf_u8(b, ' ');
+        takeover_shell_quote(b, path);
+    }
+    buf_putz(b, " \"$(date +%s)\"");
+    return buf_rc(b);
+}
+
 /* A hook that is not asked for proofs is told of new certificates all the same. */
 static enum rc take_hook(struct takeover_finder *f, struct takeover_cert *c,
                          const struct takeover_vars *v)
 {
-    CLEANUP(buf_done) struct buf b = BUF_INIT(4096);
-    struct str hook = get(f, c, v, "HOOK", ""), name = c->name;
-    static const char *const files[] = {"privkey.pem", "cert.pem", "fullchain.pem", "chain.pem"};
+    static const char *const deploy[] = {"deploy_cert",   "privkey.pem", "cert.pem",
+                                         "fullchain.pem", "chain.pem",   NULL};
+    static const char *const ocsp[] = {"deploy_ocsp", "ocsp.der", NULL};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(8192);
+    struct str hook = get(f, c, v, "HOOK", ""), path;
 
     if (!hook.n)
         return RC_OK;
@@ -170,27 +194,41 @@ static enum rc take_hook(struct takeover_finder *f, struct takeover_cert *c,
                   "directory, and it gets no other variables: see --hook-env");
     if (c->plan.way == AGENT_HOOK)
         return RC_OK;
-    buf_putz(&b, "shell:exec ");
-    takeover_shell_quote(&b, hook);
-    buf_putz(&b, " deploy_cert ");
-    takeover_shell_quote(&b, name);
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        struct str path;
-
-        TRY(takeover_join(f, c->dir, str_of(files[i]), &path));
-        buf_u8(&b, ' ');
+    buf_putz(&b, c->plan.ocsp.n ? "shell:" : "shell:exec ");
+    TRY(put_call(f, c, hook, deploy, &b));
+    if (c->plan.ocsp.n) {
+        TRY(takeover_join(f, c->dir, str_of(ocsp[1]), &path));
+        buf_putz(&b, " || exit; [ ! -e ");
         takeover_shell_quote(&b, path);
+        buf_putz(&b, " ] || exec ");
+        TRY(put_call(f, c, hook, ocsp, &b));
     }
-    buf_putz(&b, " \"$(date +%s)\"");
-    TRY(buf_rc(&b));
     takeover_note(f, c,
-                  "of the calls of the hook deploy_cert alone is made, for control is not "
-                  "proven by it; when it fails, the certificate before comes back");
+                  "of the calls of the hook %s made, for control is not proven by it; when it "
+                  "fails, the certificate before comes back",
+                  c->plan.ocsp.n ? "deploy_cert and deploy_ocsp alone are, always both,"
+                                 : "deploy_cert alone is");
     return arena_str(&f->t->arena, buf_str(&b), &c->plan.reload);
 }
 
-static void note_settings(struct takeover_finder *f, struct takeover_cert *c,
-                          const struct takeover_vars *v)
+/* Its answers are asked for again when they are so many days old, or have ended. */
+static enum rc take_ocsp(struct takeover_finder *f, struct takeover_cert *c, struct str days)
+{
+    uint64_t n;
+
+    c->plan.ocsp = STR("yes");
+    if (str_u64(days, OCSP_DAYS_MAX, &n) != RC_OK || n == 0) {
+        takeover_note(f, c,
+                      "OCSP_DAYS was not carried over: the OCSP answer is fetched anew after "
+                      "half of its life");
+        return RC_OK;
+    }
+    c->plan.ocsp_age = arena_printf(&f->t->arena, "%ud", (unsigned)n);
+    return c->plan.ocsp_age.p ? RC_OK : RC_NOMEM;
+}
+
+static enum rc note_settings(struct takeover_finder *f, struct takeover_cert *c,
+                             const struct takeover_vars *v)
 {
     struct str chain = takeover_shell_value(v, "PREFERRED_CHAIN");
 
@@ -205,7 +243,8 @@ static void note_settings(struct takeover_finder *f, struct takeover_cert *c,
     if (str_eq(takeover_shell_value(v, "OCSP_MUST_STAPLE"), STR("yes")))
         takeover_note(f, c, "OCSP_MUST_STAPLE was not carried over");
     if (str_eq(takeover_shell_value(v, "OCSP_FETCH"), STR("yes")))
-        takeover_note(f, c, "OCSP_FETCH was not carried over: ocsp.der is not refreshed");
+        return take_ocsp(f, c, get(f, c, v, "OCSP_DAYS", "5"));
+    return RC_OK;
 }
 
 static enum rc take_one(struct takeover_finder *f, const struct settings *s, struct str names,
@@ -229,8 +268,8 @@ static enum rc take_one(struct takeover_finder *f, const struct settings *s, str
     TRY(takeover_names(f, c, names));
     if (!takeover_wished(f, c))
         take_way(f, c, &vars);
+    TRY(note_settings(f, c, &vars));
     TRY(take_hook(f, c, &vars));
-    note_settings(f, c, &vars);
     TRY(takeover_account(f, c, s->account));
     TRY(takeover_join(f, dir, STR("fullchain.pem"), &chain));
     TRY(takeover_join(f, dir, STR("privkey.pem"), &key));

@@ -128,6 +128,7 @@ bool takeover_wished(const struct takeover_finder *f, struct takeover_cert *c)
     c->plan.hook_env = w->hook_env;
     c->plan.hook_user = w->hook_user;
     c->plan.hook_timeout = w->hook_timeout;
+    c->plan.hook_chain = w->hook_chain;
     return true;
 }
 

@@ -32,7 +32,8 @@ struct takeover_wish {
     struct str account_key; /* file with it, absolute */
     struct str reuse_key;   /* as in agent_plan: of all, whatever the client did */
     enum agent_way way;     /* instead of the client's own way; 0: that */
-    struct str style, value, challenge, hook_env, hook_user, hook_timeout; /* as in agent_plan */
+    struct str style, value, challenge, hook_env, hook_user, hook_timeout,
+        hook_chain; /* as in agent_plan */
 };
 
 struct takeover_cert {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Services that serve a certificate, each with a configuration of its own in one directory and free ports: nginx, Apache, HAProxy, Prometheus, Postfix, Dovecot, PostgreSQL, and one of TLCP. They are told to reload by whoever tests that, and stopped at the end by process id."""
+"""Services that serve a certificate, each with a configuration of its own in one directory and free ports: nginx, Apache, HAProxy, Prometheus, Postfix, Exim, Dovecot, PostgreSQL, and one of TLCP. They are told to reload by whoever tests that, and stopped at the end by process id."""
 
 import grp
 import json
@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 from lab import AUTARKY, Process, free_port, run, wait_for
 
@@ -188,6 +189,67 @@ class Postfix(Service):
         pid = int(self.pid.read_text())
         os.kill(pid, signal.SIGTERM)
         wait_for("the end of postfix", lambda: not pathlib.Path(f"/proc/{pid}").exists())
+
+
+EXIM_PACKAGES = ("exim4-daemon-light", "libidn12")
+EXIM_USER, EXIM_ID = "Debian-exim", 64123
+
+
+def exim_root():
+    """Debian's Exim, unpacked where the build keeps what others need as well: its package has no place beside Postfix's. None: the mirror
+    is not reached. Packages are fetched by the system's apt, which verifies them."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "autarky" / "exim"
+    if not (cache / "usr/sbin/exim4").exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache.parent) as new:
+            try:
+                subprocess.run(["apt-get", "download", "-q", *EXIM_PACKAGES], cwd=new, check=True, capture_output=True, timeout=120)
+                (pathlib.Path(new) / "root").mkdir()
+                for package in pathlib.Path(new).glob("*.deb"):
+                    subprocess.run(["dpkg-deb", "-x", package, pathlib.Path(new) / "root"], check=True, timeout=60)
+            except (subprocess.SubprocessError, OSError):
+                return None
+            try:
+                (pathlib.Path(new) / "root").rename(cache)
+            except OSError:  # another test was faster
+                pass
+    return cache
+
+
+class Exim(Service):
+    """Needs root, and a namespace in which its user is there: `within` runs anything in such a one."""
+
+    name = "exim"
+
+    def __init__(self, directory, root, chain, key):
+        super().__init__(directory)
+        self.port, self.pid = free_port(), self.directory / "pid"
+        # Told by HUP it executes itself anew, as its user, who has to reach it, and without variables: its library is found as others are.
+        libraries = self.directory / "lib"
+        libraries.mkdir()
+        shutil.copy(next((root / "usr/lib").glob("*/libidn.so.12")), libraries)
+        program = shutil.copy(root / "usr/sbin/exim4", self.directory)
+        run("/sbin/ldconfig", "-X", "-C", self.directory / "ld.so.cache", libraries)
+        for part in ("spool", "log"):
+            (self.directory / part).mkdir()
+            os.chown(self.directory / part, EXIM_ID, EXIM_ID)
+        self.within = exim_namespace(self.directory, "ld.so.cache")
+        (self.directory / "exim.conf").write_text(
+            f"exim_path = {program}\nspool_directory = {self.directory}/spool\n"
+            f"log_file_path = {self.directory}/log/%slog\npid_file_path = {self.pid}\n"
+            f"primary_hostname = mail.hospital.example\nlocal_interfaces = 127.0.0.1\ndaemon_smtp_ports = {self.port}\n"
+            f"tls_advertise_hosts = *\ntls_certificate = {chain}\ntls_privatekey = {key}\nacl_smtp_rcpt = deny\n"
+            "keep_environment =\nnever_users =\nbegin routers\nbegin transports\n")
+        self.run(*self.within, program, "-C", self.directory / "exim.conf", "-bdf", ports=[self.port])
+
+
+def exim_namespace(directory, *more):
+    """The words before a command that has it run where there is Exim's user and group, and nowhere else."""
+    for file, line in (("passwd", f"{EXIM_USER}:x:{EXIM_ID}:{EXIM_ID}::/:/usr/sbin/nologin"), ("group", f"{EXIM_USER}:x:{EXIM_ID}:")):
+        (directory / file).write_text(pathlib.Path(f"/etc/{file}").read_text() + line + "\n")
+        (directory / file).chmod(0o644)
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-c",
+            "".join(f"mount --bind {directory}/{file} /etc/{file} && " for file in ("passwd", "group", *more)) + 'exec "$@"', "within")
 
 
 class Dovecot(Service):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# autarky-test: timeout=600
 """`autarky obtain` by hooks of other clients. One recorder, under the names of all styles, writes down every argument and
 variable that it gets and changes the zone by nsupdate; what it wrote is compared whole."""
 
@@ -13,7 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from dns_server import DnsServer  # noqa: E402
-from lab import AUTARKY, DOMAIN, Lab, expect, run, verify_chain  # noqa: E402
+from lab import AUTARKY, DOMAIN, Lab, Process, expect, run, verify_chain, wait_for  # noqa: E402
 from responder import Files  # noqa: E402
 
 EXAMPLE = pathlib.Path("/usr/share/doc/dehydrated/examples/hook.sh")
@@ -26,7 +27,17 @@ with open(env["RECORD"], "a") as f:
     f.write(json.dumps({"program": os.path.basename(sys.argv[0]), "args": args, "env": env}) + "\\n")
 style = env["STYLE"]
 add = name = value = None
-if style == "dehydrated" and args[0] in ("deploy_challenge", "clean_challenge"):
+if env.get("SLOW") and args[0] == "deploy_cert":
+    with open(env["SLOW"], "w") as f:
+        f.write("%d" % os.getpid())
+    import time
+    time.sleep(float(env["SECONDS"]))
+if style == "dehydrated" and args[0].endswith("_challenge") and len(args) > 4:
+    subprocess.run(["nsupdate", "-y", "hmac-sha256:acme:" + env["SECRET"]], check=True, text=True,
+                   input="server 127.0.0.1 %s\\nzone %s\\n" % (env["PORT"], env["ZONE"]) + "".join(
+                       "update %s _acme-challenge.%s 1 TXT %s\\n" % ("add" if args[0] == "deploy_challenge" else "delete", args[i], args[i + 2])
+                       for i in range(1, len(args), 3)) + "send\\n")
+elif style == "dehydrated" and args[0] in ("deploy_challenge", "clean_challenge"):
     add, name, value = args[0] == "deploy_challenge", args[1], args[3]
 elif style == "certbot":
     add, name, value = "CERTBOT_AUTH_OUTPUT" not in env, env["CERTBOT_DOMAIN"], env["CERTBOT_VALIDATION"]
@@ -157,6 +168,64 @@ def dehydrated(hooks):
     same(calls[-2]["args"][0:2], ["request_failure", "403"], "a request that is refused")
     if calls[-2]["args"][3:] != ["post", ""] or "rejectedIdentifier" not in calls[-2]["args"][2]:
         sys.exit(f"request_failure: {calls[-2]['args']}")
+
+
+def chain(hooks):
+    """As with dehydrated's HOOK_CHAIN=yes: one call for all challenges, a name and its wildcard among them, and one that takes them away."""
+    out, names = hooks.lab.directory / "chain", (f"v.{DOMAIN}", f"*.v.{DOMAIN}", f"w.{DOMAIN}")
+    _, calls = hooks.obtain("dehydrated", out, *names, options=("--hook-chain",))
+    verify_chain(hooks.lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", f"x.v.{DOMAIN}")
+    args = [c["args"] for c in calls if c["args"][0].endswith("_challenge")]
+    same([a[0] for a in args], ["deploy_challenge", "clean_challenge"], "the calls of a chain")
+    same(args[0][1:], args[1][1:], "what is taken away")
+    same(sorted(args[0][1::3]), [f"v.{DOMAIN}", f"v.{DOMAIN}", f"w.{DOMAIN}"], "the names of a chain")
+    if len(args[0]) != 10 or len(set(args[0][2::3])) != 3 or {len(v) for v in args[0][3::3]} != {43}:
+        sys.exit(f"a chain: {args[0]}")
+    notes = [json.loads(line) for line in (out / ".autarky/journal").read_text().splitlines()]
+    same(sorted((n["what"], n["subject"]) for n in notes if n["what"].startswith("record")),
+         sorted((w, f"_acme-challenge.{n}") for w in ("record-added", "record-removed") for n in args[0][1::3]), "the journal")
+    # What is valid already needs no call at all.
+    hooks.record.write_text("")
+    run(AUTARKY, "renew", "--force", out)
+    left = [c["args"][0] for c in hooks.calls(hooks.settings("dehydrated"))]
+    if [c for c in left if c.endswith("_challenge")] not in ([], ["deploy_challenge", "clean_challenge"]):
+        sys.exit(f"a renewal: {left}")
+    # One that fails is told to take all away.
+    _, calls = hooks.obtain("dehydrated", hooks.lab.directory / "c2", f"y.{DOMAIN}", f"z.{DOMAIN}", ok=(2,), options=("--hook-chain",),
+                            FAIL="deploy_challenge")
+    same([c["args"][0] for c in calls][-3:], ["deploy_challenge", "clean_challenge", "exit_hook"], "a chain that fails")
+    said, _ = hooks.obtain("uacme", hooks.lab.directory / "c3", f"y.{DOMAIN}", ok=(64,), options=("--hook-chain",))
+    expect(said, "--hook-chain is for --hook dehydrated:", "a chain of another style")
+
+
+def stopped(hooks):
+    """SIGTERM while deploy_cert is called: it may end, for a while, and is killed then; the next run calls it again, and orders nothing."""
+    out, name, pid = hooks.lab.directory / "stopped", f"stopped.{DOMAIN}", hooks.lab.directory / "slow"
+    hooks.obtain("dehydrated", out, name)
+    for seconds, status, killed in (("3", 2, False), ("600", 2, True)):
+        pid.unlink(missing_ok=True)
+        settings = hooks.settings("dehydrated", SLOW=str(pid), SECONDS=seconds)
+        (hooks.directory / "env").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+        job = Process("stopped", hooks.lab.directory, AUTARKY, "renew", "--force", out)
+        wait_for("deploy_cert", lambda: pid.exists() and pid.read_text(), 120)
+        began = time.monotonic()
+        same(job.stop(seconds=120), status, "its status")
+        if killed and not 15 < time.monotonic() - began < 100:
+            sys.exit(f"it ended after {time.monotonic() - began} s")
+        if alive(pid.read_text()):
+            sys.exit("the hook goes on")
+        log = job.log.read_text()
+        expect(log, "did not end within 20 seconds after the signal to stop" if killed else "before exit_hook of the hook was called", "why")
+        leaf = (out / "cert.pem").read_text()
+        if "pending" not in json.loads((out / ".autarky/state.json").read_text()):
+            sys.exit("nothing is left for the next run")
+        (hooks.directory / "env").write_text("".join(f"{k}={v}\n" for k, v in hooks.settings("dehydrated").items()))
+        hooks.record.write_text("")
+        run(AUTARKY, "renew", out)
+        same([c["args"][0] for c in hooks.calls(hooks.settings("dehydrated"))], ["deploy_cert", "exit_hook"], "the next run")
+        if (out / "cert.pem").read_text() != leaf:
+            sys.exit("another one was ordered")
+        job.log.unlink()
 
 
 def example(hooks):
@@ -425,6 +494,8 @@ def main():
         lab.start()
         hooks = Hooks(lab, dns)
         dehydrated(hooks)
+        chain(hooks)
+        stopped(hooks)
         if EXAMPLE.exists():  # not where documentation is left out
             example(hooks)
         certbot(hooks)

@@ -51,9 +51,10 @@ class Place:
     def __init__(self, lab, name):
         self.lab, self.out = lab, lab.directory / name
         self.copies = lab.directory / f"{name}.copies"
+        self.name = f"{name}.{NAME}"
         self.copies.mkdir()
         self.combined, self.link = self.copies / "combined.pem", self.copies / "link.pem"
-        self.arguments = ("obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", self.out, "--agree-tos", "--name", NAME,
+        self.arguments = ("obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", self.out, "--agree-tos", "--name", self.name,
                           "--webroot", lab.directory / "web")
 
     def state(self):
@@ -76,6 +77,19 @@ class Place:
             sys.exit(f"{self.out}: chain and certificate are not of one another")
         return key
 
+    def issued(self):
+        """How many certificates the server has made for it."""
+        return len(json.loads(self.lab.autarky("cert", "find", "--name", self.name, "--json"))["items"])
+
+    def installed(self, generation):
+        """What the journal says last of the links."""
+        lines = (self.out / ".autarky/journal").read_text().splitlines()
+        notes = [json.loads(line) for line in lines if line.endswith("}")]  # one may be half a line
+        return [n["subject"] for n in notes if n["what"] in ("installed", "restored")][-1:] == [f"generation {generation}"]
+
+    def live(self):
+        return os.readlink(self.out / ".autarky/live")
+
     def copied(self):
         """The same of the copy, and that the link leads to what is served."""
         key = public_of("key", self.combined)
@@ -86,11 +100,11 @@ class Place:
         return key
 
     def left_over(self):
-        """Files that nobody needs; what a cut leaves has to be gone after the next run. (Half of a copy stays beside it, under a name
-        that begins with .tmp-, as in a directory of others nothing is removed that may be theirs.)"""
-        found = [f for f in self.copies.iterdir() if f not in (self.combined, self.link) and not f.name.startswith(".tmp-")]
+        """Files that nobody needs; what a cut leaves has to be gone after the next run: half of a copy beside it, and the key that an order
+        was made with."""
+        found = [f for f in self.copies.iterdir() if f not in (self.combined, self.link)]
         found += [f for f in self.out.iterdir() if f.name not in (*FILES, ".autarky")]
-        return found + [f for f in (self.out / ".autarky").iterdir() if f.name.startswith(".tmp-") or f.name.endswith(".new")]
+        return found + [f for f in (self.out / ".autarky").iterdir() if f.name.startswith(".tmp-") or f.name.endswith(".new") or f.name == "order"]
 
 
 def first(lab, n):
@@ -100,14 +114,20 @@ def first(lab, n):
     served = place.served()
     if status == 0:
         return False
-    if served is None and (place.out / ".autarky/state.json").exists() and "pending" in place.state():
+    if (place.out / ".autarky/state.json").exists():
         run(AUTARKY, "renew", place.out)  # it was obtained, and is not ordered again
     else:
+        if served is not None:
+            sys.exit(f"cut at step {n}: something is served of which nothing is known")
         run(AUTARKY, *place.arguments)
     if place.served() is None or "pending" in place.state():
         sys.exit(f"cut at step {n}: the next run did not end it")
     if place.left_over():
         sys.exit(f"cut at step {n}: {place.left_over()} are left")
+    if place.issued() != 1:
+        sys.exit(f"cut at step {n}: the server has issued {place.issued()} certificates")
+    if not place.installed(place.live()):
+        sys.exit(f"cut at step {n}: the journal does not say that it was put in place")
     return True
 
 
@@ -137,6 +157,10 @@ def renewed(lab, n):
         sys.exit(f"cut at step {n}: what was obtained was ordered again")
     if place.left_over():
         sys.exit(f"cut at step {n}: {place.left_over()} are left")
+    if place.issued() != (3 if pending or after == before else 4):  # else all had been done before the cut
+        sys.exit(f"cut at step {n}: the server has issued {place.issued()} certificates")
+    if not place.installed(place.live()):
+        sys.exit(f"cut at step {n}: the journal does not say that it was put in place")
     return True
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=600
-"""Services that are told of a new certificate each in its own way, and looked at: Apache, HAProxy, Prometheus, PostgreSQL, Postfix and
-Dovecot; what `--for` knows of them, and the one file that HAProxy reads."""
+"""Services that are told of a new certificate each in its own way, and looked at: Apache, HAProxy, Prometheus, PostgreSQL, Postfix,
+Exim and Dovecot; what `--for` knows of them, and the one file that HAProxy reads."""
 
 import os
 import pathlib
@@ -10,9 +10,10 @@ import stat
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import OPENSSL, Lab, expect, run  # noqa: E402
+from lab import AGENT, OPENSSL, Lab, expect, free_port, run  # noqa: E402
 from place import UNPROVEN, Place, serves  # noqa: E402
-from services import ROOT, Apache, Dovecot, Haproxy, Postfix, Postgres, Prometheus, group_of  # noqa: E402
+from services import EXIM_ID, ROOT, Apache, Dovecot, Exim, Haproxy, Postfix, Postgres, Prometheus  # noqa: E402
+from services import exim_namespace, exim_root, group_of  # noqa: E402
 
 
 def others(lab):
@@ -75,6 +76,33 @@ def mail(lab):
                "what the server says is not smtp: * OK", "IMAP is no SMTP")
 
 
+def exim(lab):
+    """It has read both beforehand, and its group reads the key, as --for says."""
+    root = exim_root()
+    if root is None:
+        print("Exim's package cannot be fetched; left out")
+        return
+    place, names = Place(lab, "mail-exim"), lab.directory / "exim.names"
+    names.mkdir()
+    within = exim_namespace(names)
+    at = ("--prove", f"smtp:127.0.0.1:{free_port()}", "--prove-for", "1s")
+    place.obtain("--for", "exim", "--reload", "/bin/true", *at, before=within, ok=(UNPROVEN,))
+    found = place.private.stat()
+    if stat.S_IMODE(found.st_mode) != 0o640 or found.st_gid != EXIM_ID:
+        sys.exit(f"the key has mode {found.st_mode:o} and group {found.st_gid}")
+    with Exim(lab.directory, root, *place.pair) as service:
+        prove = ("--prove", f"smtp:127.0.0.1:{service.port}")
+        place.obtain("--for", "exim", "--reload", f"signal:HUP:{service.pid}", *prove, before=within)
+        before = place.leaf()
+        run(*within, AGENT, "renew", "--force", place.out)
+        if place.leaf() == before:
+            sys.exit("Exim: nothing was renewed")
+        expect(run(OPENSSL, "s_client", "-connect", f"127.0.0.1:{service.port}", "-starttls", "smtp", "-verify_quiet",
+                   "-CAfile", lab.roots, ok=(0, 1)), "BEGIN CERTIFICATE", "Exim")
+        said = place.obtain("--for", "exim", "--reload", "/bin/true", *prove, "--prove-for", "2s", before=within, ok=(UNPROVEN,))
+        expect(said, "it has not read the new files", "Exim without a reload")
+
+
 def database(lab):
     """Its key belongs to a user of its own."""
     place = Place(lab, "database")
@@ -100,8 +128,9 @@ def main():
         database(lab)
         if ROOT:
             mail(lab)
+            exim(lab)
         else:
-            print("Postfix and Dovecot need root; left out")
+            print("Postfix, Exim and Dovecot need root; left out")
 
 
 main()

@@ -143,7 +143,7 @@ def dehydrated(lab, root):
     hook.chmod(0o755)
     (base / "config").write_text(
         f"CA=\"{lab.directory_url}\"\nBASEDIR={base}\nWELLKNOWN='{root}/.well-known/acme-challenge'\n"
-        f"CURL_OPTS=\"--cacert {lab.roots}\"\nKEY_ALGO=secp384r1\nHOOK=\"${{BASEDIR}}/hook.sh\"\nRENEW_DAYS=$((20 + 10))\n")
+        f"CURL_OPTS=\"--cacert {lab.roots}\"\nKEY_ALGO=secp384r1\nHOOK=\"${{BASEDIR}}/hook.sh\"\nPRIVATE_KEY_ROLLOVER=yes\nRENEW_DAYS=$((20 + 10))\n")
     (base / "domains.txt").write_text(f"{name} www.{name} > intranet\n")
     run("/usr/bin/dehydrated", "--register", "--accept-terms", "--config", base / "config")
     run("/usr/bin/dehydrated", "--cron", "--config", base / "config")
@@ -151,11 +151,14 @@ def dehydrated(lab, root):
     web = Web(lab, "dh", live / "fullchain.pem", live / "privkey.pem")
     said = take(lab, "dehydrated", base)
     expect(said, "only a shell can know the value of RENEW_DAYS", "what is not carried over")
+    expect(said, "the one that waits in privkey.roll.pem will not be used", "the key that waits for its turn")
+    if not (live / "privkey.roll.pem").exists():
+        sys.exit("dehydrated has made no key that waits")
     record.write_text("")
     renew(lab, base / "certs")
     web.is_renewed(live / "cert.pem")
     calls = record.read_text().split("\n")
-    if not calls[0].startswith(f"deploy_cert intranet {live}/privkey.pem {live}/cert.pem {live}/fullchain.pem {live}/chain.pem 1"):
+    if not calls[0].startswith(f"deploy_cert {name} {live}/privkey.pem {live}/cert.pem {live}/fullchain.pem {live}/chain.pem 1"):
         sys.exit(f"the hook was called: {calls}")
     text = run(OPENSSL, "x509", "-in", live / "cert.pem", "-noout", "-text")
     expect(text, "P-384", "the kind of key stays")

@@ -174,6 +174,28 @@ static void asked_to_end(void)
     CHECK_STR(str_of(t.out), "cleaned\n");
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(arguments_and_variables), CHECK_TEST_ONCE(failures_say_why),
-           CHECK_TEST_ONCE(what_cannot_be_executed), CHECK_TEST_ONCE(one_that_hangs),
-           CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up), CHECK_TEST_ONCE(asked_to_end))
+/* After a signal to stop it has a while, or what is left of its own time. */
+static void stopped(void)
+{
+    CLEANUP(test_done) struct test t = {};
+
+    CHECK_OK(test_init(&t, "#!/bin/sh\necho waiting >&2\nsleep ${ONE}00\n"));
+    CHECK_OK(start(&t, WHEN_HOUR));
+    agent_child_stop(t.child, WHEN_SECOND);
+    agent_child_stop(t.child, WHEN_HOUR);
+    while (t.ends == 0)
+        ev_run_once(t.ev, EV_WAIT);
+    CHECK_RC(t.rc, RC_CANCELLED);
+    CHECK(strstr(t.text, "deploy did not end within 1 seconds after the signal to stop, and was "
+                         "killed: waiting"));
+    CHECK_OK(start(&t, WHEN_SECOND));
+    agent_child_stop(t.child, WHEN_HOUR);
+    while (t.ends == 0)
+        ev_run_once(t.ev, EV_WAIT);
+    CHECK_RC(t.rc, RC_TIMEOUT);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(stopped), CHECK_TEST_ONCE(arguments_and_variables),
+           CHECK_TEST_ONCE(failures_say_why), CHECK_TEST_ONCE(what_cannot_be_executed),
+           CHECK_TEST_ONCE(one_that_hangs), CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up),
+           CHECK_TEST_ONCE(asked_to_end))

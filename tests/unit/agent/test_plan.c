@@ -27,8 +27,11 @@ static struct agent_state full(const struct addr *ip)
                  .contact = STR("mailto:a@example"),
                  .hook_env = STR("/etc/hook.env"),
                  .reuse_key = STR("yes"),
+                 .ocsp = STR("yes"),
+                 .ocsp_age = STR("12h"),
                  .hook_user = STR("acme-hooks"),
                  .hook_timeout = STR("90s"),
+                 .hook_chain = STR("yes"),
                  .account_key = STR("/etc/account.pem"),
                  .owner = STR("root"),
                  .group = STR("ssl-cert"),
@@ -55,6 +58,12 @@ static struct agent_state full(const struct addr *ip)
         .before = 7,
         .pending_latest = 13,
         .outside = 14,
+        .ocsp_of = 15,
+        .ocsp_since = 16,
+        .ocsp_until = 17,
+        .ocsp_at = 18,
+        .ocsp_failures = 3,
+        .ocsp_why = STR("nobody answers"),
         .account = STR("https://ca.example/account/1"),
         .fallback_account = STR("https://second.example/account/1"),
         .issuer = STR("https://second.example/directory"),
@@ -90,6 +99,13 @@ static void comes_back_as_it_was(void)
     CHECK_INT(got.before, 7);
     CHECK_INT(got.pending_latest, 13);
     CHECK_INT(got.outside, 14);
+    CHECK_INT(got.ocsp_of, 15);
+    CHECK_INT(got.ocsp_since, 16);
+    CHECK_INT(got.ocsp_until, 17);
+    CHECK_INT(got.ocsp_at, 18);
+    CHECK_INT(got.ocsp_failures, 3);
+    CHECK_STR(got.ocsp_why, "nobody answers");
+    CHECK_STR(got.plan.ocsp_age, "12h");
     CHECK_STR(got.plan.renew_window, "Mon-Fri");
     CHECK_STR(got.plan.reload_window, "Sun 02:00-04:00");
     CHECK_STR(got.why, "a \"reason\"");
@@ -183,6 +199,36 @@ static void when_there_is_something_to_do(void)
     s.next = now + WHEN_DAY + 1;
     CHECK_INT(agent_pause(&s, now), 0);
     CHECK_INT(agent_next(&s, from, to, now), 0);
+}
+
+static void when_an_ocsp_answer_is_wanted(void)
+{
+    const when_t now = 100 * WHEN_DAY, monday = now + 2 * WHEN_DAY;
+    struct agent_state s = {.renewal = {.due = now + 9 * WHEN_DAY}};
+
+    CHECK_INT(agent_ocsp_at(&s, now), WHEN_MAX);
+    s.plan.ocsp = STR("yes");
+    CHECK_INT(agent_ocsp_at(&s, now), 0); /* there is none */
+    s.ocsp_since = now - 2 * WHEN_DAY;
+    s.ocsp_until = now + 8 * WHEN_DAY;
+    s.ocsp_at = now + WHEN_DAY;
+    CHECK_INT(agent_ocsp_at(&s, now), now + WHEN_DAY);
+    CHECK_INT(agent_next(&s, now, now + 90 * WHEN_DAY, now), now + WHEN_DAY);
+    CHECK_INT(agent_renewal_next(&s, now, now + 90 * WHEN_DAY, now), now + 9 * WHEN_DAY);
+    /* Failures of the renewal hold it up no more than it does that. */
+    s.failures = 1;
+    s.next = now + 2 * WHEN_DAY;
+    CHECK_INT(agent_next(&s, now, now + 90 * WHEN_DAY, now), now + WHEN_DAY);
+    s.failures = 0;
+    /* A service that may be touched on Mondays alone is told then, unless that is too late. */
+    s.plan.reload_window = STR("Mon 02:00-04:00 UTC");
+    CHECK_INT(agent_ocsp_at(&s, now), monday + 2 * WHEN_HOUR);
+    CHECK_INT(agent_ocsp_at(&s, monday + 5 * WHEN_HOUR), now + 7 * WHEN_DAY);
+    s.ocsp_failures = 1;
+    CHECK_INT(agent_ocsp_at(&s, now), now + WHEN_DAY);
+    /* No pause is so long. */
+    s.ocsp_at = now + WHEN_DAY + 1;
+    CHECK_INT(agent_ocsp_at(&s, now), 0);
 }
 
 /* Day 100 of the epoch is a Saturday, and all here is UTC. */
@@ -284,5 +330,5 @@ static void a_clock_that_is_behind(void)
 
 CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong),
            CHECK_TEST(when_there_is_something_to_do), CHECK_TEST(renewed_in_a_window),
-           CHECK_TEST(used_in_a_window), CHECK_TEST(windows_that_are_none),
-           CHECK_TEST(a_clock_that_is_behind))
+           CHECK_TEST(when_an_ocsp_answer_is_wanted), CHECK_TEST(used_in_a_window),
+           CHECK_TEST(windows_that_are_none), CHECK_TEST(a_clock_that_is_behind))

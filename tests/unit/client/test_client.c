@@ -604,7 +604,7 @@ static void cleanup(void *arg, const struct client_proof *proof)
 
 static enum rc start_with_solver(struct test *t, struct client_solver *solver)
 {
-    *solver = (struct client_solver){"http-01", present, cleanup, t};
+    *solver = (struct client_solver){"http-01", present, cleanup, t, NULL, NULL};
     t->solvers = solver;
     t->n_solvers = 1;
     TRY(test_init(t));

@@ -240,6 +240,41 @@ static void dehydrated_key_ahead(void)
     CHECK(noted(&t, &t.found.certs[0], "PRIVATE_KEY_ROLLOVER was not carried over"));
 }
 
+/* Of both certificates: one whose hook is told by a shell, and one whose hook is asked for proofs.
+ */
+static void dehydrated_ocsp(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    const struct takeover_cert *c;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
+    CHECK_OK(CHECK_SPARED(
+        put_z(&t, "config", "CA=" SERVER "\nOCSP_FETCH=yes\nOCSP_DAYS=3\nHOOK=/etc/hook\n")));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    c = t.found.certs;
+    CHECK_STR(c[0].plan.ocsp, "yes");
+    CHECK_STR(c[0].plan.ocsp_age, "3d");
+    CHECK(strstr(c[0].plan.reload.p,
+                 "/ocsp.der' ] || exec '/etc/hook' deploy_ocsp 'wiki.example' '"));
+    CHECK(str_starts(c[0].plan.reload, STR("shell:'/etc/hook' deploy_cert 'wiki.example' '")));
+    CHECK_STR(c[1].plan.ocsp, "yes");
+    CHECK_STR(c[1].plan.reload, "");
+    CHECK_OK(CHECK_SPARED(put_z(&t, "config", "CA=" SERVER "\nOCSP_FETCH=yes\nOCSP_DAYS=x\n")));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    c = t.found.certs;
+    CHECK_STR(c[0].plan.ocsp_age, "");
+    CHECK(noted(&t, c, "OCSP_DAYS was not carried over"));
+    CHECK_OK(CHECK_SPARED(put_z(&t, "config", "CA=" SERVER "\nOCSP_FETCH=yes\n")));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    c = t.found.certs;
+    CHECK_STR(c[0].plan.ocsp_age, "5d");
+    CHECK_OK(CHECK_SPARED(put_z(&t, "config", "CA=" SERVER "\n")));
+    CHECK_OK(find(&t, TAKEOVER_DEHYDRATED, (struct takeover_wish){}));
+    c = t.found.certs;
+    CHECK_STR(c[0].plan.ocsp, "");
+}
+
 /* ---- certbot */
 
 #define CERTBOT "[renewalparams]\naccount = 12ab\nserver = " SERVER "\n"
@@ -837,4 +872,5 @@ CHECK_MAIN(CHECK_TEST(dehydrated), CHECK_TEST_ONCE(dehydrated_cannot), CHECK_TES
            CHECK_TEST(acme_sh_plugin), CHECK_TEST(lego), CHECK_TEST(lego_5), CHECK_TEST(lego_yaml),
            CHECK_TEST(lego_ways), CHECK_TEST(lego_dns), CHECK_TEST(lego_broken),
            CHECK_TEST(lego_beside), CHECK_TEST(hook_of_others), CHECK_TEST(dehydrated_key_ahead),
-           CHECK_TEST(lego_hook_before), CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
+           CHECK_TEST(dehydrated_ocsp), CHECK_TEST(lego_hook_before),
+           CHECK_TEST_ONCE(killed_everywhere), CHECK_TEST(takes))
