@@ -11,7 +11,6 @@
 
 #include "base/fd.h"
 #include "cmd/cmd.h"
-#include "cmd/site_int.h"
 #include "cmd/tlcp_int.h"
 #include "crypto/crypto.h"
 #include "net/net.h"
@@ -42,13 +41,13 @@ static void on_signal(int)
     ended = 1;
 }
 
-static enum rc connect_to(const struct forward *f, struct tlcp_conn *c, int far, struct err *err)
+static enum rc dial(const struct forward *f, struct cmd_tlcp_dial *d, struct err *err)
 {
     struct err why = ERR_INIT;
-    enum rc rc = tls_tlcp_connect(c, far, &why);
+    enum rc rc = cmd_tlcp_dial(d, &why);
     char text[256];
 
-    if (rc != RC_OK && !f->identity && tlcp_conn_asked(c)) {
+    if (rc != RC_OK && !f->identity && d->conn && tlcp_conn_asked(d->conn)) {
         why.rc = rc;
         return ERR(err, rc, msg_wants, str_of(err_textz(&why, text, sizeof(text))));
     }
@@ -59,19 +58,12 @@ static enum rc connect_to(const struct forward *f, struct tlcp_conn *c, int far,
 
 static enum rc carry(const struct forward *f, int plain, struct err *err)
 {
-    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
-    CLEANUP(fd_closep) int far = -1;
-    struct cmd_tlcp_check check = {.roots = &f->roots, .target = &f->target};
-    struct tlcp_client_conf conf = {
-        .identity = f->identity, .judge = cmd_tlcp_judge, .arg = &check};
+    CLEANUP(cmd_tlcp_dial_done)
+    struct cmd_tlcp_dial d = {
+        .target = &f->target, .roots = &f->roots, .conf = {.identity = f->identity}, .fd = -1};
 
-    if (!f->target.ip.n)
-        conf.server_name = str_of(f->target.host);
-    TRY(site_connect(str_of(f->target.host), f->target.port, &far, err));
-    TRY(tlcp_client_new(&conf, &c));
-    check.conn = c;
-    TRY(connect_to(f, c, far, err));
-    return tls_tlcp_relay(c, far, plain, IDLE_MS);
+    TRY(dial(f, &d, err));
+    return tls_tlcp_relay(d.conn, d.fd, plain, IDLE_MS);
 }
 
 /* In the child. */

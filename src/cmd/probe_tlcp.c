@@ -2,15 +2,12 @@
 /* What a server of TLCP offers: one handshake for each suite, two that resume, its certificates. */
 #include <stdio.h>
 
-#include "base/fd.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/site_int.h"
 #include "cmd/tlcp_int.h"
 #include "crypto/crypto.h"
 #include "json/json.h"
 #include "json/out.h"
-#include "tls/tlcp_client.h"
 #include "x509/cert.h"
 
 enum { OUT_MAX = 256 * 1024, ARENA_MAX = 1024 * 1024, LINE = 1024 };
@@ -32,23 +29,21 @@ struct probe {
     struct tlcp_session session;
     struct tlcp_identity *identity; /* NULL: none is shown */
     bool any;                       /* a handshake was finished */
+    bool gmssl;                     /* the last one was, as GmSSL 3 has it alone */
     struct err refused;             /* why the last one was not */
 };
 
 /* One handshake; the connection is closed again. */
-static enum rc shake(struct probe *p, struct tlcp_client_conf *conf, struct tlcp_conn **out,
+static enum rc shake(struct probe *p, const struct tlcp_client_conf *conf, struct tlcp_conn **out,
                      struct err *err)
 {
-    CLEANUP(tlcp_conn_freep) struct tlcp_conn *c = NULL;
-    CLEANUP(fd_closep) int fd = -1;
+    CLEANUP(cmd_tlcp_dial_done)
+    struct cmd_tlcp_dial d = {.target = &p->target, .conf = *conf, .fd = -1};
 
-    conf->identity = p->identity;
-    if (!p->target.ip.n)
-        conf->server_name = str_of(p->target.host);
-    TRY(site_connect(str_of(p->target.host), p->target.port, &fd, err));
-    TRY(tlcp_client_new(conf, &c));
-    TRY(tls_tlcp_connect(c, fd, err));
-    *out = MOVE(c);
+    d.conf.identity = p->identity;
+    TRY(cmd_tlcp_dial(&d, err));
+    p->gmssl = d.gmssl;
+    *out = MOVE(d.conn);
     return RC_OK;
 }
 
@@ -90,6 +85,8 @@ static void try_suite(struct probe *p, size_t i)
     asks = rc != RC_OK && err.msg && str_eq(str_of(err.msg->code), STR("tlcp.client-identity"));
     json_kv_bool(&p->o, "accepted", rc == RC_OK || asks);
     json_kv_bool(&p->o, "certificates", asks);
+    if (rc == RC_OK && p->gmssl)
+        json_kv_bool(&p->o, "gmssl", true);
     if (rc != RC_OK && !asks) {
         err.rc = rc;
         json_kv_z(&p->o, "reason", err_textz(&err, text, sizeof(text)));
@@ -149,11 +146,13 @@ static enum rc show(const struct json *root)
 
     while (json_next(&it, NULL, &v)) {
         struct str why = json_shown(v, "reason");
-        bool asks = false;
+        bool asks = false, gmssl = false;
 
         IGNORE_RC(json_bool(json_get(v, "certificates"), &asks));
-        printf("%-18.*s %s%.*s\n", STR_ARG(json_shown(v, "suite")),
-               why.n ? "no: " : (asks ? "accepted, with certificates of the client" : "accepted"),
+        IGNORE_RC(json_bool(json_get(v, "gmssl"), &gmssl));
+        printf("%-18.*s %s%s%.*s\n", STR_ARG(json_shown(v, "suite")), why.n ? "no: " : "accepted",
+               asks ? ", with certificates of the client"
+                    : (gmssl ? ", the client's certificates only as GmSSL takes them" : ""),
                STR_ARG(why));
     }
     it = json_iter(json_get(root, "certificates"));

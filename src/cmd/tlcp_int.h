@@ -41,6 +41,24 @@ struct cmd_tlcp_check {
 };
 enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err);
 
+/* A handshake with a server. */
+struct cmd_tlcp_dial {
+    const struct cmd_tlcp_target *target;
+    const struct cmd_tlcp_roots *roots; /* NULL: its certificates are not verified */
+    struct tlcp_client_conf conf;       /* but for name, judge and the next */
+    bool gmssl;                         /* out: it takes certificates only as GmSSL 3 does */
+    struct tlcp_conn *conn;             /* out; of failures, too, where there is one */
+    int fd;                             /* out; -1: none */
+};
+
+/* Connects and shakes hands. A server that asked for certificates, was shown some and ended it is
+ * dialled once more and answered as GmSSL 3 has it: without the certificate that is encrypted to in
+ * ECC, with a length before the point in ECDHE, and with CertificateVerify over the messages.
+ * cmd_tlcp_dial_done also on failure, for which `err` is that of the first time. RC_NOTFOUND,
+ * RC_NET, RC_TIMEOUT, RC_CRYPTO. (tlcp_dial.c) */
+enum rc cmd_tlcp_dial(struct cmd_tlcp_dial *d, struct err *err);
+void cmd_tlcp_dial_done(struct cmd_tlcp_dial *d);
+
 /* The pair of a client, of --sign-cert, --sign-key, --enc-cert and --enc-key; NULL where none of
  * them is given. Needs crypto_init. CMD_DONE, or the exit status after having said what is wrong.
  */

@@ -95,6 +95,13 @@ static enum rc note(struct tlcp_handshake *hs, struct str message)
     return buf_rc(&hs->raw);
 }
 
+void tlcp_raw_drop(struct tlcp_handshake *hs)
+{
+    hs->keeps_raw = false;
+    buf_done(&hs->raw);
+    buf_init(&hs->raw, RAW_MAX);
+}
+
 /* ---- out */
 
 void tlcp_message_begin(enum tlcp_message type, struct buf *out)

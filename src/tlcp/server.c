@@ -195,6 +195,7 @@ static enum rc send_ticket(struct tlcp_conn *c)
 
 static enum rc answer_resumed(struct tlcp_conn *c, const struct tlcp_client_hello *h)
 {
+    tlcp_raw_drop(c->hs);
     TRY(send_hello(c, h));
     if (c->hs->promised)
         TRY(send_ticket(c));
@@ -208,6 +209,8 @@ static enum rc answer(struct tlcp_conn *c, const struct tlcp_client_hello *h)
 {
     bool asks = c->suite->ecdhe || c->hs->ask != TLCP_ASK_NOBODY;
 
+    if (!asks)
+        tlcp_raw_drop(c->hs);
     /* A client that is asked for certificates has to show them each time. */
     c->hs->promised = c->server->tickets && h->extensions.ticket.p && !asks;
     c->session.suite = c->suite->code;

@@ -108,6 +108,9 @@ enum rc tlcp_fail_on(struct tlcp_conn *c, enum rc rc, const char *what);
 enum rc tlcp_handshake_new(struct tlcp_handshake **out);
 void tlcp_handshake_free(struct tlcp_handshake *hs);
 
+/* Nobody is going to sign the messages themselves: they need not be kept. */
+void tlcp_raw_drop(struct tlcp_handshake *hs);
+
 /* Begins a message, to which the caller appends its body, and sends it. */
 void tlcp_message_begin(enum tlcp_message type, struct buf *out);
 enum rc tlcp_message_send(struct tlcp_conn *c, struct buf *message);

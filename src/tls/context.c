@@ -153,6 +153,7 @@ enum rc tls_context_new(const struct tls_context_conf *conf, struct tls_context 
     TRY(set_protocols(ctx, conf->alpn.n ? conf->alpn : STR("http/1.1")));
     TRY(tls_site_init(&ctx->own, STR("autarky")));
     ctx->tlcp = (struct tlcp_server_conf){.alpn = conf->alpn.n ? conf->alpn : STR("http/1.1"),
+                                          .raw_verify = true,
                                           .choose = tls_choice_tlcp,
                                           .judge = tls_choice_tlcp_client};
     if (conf->tlcp)
