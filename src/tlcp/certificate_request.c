@@ -18,9 +18,22 @@ enum rc tlcp_request_read(struct str body)
     return types.n ? RC_OK : RC_PARSE;
 }
 
-void tlcp_request_write(struct buf *out)
+/* What is before the names, and before each. */
+enum { HEAD = 4, LENGTH = 2 };
+
+void tlcp_request_write(const struct str *names, size_t n, struct buf *out)
 {
+    size_t all = 0;
+
+    for (size_t i = 0; i < n && all <= TLCP_REQUEST_MAX; i++)
+        all += LENGTH + names[i].n;
+    if (all > TLCP_REQUEST_MAX - HEAD)
+        all = n = 0;
     buf_u8(out, 1);
     buf_u8(out, ECDSA_SIGN);
-    buf_u16(out, 0);
+    buf_u16(out, (uint16_t)all);
+    for (size_t i = 0; i < n; i++) {
+        buf_u16(out, (uint16_t)names[i].n);
+        buf_puts(out, names[i]);
+    }
 }

@@ -40,6 +40,10 @@ struct tlcp_shown {
     struct tlcp_identity *identity;    /* a reference of its own is taken at once */
     uint8_t bound[TLCP_SESSION_BOUND]; /* sessions are bound to it (tlcp/session.h) */
     enum tlcp_ask ask;
+    /* Names of those whose certificates are taken, DER, read before the next call; none: anybody's,
+     * and none are told when they are too long for a message. */
+    const struct str *authorities;
+    size_t n_authorities;
 };
 
 /* Judges the certificates of the peer, DER, as they came: leaves first. Not RC_OK ends the

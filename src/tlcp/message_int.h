@@ -133,7 +133,8 @@ void tlcp_params_write(struct str point, struct buf *out);
 /* The types of certificates and the names of authorities, checked for their lengths and not used
  * any further: clients here have one identity, or none. */
 enum rc tlcp_request_read(struct str body);
-void tlcp_request_write(struct buf *out);
+/* With these names, DER; without any where they do not fit. */
+void tlcp_request_write(const struct str *names, size_t n, struct buf *out);
 
 /* ECC: the SM2Cipher, without what some clients leave behind it in the vector. */
 enum rc tlcp_client_key_read_cipher(struct str body, struct str *out);

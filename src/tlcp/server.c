@@ -38,6 +38,8 @@ static enum rc choose_site(struct tlcp_conn *c, const struct tlcp_client_hello *
         c->hs->identity = tlcp_identity_ref(shown.identity);
         memcpy(c->hs->bound, shown.bound, sizeof(c->hs->bound));
         c->hs->ask = shown.ask;
+        c->hs->authorities = shown.authorities;
+        c->hs->n_authorities = shown.n_authorities;
         return RC_OK;
     }
     if (rc == RC_NOTFOUND)
@@ -166,7 +168,7 @@ static enum rc send_request(struct tlcp_conn *c)
     CLEANUP(buf_done) struct buf m = BUF_INIT(TLCP_MESSAGE_HEADER + TLCP_REQUEST_MAX);
 
     tlcp_message_begin(TLCP_CERTIFICATE_REQUEST, &m);
-    tlcp_request_write(&m);
+    tlcp_request_write(c->hs->authorities, c->hs->n_authorities, &m);
     c->hs->requested = true;
     return tlcp_message_send(c, &m);
 }

@@ -62,6 +62,8 @@ struct tlcp_handshake {
     struct crypto_key *own_once, *peer_sign, *peer_encrypt, *peer_once;
     uint8_t bound[TLCP_SESSION_BOUND];
     enum tlcp_ask ask;
+    const struct str *authorities; /* only while ClientHello is answered */
+    size_t n_authorities;
     bool requested; /* the server asked for certificates */
     bool promised;  /* NewSessionTicket comes before the server's ChangeCipherSpec */
     int64_t until;  /* for a server: when the session in it ends */

@@ -164,6 +164,7 @@ enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_s
     if (site->clients) {
         c->clients = tls_clients_ref(site->clients);
         out->ask = tls_clients_optional(site->clients) ? TLCP_ASK : TLCP_DEMAND;
+        out->authorities = tls_clients_names(site->clients, &out->n_authorities);
     }
     memcpy(out->bound, site->session, sizeof(out->bound));
     return RC_OK;

@@ -43,7 +43,7 @@ struct tls_clients {
     bool optional;
     struct arena arena; /* of all below */
     struct x509_cert *roots;
-    struct str root_der[TLS_CLIENTS_ROOTS_MAX];
+    struct str root_der[TLS_CLIENTS_ROOTS_MAX], root_names[TLS_CLIENTS_ROOTS_MAX];
     size_t n_roots;
     STACK_OF(X509_NAME) * names; /* of the roots */
     struct list lists[TLS_CLIENTS_LISTS_MAX];
@@ -64,8 +64,10 @@ static enum rc read_roots(struct tls_clients *c, struct str pem, struct err *err
         return ERR(err, rc, msg_many, STR("64"), STR("64"));
     if (rc != RC_OK || c->n_roots == 0)
         return ERR(err, RC_INVAL, msg_roots);
-    for (size_t i = 0; i < c->n_roots; i++)
+    for (size_t i = 0; i < c->n_roots; i++) {
         c->root_der[i] = c->roots[i].der;
+        c->root_names[i] = c->roots[i].subject;
+    }
     return RC_OK;
 }
 
@@ -95,6 +97,12 @@ bool tls_clients_ask(const struct tls_clients *c, SSL *ssl)
     SSL_set0_CA_list(ssl, names);
     SSL_set_verify(ssl, SSL_VERIFY_PEER | force, NULL);
     return true;
+}
+
+const struct str *tls_clients_names(const struct tls_clients *c, size_t *out_n)
+{
+    *out_n = c->n_roots;
+    return c->root_names;
 }
 
 static enum rc read_list(struct tls_clients *c, struct str der, struct err *err)

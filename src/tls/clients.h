@@ -36,6 +36,8 @@ struct tls_clients *tls_clients_ref(struct tls_clients *c);
 void tls_clients_unref(struct tls_clients *c);
 DEFINE_FREEP(tls_clients_unref, struct tls_clients)
 bool tls_clients_optional(const struct tls_clients *c);
+/* The subjects of the roots, DER: what clients are told in handshakes. Borrowed. */
+const struct str *tls_clients_names(const struct tls_clients *c, size_t *out_n);
 /* Two that say the same are the same. NULL: nobody is asked. */
 bool tls_clients_same(const struct tls_clients *a, const struct tls_clients *b);
 

@@ -234,10 +234,29 @@ static void server_keys(void)
 
 static void requests(void)
 {
-    BODY(b);
+    static char much[TLCP_REQUEST_MAX / 2];
+    struct str names[] = {STR("0\x02one"), STR("0\x03three")};
+    struct str long_names[] = {str_bytes(much, sizeof(much)), str_bytes(much, sizeof(much) - 8)};
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TLCP_REQUEST_MAX);
 
-    tlcp_request_write(&b);
+    tlcp_request_write(NULL, 0, &b);
     CHECK_OK(tlcp_request_read(buf_str(&b)));
+    CHECK(str_eq(buf_str(&b), STR("\x01\x40\0\0")));
+    buf_reset(&b);
+    tlcp_request_write(names, 2, &b);
+    CHECK_OK(tlcp_request_read(buf_str(&b)));
+    CHECK(str_eq(buf_str(&b), STR("\x01\x40\0\x10\0\x05"
+                                  "0\x02one\0\x07"
+                                  "0\x03three")));
+    /* As many as there is room for, or none. */
+    buf_reset(&b);
+    tlcp_request_write(long_names, 2, &b);
+    CHECK_INT(b.n, TLCP_REQUEST_MAX);
+    CHECK_OK(tlcp_request_read(buf_str(&b)));
+    buf_reset(&b);
+    long_names[1].n++;
+    tlcp_request_write(long_names, 2, &b);
+    CHECK(str_eq(buf_str(&b), STR("\x01\x40\0\0")));
     CHECK_OK(tlcp_request_read(STR("\x02\x01\x40\0\x05\0\x03"
                                    "abc")));
     CHECK_RC(tlcp_request_read(STR("\0\0\0")), RC_PARSE);

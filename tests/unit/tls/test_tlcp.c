@@ -32,6 +32,8 @@ struct world {
     char why[256];
     size_t readies, refs;
     char asked[64];
+    struct str wanted; /* what is looked for in what the server says; empty: nothing */
+    bool said;
 };
 
 static struct tls_site *choose(void *arg, const struct tls_hello *hello)
@@ -139,8 +141,10 @@ static void turn(struct world *w)
     ev_run_once(w->ev, EV_NOWAIT);
     p = tlcp_conn_room(w->client, &room);
     n = p && room ? recv(w->fd, p, room, 0) : 0;
-    if (n > 0)
+    if (n > 0) {
+        w->said |= w->wanted.n && memmem(p, (size_t)n, w->wanted.p, w->wanted.n);
         tlcp_conn_came(w->client, (size_t)n);
+    }
 }
 
 static void shake(struct world *w)
@@ -353,6 +357,12 @@ static void clients_prove_who_they_are(void)
         CHECK_OK(tls_caller_new(buf_str(&der), &caller));
         CHECK_STR(caller->subject, "CN = laptop");
         tls_caller_free(caller);
+        /* Whose certificates are wanted, they are told; and the messages may be what is signed. */
+        w.wanted = f.p.root.subject;
+        w.client_conf.raw_verify = true;
+        CHECK_OK(dial(&w, f.identity, &suites[i]));
+        CHECK(w.said);
+        w.said = w.client_conf.raw_verify = false;
         /* Self-signed ones, and none. */
         CHECK_RC(dial(&w, of_client.identity, &suites[i]), RC_CRYPTO);
         CHECK_INT(tlcp_conn_alert(w.client), 42);
@@ -392,7 +402,9 @@ static void clients_may_come_without(void)
     CHECK_RC(dial(&w, of_client.identity, &suites[0]), RC_CRYPTO);
     /* Where nobody is asked, what ECDHE brings says nothing. */
     CHECK_OK(tls_site_set_clients(&w.site, NULL));
+    w.wanted = f.p.root.subject;
     CHECK_OK(dial(&w, of_client.identity, &suites[1]));
+    CHECK(!w.said);
     CHECK_RC(tls_conn_caller(w.conn, &der), RC_NOTFOUND);
     CHECK(!tls_conn_clients(w.conn));
 }
