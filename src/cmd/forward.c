@@ -41,29 +41,21 @@ static void on_signal(int)
     ended = 1;
 }
 
-static enum rc dial(const struct forward *f, struct cmd_tlcp_dial *d, struct err *err)
-{
-    struct err why = ERR_INIT;
-    enum rc rc = cmd_tlcp_dial(d, &why);
-    char text[256];
-
-    if (rc != RC_OK && !f->identity && d->conn && tlcp_conn_asked(d->conn)) {
-        why.rc = rc;
-        return ERR(err, rc, msg_wants, str_of(err_textz(&why, text, sizeof(text))));
-    }
-    if (rc != RC_OK)
-        *err = why;
-    return rc;
-}
-
 static enum rc carry(const struct forward *f, int plain, struct err *err)
 {
     CLEANUP(cmd_tlcp_dial_done)
-    struct cmd_tlcp_dial d = {
-        .target = &f->target, .roots = &f->roots, .conf = {.identity = f->identity}, .fd = -1};
+    struct cmd_tlcp_dial d = {.target = &f->target, .roots = &f->roots, .fd = -1};
+    struct err why = ERR_INIT;
+    char text[256];
 
-    TRY(dial(f, &d, err));
-    return tls_tlcp_relay(d.conn, d.fd, plain, IDLE_MS);
+    d.conf.identity = f->identity;
+    why.rc = cmd_tlcp_dial(&d, &why);
+    if (why.rc == RC_OK)
+        return tls_tlcp_relay(d.conn, d.fd, plain, IDLE_MS);
+    *err = why;
+    if (f->identity || !d.conn || !tlcp_conn_asked(d.conn))
+        return why.rc;
+    return ERR(err, why.rc, msg_wants, str_of(err_textz(&why, text, sizeof(text))));
 }
 
 /* In the child. */

@@ -85,8 +85,7 @@ static void try_suite(struct probe *p, size_t i)
     asks = rc != RC_OK && err.msg && str_eq(str_of(err.msg->code), STR("tlcp.client-identity"));
     json_kv_bool(&p->o, "accepted", rc == RC_OK || asks);
     json_kv_bool(&p->o, "certificates", asks);
-    if (rc == RC_OK && p->gmssl)
-        json_kv_bool(&p->o, "gmssl", true);
+    json_kv_bool(&p->o, "gmssl", rc == RC_OK && p->gmssl);
     if (rc != RC_OK && !asks) {
         err.rc = rc;
         json_kv_z(&p->o, "reason", err_textz(&err, text, sizeof(text)));

@@ -45,7 +45,7 @@ enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct er
 struct cmd_tlcp_dial {
     const struct cmd_tlcp_target *target;
     const struct cmd_tlcp_roots *roots; /* NULL: its certificates are not verified */
-    struct tlcp_client_conf conf;       /* but for name, judge and the next */
+    struct tlcp_client_conf conf;       /* but for the name, who judges, and how GmSSL has it */
     bool gmssl;                         /* out: it takes certificates only as GmSSL 3 does */
     struct tlcp_conn *conn;             /* out; of failures, too, where there is one */
     int fd;                             /* out; -1: none */
@@ -55,7 +55,7 @@ struct cmd_tlcp_dial {
  * dialled once more and answered as GmSSL 3 has it: without the certificate that is encrypted to in
  * ECC, with a length before the point in ECDHE, and with CertificateVerify over the messages.
  * cmd_tlcp_dial_done also on failure, for which `err` is that of the first time. RC_NOTFOUND,
- * RC_NET, RC_TIMEOUT, RC_CRYPTO. (tlcp_dial.c) */
+ * RC_NET, RC_TIMEOUT, RC_CRYPTO. */
 enum rc cmd_tlcp_dial(struct cmd_tlcp_dial *d, struct err *err);
 void cmd_tlcp_dial_done(struct cmd_tlcp_dial *d);
 
