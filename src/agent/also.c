@@ -19,12 +19,16 @@
 MSG(msg_form, "agent.also-form",
     "\"{0}\" is not link or copy, a colon, cert, chain, fullchain, privkey, combined or ocsp, a "
     "colon and an absolute path");
+MSG(msg_long, "agent.also-long",
+    "the name of {0} is too long: what is written beside it first ends in \".autarky-new\"; {1} "
+    "bytes are possible");
 MSG(msg_failed, "agent.also-failed", "{0} cannot be put in place: {1}");
 
 enum {
     COPY_MAX = CLIENT_PAIR_MAX + CRYPTO_PEM_MAX,
     ALSO_LINK_MAX = 2 * AGENT_PATH_MAX,
-    FRESH_MAX = PATH_MAX
+    FRESH_MAX = PATH_MAX,
+    FRESH_MORE = 13 /* bytes that its name is longer: fresh_of */
 };
 
 static const char *const kinds[] = {"cert", "chain", "fullchain", "privkey", "combined", "ocsp"};
@@ -189,8 +193,10 @@ static enum rc replace(const struct also *a, const char *path, const char *fresh
     char dir[PATH_MAX];
     struct stat st;
 
-    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return RC_INVAL;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
+        return failed(a);
+    }
     TRY(file_step());
     fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -236,6 +242,8 @@ static enum rc put_copy(const struct also *a)
 
 static enum rc check(const struct also *a)
 {
+    if (strlen(strrchr(a->path, '/') + 1) > NAME_MAX - FRESH_MORE)
+        return ERR(a->err, RC_INVAL, msg_long, str_of(a->path), STR("242"));
     return owned_place(str_of(a->path), geteuid(), a->err);
 }
 
@@ -258,6 +266,33 @@ enum rc agent_also_put(const struct agent_place *p, const struct agent_plan *pla
         TRY(parse(plan->also[i], &a));
         TRY(check(&a));
         TRY(a.link ? put_link(&a) : put_copy(&a));
+    }
+    return RC_OK;
+}
+
+static bool has(const struct agent_plan *plan, struct str also)
+{
+    for (size_t i = 0; i < plan->n_also; i++)
+        if (str_eq(plan->also[i], also))
+            return true;
+    return false;
+}
+
+enum rc agent_also_leave(const struct agent_place *p, const struct agent_plan *was,
+                         const struct agent_plan *now, struct err *err)
+{
+    CLEANUP(buf_done) struct buf is = BUF_INIT(AGENT_STAPLE_MAX);
+    struct also a = {.p = p, .err = err};
+
+    if (agent_staple_get(p, p->live, &is) != RC_OK)
+        return RC_OK; /* nothing of ours can be there */
+    for (size_t i = 0; i < was->n_also; i++) {
+        if (!str_starts(was->also[i], STR(AGENT_ALSO_OCSP)) || has(now, was->also[i]))
+            continue;
+        TRY(parse(was->also[i], &a));
+        TRY(check(&a));
+        if (shows(a.path, buf_str(&is)))
+            TRY(drop_copy(&a, a.path));
     }
     return RC_OK;
 }

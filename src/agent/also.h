@@ -22,6 +22,11 @@
  * directory on the way could have any file overwritten. RC_INVAL for a text of another form;
  * RC_NOTFOUND, RC_DENIED and what is wrong, as owned_place. */
 enum rc agent_also_check(const struct agent_plan *plan, struct err *err);
+/* Another plan has no use for some: their copies of the OCSP answer that shows the generation in
+ * force are removed, for beside a certificate of later they would do harm. All others stay, as
+ * files of whoever wants them. As agent_also_put. */
+enum rc agent_also_leave(const struct agent_place *p, const struct agent_plan *was,
+                         const struct agent_plan *now, struct err *err);
 /* Has them show the generation in force; what shows it already is left alone. As agent_also_check,
  * RC_IO, RC_NOMEM. */
 enum rc agent_also_put(const struct agent_place *p, const struct agent_plan *plan, struct err *err);

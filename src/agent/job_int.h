@@ -32,6 +32,9 @@ struct job {
     struct buf chain; /* that came */
     int status;       /* of the server's refusal */
     struct client_trouble trouble;
+    bool kept;      /* the order that runs is on disk (agent/kept.h), ... */
+    when_t kept_at; /* ... of then, if it was begun before, else 0, ... */
+    unsigned tries; /* ... and then so many runs have had it */
     struct agent_state state;
     struct arena arena;
     bool ended, stopped;

@@ -43,8 +43,8 @@ enum rc agent_kept_put(const struct agent_place *p, const struct agent_kept *k, 
 
     if (!buf_reserve(&b, KEPT_MAX)) /* at once: growing leaves copies of the key behind */
         return RC_NOMEM;
-    buf_printf(&b, "server %.*s\norder %.*s\nfor %s\nat %lld\n", STR_ARG(k->server),
-               STR_ARG(k->order), k->what, (long long)k->at);
+    buf_printf(&b, "server %.*s\norder %.*s\nfor %s\nat %lld\ntries %u\n", STR_ARG(k->server),
+               STR_ARG(k->order), k->what, (long long)k->at, k->tries);
     TRY(buf_rc(&b));
     if (k->key)
         TRY(crypto_pem_put_clear(k->key, &b));
@@ -63,15 +63,17 @@ static bool take_line(struct str *rest, const char *name, struct str *value)
 
 static enum rc parse(struct arena *a, struct str text, struct agent_kept *out)
 {
-    struct str server, order, what, at;
-    uint64_t n;
+    struct str server, order, what, at, tries;
+    uint64_t n, tried;
 
     if (!take_line(&text, "server", &server) || !take_line(&text, "order", &order) ||
         !take_line(&text, "for", &what) || !take_line(&text, "at", &at) ||
-        str_u64(at, INT64_MAX, &n) != RC_OK || order.n > CLIENT_URL_MAX ||
+        !take_line(&text, "tries", &tries) || str_u64(at, INT64_MAX, &n) != RC_OK ||
+        str_u64(tries, UINT32_MAX, &tried) != RC_OK || order.n > CLIENT_URL_MAX ||
         str_copyz(what, out->what, sizeof(out->what)) != RC_OK)
         return RC_PARSE;
     out->at = (when_t)n;
+    out->tries = (unsigned)tried;
     TRY(arena_str(a, server, &out->server));
     TRY(arena_str(a, order, &out->order));
     return str_trim(text).n ? crypto_pem_read(text, NULL, &out->key, NULL) : RC_OK;

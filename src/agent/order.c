@@ -79,11 +79,14 @@ static enum rc keep(void *arg, struct str order, struct err *err)
     struct job *j = arg;
     struct agent_kept k = {.server = j->at->ca.server,
                            .order = order,
-                           .at = agent_job_now(j),
+                           .at = j->kept_at ? j->kept_at : agent_job_now(j),
+                           .tries = j->tries,
                            .key = agent_in_token(&j->state.plan) ? NULL : j->key.key};
 
     TRY(agent_kept_what(&j->state.plan, j->at->ca.profile, k.what));
-    return agent_kept_put(&j->place, &k, err);
+    TRY(agent_kept_put(&j->place, &k, err));
+    j->kept = true;
+    return RC_OK;
 }
 
 /* An order that may have come to something yet stays, for the next run. */
@@ -119,7 +122,7 @@ static enum rc run_order(struct job *j, struct str replaces, struct str order)
     agent_job_wait(j);
     if (j->stopped)
         return agent_job_stopped(j->err);
-    if (j->rc != RC_OK && !is_open(j, j->rc))
+    if (j->rc != RC_OK && !is_open(j, j->rc) && j->kept)
         agent_kept_drop(&j->place);
     return j->rc;
 }
@@ -128,19 +131,28 @@ static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wis
 {
     crypto_key_unref(MOVE(j->key.key));
     TRY(agent_key_choose(&j->world, &j->place, &j->state.plan, wish, &j->key, j->err));
+    j->kept = false;
+    j->kept_at = 0;
+    j->tries = 0;
     return run_order(j, replaces, STR(""));
 }
 
 /* ---- one that was begun before */
 
-/* Another key may be wanted, or another certificate; and what was begun long ago is old. */
-static bool is_wanted(const struct job *j, const struct agent_kept *k)
+static bool is_over(const struct job *j, const struct agent_kept *k)
 {
     when_t age = agent_job_now(j) - k->at;
+
+    return age >= AGENT_KEPT_HOURS * WHEN_HOUR || age <= -AGENT_KEPT_HOURS * WHEN_HOUR ||
+           k->tries >= AGENT_KEPT_TRIES;
+}
+
+/* Another key may be wanted, or another certificate. */
+static bool is_wanted(const struct job *j, const struct agent_kept *k)
+{
     char what[AGENT_KEPT_DIGEST + 1];
 
-    return j->o->key == AGENT_KEY_AS_PLANNED && age < AGENT_KEPT_HOURS * WHEN_HOUR &&
-           age > -AGENT_KEPT_HOURS * WHEN_HOUR && str_eq(k->server, j->at->ca.server) &&
+    return j->o->key == AGENT_KEY_AS_PLANNED && str_eq(k->server, j->at->ca.server) &&
            !k->key == agent_in_token(&j->state.plan) &&
            agent_kept_what(&j->state.plan, j->at->ca.profile, what) == RC_OK &&
            strcmp(what, k->what) == 0;
@@ -155,9 +167,17 @@ static enum rc resume(struct job *j)
     j->trouble = (struct client_trouble){}; /* that of the other server, if any */
     if (rc == RC_NOMEM)
         return rc;
-    if (rc != RC_OK || !is_wanted(j, &k)) {
+    if (rc == RC_OK && is_over(j, &k))
+        agent_kept_drop(&j->place);
+    if (rc != RC_OK || is_over(j, &k) || !is_wanted(j, &k)) {
         crypto_key_unref(k.key);
         return RC_NOTFOUND;
+    }
+    k.tries++;
+    rc = agent_kept_put(&j->place, &k, j->err);
+    if (rc != RC_OK) {
+        crypto_key_unref(k.key);
+        return rc;
     }
     crypto_key_unref(MOVE(j->key.key));
     j->key = (struct agent_key){.key = k.key};
@@ -165,6 +185,9 @@ static enum rc resume(struct job *j)
         TRY(agent_key_choose(&j->world, &j->place, &j->state.plan, AGENT_KEY_AS_PLANNED, &j->key,
                              j->err));
     agent_say(&j->world, false, "%s: going on with the order that was begun before", j->place.path);
+    j->kept = true;
+    j->kept_at = k.at;
+    j->tries = k.tries;
     return run_order(j, STR(""), k.order);
 }
 

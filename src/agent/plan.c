@@ -494,7 +494,7 @@ when_t agent_ocsp_at(const struct agent_state *s, when_t now)
         return WHEN_MAX;
     if (s->ocsp_at == 0 || (s->ocsp_failures && s->ocsp_at > now + WHEN_DAY))
         return 0;
-    if (s->ocsp_failures || s->plan.reload_window.n == 0 || s->ocsp_at >= latest)
+    if (s->plan.reload_window.n == 0 || s->ocsp_at >= latest)
         return s->ocsp_at;
     return earlier(opening(s, s->plan.reload_window, later(s->ocsp_at, now)), latest);
 }

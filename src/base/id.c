@@ -2,9 +2,10 @@
 #include "base/id.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
-enum { ID_BYTES = 16, ID_CHARS = ID_TEXT - 1 };
+enum { ID_CHARS = ID_TEXT - 1 };
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -25,20 +26,38 @@ enum rc id_random(void *p, size_t n)
     return RC_OK;
 }
 
-enum rc id_new(struct id *out)
+static void put(const unsigned char bits[static ID_BYTES], struct id *out)
 {
-    unsigned char bits[ID_BYTES];
     unsigned acc = 0;
     unsigned held = 2; /* 130 bits of text for 128: the first two are zero */
     size_t n = 0;
 
-    TRY(id_random(bits, sizeof(bits)));
-    for (size_t i = 0; i < sizeof(bits); i++) {
+    for (size_t i = 0; i < ID_BYTES; i++) {
         acc = (acc << 8 | bits[i]) & 0xfff;
         for (held += 8; held >= 5; held -= 5)
             out->z[n++] = alphabet[acc >> (held - 5) & 31];
     }
     out->z[n] = '\0';
+}
+
+enum rc id_new(struct id *out)
+{
+    unsigned char bits[ID_BYTES];
+
+    TRY(id_random(bits, sizeof(bits)));
+    put(bits, out);
+    return RC_OK;
+}
+
+enum rc id_new_from(struct id_pool *pool, struct id *out)
+{
+    if (pool->n == 0) {
+        TRY(id_random(pool->bits, sizeof(pool->bits)));
+        pool->n = ID_POOL;
+    }
+    pool->n--;
+    put(pool->bits[pool->n], out);
+    memset(pool->bits[pool->n], 0, ID_BYTES);
     return RC_OK;
 }
 

@@ -12,9 +12,19 @@ struct id {
     char z[ID_TEXT];
 };
 
+enum { ID_BYTES = 16, ID_POOL = 32 };
+
+/* Random bits for so many ids, drawn at once, for who needs one for each request. All zeros at the
+ * beginning; each bit is used once and wiped. A copy of the process must not go on with it. */
+struct id_pool {
+    unsigned char bits[ID_POOL][ID_BYTES];
+    size_t n;
+};
+
 /* From the kernel (getrandom(2)); RC_IO when it fails. */
 enum rc id_random(void *p, size_t n);
 enum rc id_new(struct id *out);
+enum rc id_new_from(struct id_pool *pool, struct id *out);
 /* RC_PARSE unless `s` has the form of an id. */
 enum rc id_parse(struct str s, struct id *out);
 static inline struct str id_str(const struct id *id)

@@ -34,6 +34,16 @@ static size_t blocks(struct str text)
     return n;
 }
 
+/* Nothing stands around the block: what is recorded of a change has no room for more. */
+static bool is_all(struct str text)
+{
+    static const struct str ends = STR("-----END ");
+    const char *at = memmem(text.p, text.n, ends.p, ends.n);
+
+    return at && str_starts(text, STR("-----BEGIN ")) &&
+           !memchr(at, '\n', text.n - (size_t)(at - text.p));
+}
+
 enum rc conf_fill_escrow(struct conf_report *report, const struct conf_node *root,
                          const struct conf_input *in, struct arena *a, struct conf *conf)
 {
@@ -47,7 +57,7 @@ enum rc conf_fill_escrow(struct conf_report *report, const struct conf_node *roo
         return CONF_COMPLAIN(report, n, msg_file, file);
     if (has(text, STR("PRIVATE KEY-----")))
         return CONF_COMPLAIN(report, n, msg_private, file);
-    if (text.n > KEY_TEXT_MAX || blocks(text) != 1 ||
+    if (text.n > KEY_TEXT_MAX || blocks(text) != 1 || !is_all(str_trim(text)) ||
         (!has(text, STR("-----BEGIN PUBLIC KEY-----")) &&
          !has(text, STR("-----BEGIN CERTIFICATE-----"))))
         return CONF_COMPLAIN(report, n, msg_one, file, STR("16384"));

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "conf/schema_int.h"
 
-enum { PASSING_ARENA_MAX = 64 << 20, LINE_MAX_BYTES = 1 << 20 };
+enum { PASSING_ARENA_MAX = 256 << 20, LINE_MAX_BYTES = 1 << 20 };
 
 /* What is to be known of a site: one line of the site itself, and one for each of its paths. */
 struct line {
@@ -56,6 +56,7 @@ static enum rc add_site(struct lines *l, const struct conf_key *sites, const str
         conf_print(k, s, &text);
         buf_putz(&text, "\n");
     }
+    buf_puts(&text, s->backend_roots); /* what is in backend_ca */
     return add(l, s->name, &text);
 }
 

@@ -257,7 +257,8 @@ static void client_refuse(void *conn)
 
     if (take(c)) {
         c->x->last = true;
-        IGNORE_RC(id_new(&c->x->id)); /* an answer without an id is better than none */
+        IGNORE_RC(id_new_from(&c->x->gateway->ids,
+                              &c->x->id)); /* an answer without an id is better than none */
         gateway_exchange_set_answer(c->x, 503);
     } else {
         end(c);

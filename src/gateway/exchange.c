@@ -500,7 +500,7 @@ enum gateway_step gateway_exchange_begin(struct gateway_exchange *x)
     x->up.ended = head->framing == HTTP_FRAMING_NONE;
     if (++p->requests >= GATEWAY_REQUESTS_MAX)
         x->last = true;
-    if (id_new(&x->id) != RC_OK)
+    if (id_new_from(&x->gateway->ids, &x->id) != RC_OK)
         return GATEWAY_CUT;
     gateway_origin_find(x->gateway->trust, &p->from, x->up.reader, &x->origin);
     if (head->host_differs) {
@@ -543,7 +543,8 @@ enum gateway_step gateway_exchange_seek(struct gateway_exchange *x)
 
 enum gateway_step gateway_exchange_refuse(struct gateway_exchange *x)
 {
-    IGNORE_RC(id_new(&x->id)); /* an answer without an id is better than none */
+    IGNORE_RC(
+        id_new_from(&x->gateway->ids, &x->id)); /* an answer without an id is better than none */
     return gateway_exchange_answer(x, x->why.status);
 }
 

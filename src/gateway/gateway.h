@@ -23,7 +23,7 @@ enum {
     GATEWAY_CLIENT_CONNECTIONS_MAX = 1000, /* of these, of one client */
     GATEWAY_REQUESTS_MAX = 10'000,         /* on one connection */
     GATEWAY_TARGET_MAX = 8192,
-    GATEWAY_INTERIM_MAX = 8, /* answers 1xx before the one that counts */
+    GATEWAY_INTERIM_MAX = 8,                 /* answers 1xx before the one that counts */
     GATEWAY_BLOCK_BYTES = 2 * HTTP_H2_PIECE, /* read at a time, and held, in either direction of a
                                                 request */
     GATEWAY_BLOCKS_KEPT = 128,

@@ -34,7 +34,8 @@ struct gateway {
     size_t certified_to;         /* in `sites`: those before it have certificates, or need none */
     struct gateway_trust *trust; /* NULL before the first configuration */
     struct tls_context *tls;
-    struct id name; /* of this process, by which it knows a request that has come back to it */
+    struct id_pool ids; /* for requests */
+    struct id name;     /* of this process, by which it knows a request that has come back to it */
     struct http_server *servers[GATEWAY_LISTENERS_MAX];
     size_t n_servers;
     int64_t date_second; /* of `date`, IMF-fixdate */

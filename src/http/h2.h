@@ -14,7 +14,7 @@ struct http_h2;
 struct http_h2_stream;
 
 enum {
-    HTTP_H2_STREAMS_MAX = 100,          /* of one connection at a time; beyond: REFUSED_STREAM */
+    HTTP_H2_STREAMS_MAX = 100,     /* of one connection at a time; beyond: REFUSED_STREAM */
     HTTP_H2_PIECE = (1 << 14) - 9, /* bytes of body in a frame: with its head it fills one record of
                                       TLS (RFC 8446 section 5.1) */
     HTTP_H2_STREAM_WINDOW = 128 * 1024, /* bytes of one body that wait to be read */

@@ -20,6 +20,11 @@ MSG(msg_busy, "serve.reload-busy", "a reload is under way; ask again when it is 
 MSG(msg_stopping, "serve.reload-stopping", "the service is ending");
 MSG(msg_refused, "serve.reload-refused",
     "nothing was changed; these keys cannot change while the installation lives: {0}");
+MSG(msg_policy_window, "serve.policy-window",
+    "another policy takes a second person, who has to be asked while somebody waits, and so does "
+    "not wait for gateway.change_window, as these sites have to: {0}. Reload with the policy "
+    "alone, "
+    "or in the window, or with --despite-window");
 MSG(msg_verdicts, "serve.reload-verdicts", "nothing was changed: {0}");
 
 struct serve_reload {
@@ -297,15 +302,22 @@ static void call_off(struct serve_reload *r)
     refuse(r, &err);
 }
 
+static bool takes_second_person(const struct serve_reload *r)
+{
+    const struct conf *conf = r->sup->conf;
+    bool same = false;
+
+    return conf->control.two_persons & 1u << CONF_TWO_POLICY &&
+           (conf_policy_same(conf, r->conf, &same) != RC_OK || !same);
+}
+
 /* Another policy takes a second person, whom core alone can ask, and no core has said yes: one that
  * has died is no way around. */
 static bool is_unjudged(const struct serve_reload *r)
 {
     const struct serve *sup = r->sup;
-    bool same = false;
 
-    if (!(sup->conf->control.two_persons & 1u << CONF_TWO_POLICY) ||
-        (conf_policy_same(sup->conf, r->conf, &same) == RC_OK && same))
+    if (!takes_second_person(r))
         return false;
     LIST_FOREACH (it, &sup->procs) {
         const struct serve_proc *p = serve_proc_at(it);
@@ -441,6 +453,10 @@ static bool waits(struct serve_reload *r, struct err *err)
     if (r->despite_window)
         return false;
     err->rc = serve_window_wait(r->sup, r->conf, &sites, &m.at);
+    if (err->rc == RC_OK && m.at && takes_second_person(r)) {
+        serve_window_forget(r->sup);
+        err->rc = ERR(err, RC_DENIED, msg_policy_window, buf_str(&sites));
+    }
     if (err->rc != RC_OK || m.at == 0)
         return false;
     m.text = buf_str(&sites);
@@ -460,7 +476,11 @@ void serve_reload_begin(struct serve *sup, struct ipc_req *req, bool despite_win
     }
     sup->reload = reload_new(sup);
     if (!sup->reload) {
-        answer_busy(req, RC_NOMEM, false);
+        err.rc = RC_NOMEM;
+        if (req)
+            ipc_reply_err(req, &err);
+        else
+            keep_refusal(sup, &err);
         return;
     }
     sup->reload->req = req;

@@ -26,7 +26,7 @@ static void on_time(void *arg)
         wait_on(sup);
         return;
     }
-    log_info("serve.window", LOG_Z("opened", when_text(sup->reload_at, text)));
+    log_info("serve.window-due", LOG_Z("at", when_text(sup->reload_at, text)));
     sup->reload_at = 0;
     serve_reload_begin(sup, NULL, false);
 }

@@ -125,6 +125,7 @@ static bool set_up(struct tls_context *ctx)
                                SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(s, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(s, 1); /* not a call for the head of a record, and one for the rest */
     /* Tickets alone: no table of sessions that strangers could fill. */
     SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(s, TLS_TICKET_SECONDS);

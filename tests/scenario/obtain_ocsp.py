@@ -145,8 +145,8 @@ def with_services(lab):
         if place.leaf() != leaf or notes[-1]["what"] != "reloaded" or notes[-2]["what"] == "installed":
             sys.exit(f"more was done than asked for: {notes[-3:]}")
         # Without the option it goes, and HAProxy can live without.
-        place.obtain("--combined", both, "--reload", "/bin/true")
-        if (place.out / "ocsp.der").exists() or os.path.lexists(place.out / "ocsp.der"):
+        place.obtain("--combined", both, "--reload", f"shell:kill -USR2 $(cat {haproxy.pid})", "--prove", f"127.0.0.1:{haproxy.port}")
+        if os.path.lexists(place.out / "ocsp.der") or os.path.lexists(f"{both}.ocsp"):
             sys.exit("the answer is still there")
 
 

@@ -48,7 +48,8 @@ static void comes_back_as_it_was(void)
     CLEANUP(test_done) struct test t = {};
     struct agent_kept k = {.server = STR("https://ca.example/directory"),
                            .order = STR("https://ca.example/order/7"),
-                           .at = 42},
+                           .at = 42,
+                           .tries = 2},
                       got = {};
     struct agent_plan plan = plan_of(dns, 2);
     char other[AGENT_KEPT_DIGEST + 1];
@@ -73,6 +74,7 @@ static void comes_back_as_it_was(void)
     CHECK_STR(got.order, "https://ca.example/order/7");
     CHECK_STR(str_of(got.what), k.what);
     CHECK_INT(got.at, 42);
+    CHECK_INT(got.tries, 2);
     /* That of a key in a token. */
     k.key = NULL;
     CHECK_OK(agent_kept_put(&t.place, &k, NULL));
@@ -94,8 +96,10 @@ static void what_is_none(void)
         "server x\norder \nfor z\nat 1\n",
         "server x\norder y\nfor z\nat 1\n-----BEGIN PRIVATE KEY-----\nAA\n",
         "server x\norder y\nat 1\n",
-        "server x\norder y\nfor "
-        "0123456789012345678901234567890123456789012345678901234567890123456789\nat 1\n",
+        ("server x\norder y\nfor "
+         "0123456789012345678901234567890123456789012345678901234567890123456789\nat 1\ntries 0\n"),
+        "server x\norder y\nfor z\nat 1\n",
+        "server x\norder y\nfor z\nat 1\ntries many\n",
     };
     CLEANUP(test_done) struct test t = {};
     struct agent_kept got = {};

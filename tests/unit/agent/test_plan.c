@@ -224,8 +224,8 @@ static void when_an_ocsp_answer_is_wanted(void)
     s.plan.reload_window = STR("Mon 02:00-04:00 UTC");
     CHECK_INT(agent_ocsp_at(&s, now), monday + 2 * WHEN_HOUR);
     CHECK_INT(agent_ocsp_at(&s, monday + 5 * WHEN_HOUR), now + 7 * WHEN_DAY);
-    s.ocsp_failures = 1;
-    CHECK_INT(agent_ocsp_at(&s, now), now + WHEN_DAY);
+    s.ocsp_failures = 1; /* which is no reason to touch it another day */
+    CHECK_INT(agent_ocsp_at(&s, now), monday + 2 * WHEN_HOUR);
     /* No pause is so long. */
     s.ocsp_at = now + WHEN_DAY + 1;
     CHECK_INT(agent_ocsp_at(&s, now), 0);

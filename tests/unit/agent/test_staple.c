@@ -193,7 +193,6 @@ static bool make_generation(const struct files *f, const char *path)
 static bool reads(const struct files *f, const char *wanted)
 {
     CLEANUP(buf_done) struct buf is = BUF_INIT(AGENT_STAPLE_MAX);
-    CLEANUP(buf_done) struct buf path = BUF_INIT(PATH);
 
     if (agent_staple_get(&f->place, f->place.live, &is) != RC_OK)
         return !wanted;

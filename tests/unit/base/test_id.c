@@ -7,11 +7,14 @@ static void new_ids_have_the_form_and_differ(void)
 {
     enum { COUNT = 500 };
     static struct id ids[COUNT];
+    struct id_pool pool = {};
 
     for (size_t i = 0; i < COUNT; i++) {
+        static const unsigned char used[ID_BYTES];
         struct id again;
 
-        CHECK_OK(id_new(&ids[i]));
+        CHECK_OK(i % 2 ? id_new(&ids[i]) : id_new_from(&pool, &ids[i]));
+        CHECK(memcmp(pool.bits[pool.n], used, ID_BYTES) == 0);
         CHECK_INT(id_str(&ids[i]).n, 26);
         CHECK_OK(id_parse(id_str(&ids[i]), &again));
         CHECK(str_eq(id_str(&again), id_str(&ids[i])));
@@ -25,11 +28,12 @@ static void new_ids_have_the_form_and_differ(void)
 static void all_bits_are_random(void)
 {
     bool seen[26][256] = {0};
+    struct id_pool pool = {};
 
     for (int i = 0; i < 3000; i++) {
         struct id id;
 
-        CHECK_OK(id_new(&id));
+        CHECK_OK(id_new_from(&pool, &id));
         for (size_t at = 0; at < 26; at++)
             seen[at][(unsigned char)id.z[at]] = true;
     }

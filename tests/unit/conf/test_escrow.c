@@ -57,6 +57,8 @@ static void what_cannot_be_a_key_is_refused(void)
     CHECK_REFUSED(BLOCK("X509 CRL", "AAAA"), "has to be one PUBLIC KEY or CERTIFICATE in PEM");
     CHECK_REFUSED(PUBLIC("AAAA") PUBLIC("AAAA"), "and nothing else");
     CHECK_REFUSED(PUBLIC("AAAA") BLOCK("X509 CRL", "AAAA"), "and nothing else");
+    CHECK_REFUSED("the key of 2027\n" PUBLIC("AAAA"), "and nothing else");
+    CHECK_REFUSED(PUBLIC("AAAA") "as of 2027\n", "and nothing else");
     memset(much, 'A', sizeof(much) - 1);
     memcpy(much, "-----BEGIN PUBLIC KEY-----", 26);
     CHECK_REFUSED(much, "16384 bytes at most");

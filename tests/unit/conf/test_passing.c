@@ -69,6 +69,37 @@ static void among_several(void)
     CHECK_PASSING(SITES TWO "}\n", SITES TWO ", slow_start: 1m}\n", "", 0);
 }
 
+#define ROOTS(text) "-----BEGIN CERTIFICATE-----\n" text "\n-----END CERTIFICATE-----\n"
+
+static enum rc load_with(const char *roots, const struct conf **out)
+{
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
+
+    conf_input_init(&in);
+    conf_report_init(&report);
+    TRY(conf_input_add(&in, STR("a.yaml"),
+                       STR(SITES "  - {name: a.hospital.example, backends: "
+                                 "[\"https://10.0.0.1\"], backend_ca: roots.pem}\n")));
+    TRY(conf_input_add(&in, STR("/data/conf.d/roots.pem"), str_of(roots)));
+    return conf_load(&in, out, &report);
+}
+
+/* The name of the file is the same. */
+static void other_roots(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *one = NULL, *two = NULL;
+    CLEANUP(buf_done) struct buf names = BUF_INIT(1 << 16);
+    size_t n;
+
+    CHECK_OK(load_with(ROOTS("AAAA"), &one));
+    CHECK_OK(load_with(ROOTS("BBBB"), &two));
+    CHECK_OK(conf_passing_changed(one, one, &names, &n));
+    CHECK_INT(n, 0);
+    CHECK_OK(conf_passing_changed(one, two, &names, &n));
+    CHECK_INT(n, 1);
+}
+
 static void other_paths(void)
 {
     CHECK_PASSING(SITES A B, SITES A B PATHS API, "b.hospital.example", 1);
@@ -95,4 +126,5 @@ static void more_than_are_named(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(nothing_that_clients_notice), CHECK_TEST_ONCE(other_ways),
-           CHECK_TEST(among_several), CHECK_TEST(other_paths), CHECK_TEST_ONCE(more_than_are_named))
+           CHECK_TEST(among_several), CHECK_TEST(other_paths), CHECK_TEST(other_roots),
+           CHECK_TEST_ONCE(more_than_are_named))

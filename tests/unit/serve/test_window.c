@@ -113,6 +113,37 @@ static void one_that_nobody_waited_for_is_remembered(void)
     CHECK(!strstr(service_ask(&s, "status"), "refused for"));
 }
 
+/* A second person is asked while somebody waits for the answer. */
+static void another_policy_does_not_wait(void)
+{
+    CLEANUP(service_done) struct service s = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(SERVICE_TEXT);
+    char window[SERVICE_LINE];
+
+    window_at(3, window);
+    service_init(&s);
+    CHECK(fchmod(s.dir.fd, 0755) == 0);
+    for (int i = 0; i < 2; i++) {
+        buf_reset(&text);
+        buf_printf(&text,
+                   "organization: Example\ndomain: hospital.example\n"
+                   "listen: {api: [\"127.0.0.1:0\"], plain: [\"127.0.0.1:0\"], gateway: "
+                   "[\"127.0.0.1:0\"]}\n"
+                   "control: {two_persons: [policy.change], people: [daemon]}\n"
+                   "gateway: {workers: 1, change_window: \"%s\", sites: [{name: "
+                   "wiki.hospital.example, backends: [\"%s\"]}]}\n%s",
+                   window, i ? TWO : ONE,
+                   i ? "policy: [{name: all, allow: [hospital.example]}]\n" : "");
+        CHECK_OK(file_write(s.dir.fd, "autarky.yaml", buf_str(&text), 0644, FILE_OWNER_SELF, NULL));
+        if (i == 0) {
+            service_start(&s);
+            service_wait(&s, " serve.ready ", "");
+        }
+    }
+    CHECK(says(&s, "reload", "another policy takes a second person"));
+    CHECK(!strstr(service_ask(&s, "status"), "a reload waits"));
+}
+
 static void in_the_window_it_is_done(void)
 {
     CLEANUP(service_done) struct service s = {};
@@ -129,5 +160,6 @@ static void in_the_window_it_is_done(void)
 SERVICE_MAIN(CHECK_TEST_ONCE(another_time_it_waits_as_a_whole),
              CHECK_TEST_ONCE(what_clients_do_not_notice_does_not),
              CHECK_TEST_ONCE(nor_does_who_wants_it_now),
+             CHECK_TEST_ONCE(another_policy_does_not_wait),
              CHECK_TEST_ONCE(one_that_nobody_waited_for_is_remembered),
              CHECK_TEST_ONCE(in_the_window_it_is_done))

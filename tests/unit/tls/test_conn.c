@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "net/proxy.h"
+#include "net/stream.h"
 #include "pair.h"
 
 static enum rc begin(struct world *w, bool with_identity)
@@ -585,8 +586,33 @@ static void resumes_nothing_where_it_asks(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST_ONCE(resumes_nothing_where_it_asks),
-           CHECK_TEST_ONCE(takes_a_proxy_header),
+/* They come with one call, so nobody would be told of those that are left. */
+static void reads_all_records_that_came(void)
+{
+    char in[NET_STREAM_READ];
+    size_t n;
+
+    BEGIN(w);
+    shake(&w);
+    CHECK_INT(SSL_write(w.client, "one", 3), 3);
+    CHECK_INT(SSL_write(w.client, "two", 3), 3);
+    CHECK_INT(SSL_write(w.client, "three", 5), 5);
+    CHECK_OK(tls_conn_read(w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "onetwothree");
+    CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_AGAIN);
+    /* More than the caller takes stays for the next time, and so does an end. */
+    CHECK_INT(SSL_write(w.client, "four", 4), 4);
+    CHECK_INT(SSL_write(w.client, "five", 4), 4);
+    CHECK_INT(SSL_shutdown(w.client), 0);
+    CHECK_OK(tls_conn_read(w.conn, in, 6, &n));
+    CHECK_STR(str_bytes(in, n), "fourfi");
+    CHECK_OK(tls_conn_read(w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "ve");
+    CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_CLOSED);
+}
+
+CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST(reads_all_records_that_came),
+           CHECK_TEST_ONCE(resumes_nothing_where_it_asks), CHECK_TEST_ONCE(takes_a_proxy_header),
            CHECK_TEST_ONCE(a_proxy_header_may_come_in_pieces),
            CHECK_TEST_ONCE(a_proxy_header_may_be_local),
            CHECK_TEST_ONCE(a_proxy_header_has_to_be_there),
