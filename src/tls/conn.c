@@ -384,17 +384,6 @@ void tls_conn_free(struct tls_conn *c)
     mem_free(c);
 }
 
-/* One system call brings as many records as are there (SSL_CTX_set_read_ahead); of those nobody
- * would be told, so they are all handed on. What is wrong with one the next call says again. */
-static void read_held(SSL *ssl, char *p, size_t n, size_t *out_n)
-{
-    size_t more;
-
-    while (*out_n < n && SSL_has_pending(ssl) && SSL_read_ex(ssl, p + *out_n, n - *out_n, &more))
-        *out_n += more;
-    crypto_ossl_clear();
-}
-
 enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n)
 {
     enum rc rc;
@@ -406,11 +395,9 @@ enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n)
         return tls_tlcp_read(c->tlcp, &c->socket, p, n, out_n);
     crypto_ossl_clear();
     c->read_needs = EV_READ;
-    ok = SSL_read_ex(c->ssl, p, n, out_n);
-    if (ok == 1) {
-        read_held(c->ssl, p, n, out_n);
+    ok = tls_socket_records(c->ssl, p, n, out_n);
+    if (ok == 1)
         return RC_OK;
-    }
     rc = outcome(c, ok, &c->read_needs);
     crypto_ossl_clear();
     return rc;

@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "crypto/ossl.h"
 #include "tls/signing_int.h"
 
 /* Enough for most ClientHellos: what is longer costs one more system call. */
@@ -185,4 +186,16 @@ bool tls_socket_give(struct tls_socket *s, const BIO_METHOD *method, SSL *ssl)
     BIO_set_init(b, 1);
     SSL_set_bio(ssl, b, b);
     return true;
+}
+
+int tls_socket_records(SSL *ssl, char *p, size_t n, size_t *out_n)
+{
+    size_t more;
+
+    if (SSL_read_ex(ssl, p, n, out_n) != 1)
+        return 0;
+    while (*out_n < n && SSL_has_pending(ssl) && SSL_read_ex(ssl, p + *out_n, n - *out_n, &more))
+        *out_n += more;
+    crypto_ossl_clear();
+    return 1;
 }

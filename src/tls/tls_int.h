@@ -67,6 +67,10 @@ void tls_socket_forget(struct tls_socket *s);
 BIO_METHOD *tls_socket_method_new(void);
 /* Has the SSL stand on `s`; false: no memory. */
 bool tls_socket_give(struct tls_socket *s, const BIO_METHOD *method, SSL *ssl);
+/* As SSL_read_ex, of all records that one system call has brought (SSL_CTX_set_read_ahead), as far
+ * as they find room: nobody would be told of those. What is wrong with a later one the next call
+ * says again. */
+int tls_socket_records(SSL *ssl, char *p, size_t n, size_t *out_n);
 
 /* OpenSSL's last error of this thread as text; empties the queue. Returns `text`. */
 struct str tls_reason(char text[static TLS_REASON_MAX]);
