@@ -355,17 +355,20 @@ static enum rc take_latest(struct job *j)
     return rc == RC_NOMEM ? rc : RC_OK;
 }
 
-static enum rc leave_old(struct job *j)
+/* Where there was a plan before this one. The certificate is here, and does not wait for it. */
+static void leave_old(struct job *j)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
     struct agent_state was = {};
-    enum rc rc = agent_place_state(&j->place, &text, NULL);
+    struct err err = ERR_INIT;
 
-    if (rc == RC_OK)
-        rc = agent_state_read(&j->arena, buf_str(&text), &was, NULL);
-    if (rc != RC_OK) /* there is no plan before this one */
-        return rc == RC_NOMEM ? rc : RC_OK;
-    return agent_also_leave(&j->place, &was.plan, &j->state.plan, j->err);
+    if (agent_place_state(&j->place, &text, NULL) != RC_OK ||
+        agent_state_read(&j->arena, buf_str(&text), &was, NULL) != RC_OK)
+        return;
+    err.rc = agent_also_leave(&j->place, &was.plan, &j->state.plan, &err);
+    if (err.rc != RC_OK)
+        agent_say_err(&j->world, "warning: a copy of the OCSP answer from before is still there",
+                      &err);
 }
 
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
@@ -391,7 +394,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     j.began = agent_job_mono(&j);
     TRY(agent_job_order(&j, (struct str){NULL, 0}));
     agent_job_issued(&j);
-    TRY(leave_old(&j));
+    leave_old(&j);
     rc = take_into_use(&j);
     prepare_fallback(&j);
     return rc;

@@ -130,8 +130,9 @@ static bool obtain(struct job *j, unsigned long generation, unsigned tries)
         forget(j, generation);
     why.rc = fetch(j, generation, tries, &got, &why);
     /* What failed the last time may have been what comes behind. */
-    same = why.rc == RC_OK && j->state.ocsp_failures == 0 && j->state.ocsp_until &&
-           (is_there(j, generation, buf_str(&got.der)) || is_older(j, generation, &got));
+    same = why.rc == RC_OK && j->state.ocsp_until &&
+           ((j->state.ocsp_failures == 0 && is_there(j, generation, buf_str(&got.der))) ||
+            is_older(j, generation, &got));
     if (same)
         plan_again(j);
     else if (why.rc == RC_OK)

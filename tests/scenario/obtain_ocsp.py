@@ -25,7 +25,7 @@ class Responder(http.server.BaseHTTPRequestHandler):
     """What stands behind the URL in certificates: the lab's own, or something worse."""
 
     protocol_version = "HTTP/1.1"
-    way, plain, kept, asked = "pass", None, None, 0
+    way, plain, kept, seen, asked = "pass", None, None, None, 0
 
     def do_POST(self):  # noqa: N802
         cls = Responder
@@ -41,6 +41,8 @@ class Responder(http.server.BaseHTTPRequestHandler):
             answer = answer[:-40] + bytes([answer[-40] ^ 1]) + answer[-39:]
         elif cls.way == "other":
             answer = cls.kept
+        elif cls.way == "replayed":
+            answer = cls.seen
         elif cls.way == "big":
             answer += bytes(100_000)
         elif cls.way == "503":
@@ -188,6 +190,25 @@ def what_is_worse(lab):
     expect(place.renew(), "not due before", "an answer that is none")
     if (place.out / "ocsp.der").read_bytes() != good or place.state["ocsp_failures"] != 1:
         sys.exit("what is good was given up for what is none")
+    Responder.way = "pass"
+    # Revoked it stays, though somebody on the line has an answer of before, which is still good.
+    Responder.seen = good
+    serial = run(OPENSSL, "x509", "-in", place.out / "cert.pem", "-noout", "-serial").strip().removeprefix("serial=")
+    lab.autarky("cert", "revoke", serial, "--reason", "superseded")
+
+    def revoked():
+        overdue(place)
+        place.renew()
+        return (place.out / "ocsp.der").read_bytes() != good
+
+    wait_for("an answer that says revoked", revoked, 120)
+    now = (place.out / "ocsp.der").read_bytes()
+    for way in ("replayed", "503", "replayed"):
+        Responder.way = way
+        overdue(place)
+        place.renew()
+        if (place.out / "ocsp.der").read_bytes() != now:
+            sys.exit(f"{way}: what was revoked is good again")
     Responder.way = "pass"
 
 
