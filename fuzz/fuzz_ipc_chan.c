@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     static const enum ipc_type asks[] = {IPC_RELOAD, IPC_STATUS, IPC_ISSUERS};
     const struct ipc_chan_conf conf = {ROLE_CORE, (enum role)(n ? data[0] % ROLE_COUNT : 0)};
     const void *last = NULL;
-    struct ipc_ask ask = {.fn = on_answer, .arg = &last};
+    static const struct ipc_reload reload; /* the others ask without a word */
+    struct ipc_ask ask = {.msg = &reload, .fn = on_answer, .arg = &last};
     struct clock_fake clock;
     CLEANUP(ev_freep) struct ev *ev = NULL;
     CLEANUP(ipc_chan_freep) struct ipc_chan *ch = NULL;

@@ -51,7 +51,7 @@ static void the_bytes_are_as_written_down(void)
     CHECK_INT(b.n, IPC_HEADER_BYTES + 2);
     CHECK(memcmp(b.p,
                  "\0\0\0\2"
-                 "\0\3"
+                 "\0\4"
                  "\0\7"
                  "\0"
                  "\0"
