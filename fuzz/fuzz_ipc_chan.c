@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets: all that reads from a channel. The first byte chooses the peer of core, the rest is what
- * it sends while calls of ours are pending. */
+/* What reads from a channel. The first byte chooses the peer of core, the rest is what it sends. */
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -19,10 +18,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     static const enum ipc_type asks[] = {IPC_RELOAD, IPC_STATUS, IPC_ISSUERS};
     const struct ipc_chan_conf conf = {ROLE_CORE, (enum role)(n ? data[0] % ROLE_COUNT : 0)};
-    const void *last = NULL;
-    static const struct ipc_reload reload; /* the others ask without a word */
-    struct ipc_ask ask = {.msg = &reload, .fn = on_answer, .arg = &last};
     struct clock_fake clock;
+    const void *last = NULL;
+    static const struct ipc_reload msg; /* the others ask without a word */
+    struct ipc_ask ask = {.msg = &msg, .fn = on_answer, .arg = &last};
     CLEANUP(ev_freep) struct ev *ev = NULL;
     CLEANUP(ipc_chan_freep) struct ipc_chan *ch = NULL;
     int fds[2];

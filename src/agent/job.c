@@ -13,7 +13,6 @@
 #include "ev/ev.h"
 #include "net/net.h"
 
-MSG(msg_address, "agent.address", "\"{0}\" is no address and port, as in 0.0.0.0:80 or [::]:80");
 MSG(msg_stopped, "agent.stopped", "stopped by a signal; everything is as it was");
 
 enum { CHAIN_ARENA_MAX = 4 << 20, PATIENCE_SECONDS = 60 };
@@ -41,46 +40,10 @@ static void on_signal(void *arg, int)
         client_cancel(MOVE(j->run));
 }
 
-static enum rc listen_at(struct str text, struct addr_port *out, struct err *err)
-{
-    return addr_port_parse(text, out) == RC_OK ? RC_OK : ERR(err, RC_INVAL, msg_address, text);
-}
-
 /* In a rehearsal there is no place yet. */
 static const char *hook_dir(const struct job *j)
 {
     return j->place.path[0] ? j->place.path : j->o->dir;
-}
-
-static enum rc make_solver(struct job *j, struct err *err)
-{
-    const struct agent_plan *plan = &j->state.plan;
-    char path[AGENT_PATH_MAX];
-    struct addr_port at;
-
-    TRY(str_copyz(plan->value, path, sizeof(path)));
-    switch (plan->way) {
-    case AGENT_HTTP_LISTEN:
-        TRY(listen_at(plan->value, &at, err));
-        return agent_http01_new(&j->world, &at, &j->solver, err);
-    case AGENT_ALPN_LISTEN:
-        TRY(listen_at(plan->value, &at, err));
-        return agent_alpn01_new(&j->world, &at, &j->solver, err);
-    case AGENT_WEBROOT:
-        return agent_webroot_new(&j->world, path, str_eq(plan->style, STR(AGENT_WEBROOT_BARE)),
-                                 &j->solver, err);
-    case AGENT_DNS:
-        if (str_eq(plan->style, STR(AGENT_DNS_UPDATES)) || plan->style.n == 0)
-            return agent_rfc2136_new(&j->world, plan->value, &j->solver, err);
-        return agent_dns_provider_new(&j->world, plan->style, plan->value, &j->solver, err);
-    case AGENT_HOOK:
-        return agent_hook_new(&j->world, plan, hook_dir(j), &j->solver, err);
-    case AGENT_PERSIST:
-        return agent_persist_new(&j->world, plan, &j->solver, err);
-    case AGENT_WAYS:
-        break;
-    }
-    return RC_UNSUPPORTED;
 }
 
 static struct agent_server_conf server_conf(const struct job *j)
@@ -122,7 +85,7 @@ static enum rc job_open(struct job *j, struct err *err)
     TRY(net_system(ev, &j->world.net));
     TRY(agent_proxies_load(&j->proxies, &j->state.plan, err));
     j->world.proxies = j->proxies.of;
-    return make_solver(j, err);
+    return agent_solver_new(&j->world, &j->state.plan, hook_dir(j), &j->solver, err);
 }
 
 static enum rc job_init(struct job *j, const struct agent_options *o)

@@ -55,6 +55,12 @@ static inline void agent_solver_free(struct agent_solver *s)
 }
 DEFINE_FREEP(agent_solver_free, struct agent_solver)
 
+struct agent_plan;
+/* The one that the plan names, with `dir`, where the certificate goes, told to hooks. RC_INVAL: the
+ * address to listen at is none; errors as of the one that is made. `plan` outlives it. */
+enum rc agent_solver_new(const struct agent_world *w, const struct agent_plan *plan,
+                         const char *dir, struct agent_solver **out, struct err *err);
+
 /* http-01 (RFC 8555 section 8.3) by a listener of our own, while a proof is to be seen and only
  * then. Errors as net_listen, when the listener is tried now. */
 enum rc agent_http01_new(const struct agent_world *w, const struct addr_port *at,
@@ -92,7 +98,6 @@ enum rc agent_rfc2136_unsigned(const struct agent_dns_conf *conf, struct str nam
 enum rc agent_dns_provider_new(const struct agent_world *w, struct str kind, struct str conf,
                                struct agent_solver **out, struct err *err);
 
-struct agent_plan;
 /* dns-persist-01: the record is looked for by the resolvers of the plan, and is never taken away.
  * Where it is not there, it is written as `value` of the plan says, by dynamic updates (style
  * AGENT_DNS_UPDATES), or what to write is said. `plan` outlives it. As agent_rfc2136_new. */
