@@ -100,14 +100,14 @@ static enum rc take(struct job *j, unsigned long generation, const struct agent_
     if (generation == j->place.live)
         TRY(agent_staple_link(&j->place, true, err));
     s->ocsp_of = generation;
-    s->ocsp_since = got->since;
-    s->ocsp_until = got->until;
-    s->ocsp_at = agent_staple_next(&s->plan, got);
+    s->ocsp_since = got->said.since;
+    s->ocsp_until = got->said.until;
+    s->ocsp_at = agent_staple_next(&s->plan, &got->said);
     if (s->ocsp_at <= agent_job_now(j))
         plan_again(j);
     agent_say(&j->world, false, "%s: the OCSP answer is good until %s", j->place.path,
-              when_text(got->until, until));
-    if (got->revoked)
+              when_text(got->said.until, until));
+    if (got->said.revoked)
         say_revoked(j);
     return RC_OK;
 }
@@ -115,7 +115,7 @@ static enum rc take(struct job *j, unsigned long generation, const struct agent_
 /* It comes over a line that others may be on, who have seen answers before. */
 static bool is_older(struct job *j, unsigned long generation, const struct agent_staple *got)
 {
-    return got->since < j->state.ocsp_since && j->state.ocsp_until > agent_job_now(j) &&
+    return got->said.since < j->state.ocsp_since && j->state.ocsp_until > agent_job_now(j) &&
            is_there(j, generation, STR(""));
 }
 

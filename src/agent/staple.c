@@ -11,23 +11,13 @@
 #include "base/file.h"
 #include "client/http.h"
 #include "client/reach.h"
-#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
-#include "x509/ocsp.h"
 
 MSG(msg_none, "agent.staple-none",
     "the certificate names no OCSP responder that is reached by http: leave --ocsp out, or have "
     "the CA name one");
 MSG(msg_status, "agent.staple-status", "the OCSP responder {0} answers with status {1}");
-MSG(msg_outcome, "agent.staple-outcome", "the OCSP responder has no answer now (OCSP status {0})");
-MSG(msg_other, "agent.staple-other", "the OCSP answer is about another certificate");
-MSG(msg_times, "agent.staple-times",
-    "the OCSP answer is not good now, by this machine's clock, or has no end");
-MSG(msg_unknown, "agent.staple-unknown", "the OCSP responder does not know the certificate");
-MSG(msg_issuer, "agent.staple-issuer",
-    "the certificate's issuer is neither in its chain nor a root that is trusted here, so nobody "
-    "can say whose OCSP answer counts");
 MSG(msg_stopped, "agent.staple-stopped", "stopped by a signal while an OCSP answer was fetched");
 MSG(msg_age, "agent.staple-age", "--ocsp-age is \"{0}\"; it takes a time up to 30d, as in 12h");
 MSG(msg_write, "agent.staple-not-written", "{0}/{1} cannot be put in place: {2}");
@@ -39,75 +29,11 @@ MSG(msg_write, "agent.staple-not-written", "{0}/{1} cannot be put in place: {2}"
 
 enum { ARENA_BYTES = 4 << 20, PATH = 64, PAUSE_SECONDS = 1 };
 
-/* ---- the answer */
-
-static enum rc judge(const struct x509_ocsp_single *single, when_t now, struct err *err)
-{
-    if (!single)
-        return ERR(err, RC_CONFLICT, msg_other);
-    if (single->this_update > now + CLIENT_SKEW_SECONDS * WHEN_SECOND ||
-        single->next_update <= now || single->next_update <= single->this_update)
-        return ERR(err, RC_CRYPTO, msg_times);
-    return single->status == X509_OCSP_UNKNOWN ? ERR(err, RC_NOTFOUND, msg_unknown) : RC_OK;
-}
-
-enum rc agent_staple_check(struct arena *a, struct str der, const struct agent_staple_of *of,
-                           struct agent_staple *out, struct err *err)
-{
-    const struct x509_ocsp_single *single;
-    struct x509_ocsp_issuer names;
-    struct x509_ocsp_answer answer;
-    char outcome[16];
-
-    TRY(x509_ocsp_answer_parse(a, der, &answer, err));
-    snprintf(outcome, sizeof(outcome), "%d", (int)answer.outcome);
-    if (answer.outcome != X509_OCSP_SUCCESSFUL)
-        return ERR(err, RC_AGAIN, msg_outcome, str_of(outcome));
-    TRY(x509_ocsp_issuer_of(of->issuer, &names));
-    single = x509_ocsp_answer_find(&answer, &names, &of->leaf->serial);
-    TRY(judge(single, of->now, err));
-    TRY(x509_ocsp_answer_check(a, &answer, of->issuer, of->now, err));
-    buf_reset(&out->der);
-    buf_puts(&out->der, der);
-    out->since = single->this_update;
-    out->until = single->next_update;
-    out->revoked = single->status == X509_OCSP_REVOKED;
-    return buf_rc(&out->der);
-}
-
-/* The one behind it in the chain, or a root: who signed is looked at, for a name is no proof. */
-static enum rc find_issuer(struct arena *a, const struct agent_staple_ask *ask,
-                           const struct x509_cert *certs, size_t n, const struct x509_cert **out,
-                           struct err *err)
-{
-    struct x509_cert *root = ARENA_NEW(a, struct x509_cert);
-
-    if (!root)
-        return RC_NOMEM;
-    if (n > 1) {
-        *out = &certs[1];
-        return x509_cert_check_issuer(&certs[0], &certs[1], err);
-    }
-    for (size_t i = 0; i < ask->n_roots; i++) {
-        enum rc rc = x509_cert_parse(a, ask->roots[i], root, NULL);
-
-        if (rc == RC_OK)
-            rc = x509_cert_check_issuer(&certs[0], root, NULL);
-        if (rc == RC_NOMEM)
-            return rc;
-        if (rc == RC_OK) {
-            *out = root;
-            return RC_OK;
-        }
-    }
-    return ERR(err, RC_NOTFOUND, msg_issuer);
-}
-
 /* ---- asking */
 
 struct fetch {
     const struct agent_staple_ask *ask;
-    struct agent_staple_of of;
+    struct client_staple_of of;
     struct arena *a;
     struct str url;
     struct agent_staple *out;
@@ -124,7 +50,10 @@ static enum rc take(struct fetch *f, const struct client_answer *answer)
     if (answer->status != 200)
         return ERR(f->err, RC_AGAIN, msg_status, f->url, str_of(status));
     f->of.now = clock_now(ev_clock(f->ask->w->ev));
-    return agent_staple_check(f->a, answer->body, &f->of, f->out, f->err);
+    TRY(client_staple_check(f->a, answer->body, &f->of, &f->out->said, f->err));
+    buf_reset(&f->out->der);
+    buf_puts(&f->out->der, answer->body);
+    return buf_rc(&f->out->der);
 }
 
 static void on_answer(void *arg, const struct client_answer *answer)
@@ -137,17 +66,6 @@ static void on_answer(void *arg, const struct client_answer *answer)
         f->rc = take(f, answer);
     else if (answer->err)
         *f->err = *answer->err;
-}
-
-/* The id by SHA-1, as RFC 5019 section 2.1.1 wants it, and no nonce: the answer is for many. */
-static enum rc put_request(const struct fetch *f, struct buf *out)
-{
-    struct x509_ocsp_issuer names;
-    struct x509_ocsp_id id;
-
-    TRY(x509_ocsp_issuer_of(f->of.issuer, &names));
-    id = x509_ocsp_id_of(&names, X509_OCSP_SHA1, &f->of.leaf->serial);
-    return x509_ocsp_request_build(&id, 1, STR(""), out);
 }
 
 static enum rc ask_once(struct fetch *f, struct client_transport *transport, struct str body)
@@ -200,7 +118,7 @@ static enum rc ask_all(struct fetch *f)
     const struct client_reach_conf reach = {.ev = w->ev, .net = w->net, .proxies = w->proxies};
     enum rc rc = RC_AGAIN;
 
-    TRY(put_request(f, &body));
+    TRY(client_staple_request(&f->of, &body));
     TRY(client_http_net(&reach, &transport));
     for (unsigned i = 0; i < f->ask->tries && rc != RC_OK && rc != RC_CANCELLED; i++) {
         if (i)
@@ -227,15 +145,16 @@ enum rc agent_staple_fetch(const struct agent_staple_ask *ask, struct agent_stap
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     struct fetch f = {.ask = ask, .a = &a, .out = out, .err = err};
+    struct client_staple_chain chain = {.roots = ask->roots, .n_roots = ask->n_roots};
     struct x509_cert *certs;
-    size_t n;
 
-    TRY(x509_cert_read_pem(&a, ask->chain, X509_CHAIN_MAX, &certs, &n, err));
-    f.of.leaf = &certs[0];
-    f.url = responder_of(f.of.leaf);
+    TRY(x509_cert_read_pem(&a, ask->chain, X509_CHAIN_MAX, &certs, &chain.n, err));
+    chain.certs = certs;
+    f.url = responder_of(&certs[0]);
     if (f.url.n == 0)
         return ERR(err, RC_UNSUPPORTED, msg_none);
-    TRY(find_issuer(&a, ask, certs, n, &f.of.issuer, err));
+    f.of.serial = &certs[0].serial;
+    TRY(client_staple_issuer(&a, &chain, &f.of.issuer, err));
     return ask_all(&f);
 }
 
@@ -336,15 +255,14 @@ enum rc agent_staple_check_plan(const struct agent_plan *plan, struct err *err)
                : ERR(err, RC_INVAL, msg_age, plan->ocsp_age);
 }
 
-/* A little after half of its life, for then responders make new ones; never so late that what fails
- * cannot be tried again. */
-when_t agent_staple_next(const struct agent_plan *plan, const struct agent_staple *s)
+/* By the age that the plan wants, or as responders make them; never so late that what fails cannot
+ * be tried again. */
+when_t agent_staple_next(const struct agent_plan *plan, const struct client_staple *s)
 {
-    int64_t life = s->until - s->since, latest = life - life / 4, age = 0;
-    uint32_t dice = 0;
+    int64_t life = s->until - s->since, age;
+    when_t next = client_staple_next(s), latest = s->until - life / 4;
 
-    IGNORE_RC(crypto_random(&dice, sizeof(dice))); /* 0: no spread */
-    if (plan->ocsp_age.n == 0 || read_age(plan->ocsp_age, &age) != RC_OK)
-        age = life / 2 + life / 10 * (int64_t)(dice % 1024) / 1024;
-    return s->since + (age < latest ? age : latest);
+    if (plan->ocsp_age.n && read_age(plan->ocsp_age, &age) == RC_OK)
+        next = s->since + age;
+    return next < latest ? next : latest;
 }

@@ -9,6 +9,7 @@
 #include "agent/place.h"
 #include "agent/plan.h"
 #include "agent/solver.h"
+#include "client/staple.h"
 
 enum {
     AGENT_STAPLE_MAX = 16 * 1024,    /* bytes of an answer */
@@ -22,8 +23,7 @@ enum {
 
 struct agent_staple {
     struct buf der; /* AGENT_STAPLE_MAX */
-    when_t since, until;
-    bool revoked; /* it says so */
+    struct client_staple said;
 };
 
 struct agent_staple_ask {
@@ -36,18 +36,10 @@ struct agent_staple_ask {
     const bool *stopped; /* it is given up then */
 };
 
-/* Runs the loop. RC_UNSUPPORTED: the certificate names no responder; RC_CANCELLED; RC_AGAIN: the
- * responder has no answer now; RC_CONFLICT, RC_CRYPTO, RC_DENIED, RC_NOTFOUND, RC_PARSE: it is none
- * that counts; and as client answers. */
+/* Runs the loop. RC_UNSUPPORTED: the certificate names no responder; RC_CANCELLED; and as
+ * client_staple_issuer, client_staple_check and client answer. */
 enum rc agent_staple_fetch(const struct agent_staple_ask *ask, struct agent_staple *out,
                            struct err *err);
-/* The check alone. */
-struct agent_staple_of {
-    const struct x509_cert *leaf, *issuer; /* which has signed the other */
-    when_t now;
-};
-enum rc agent_staple_check(struct arena *a, struct str der, const struct agent_staple_of *of,
-                           struct agent_staple *out, struct err *err);
 
 /* Written into that generation, in place of one before. RC_IO. */
 enum rc agent_staple_put(const struct agent_place *p, unsigned long generation, struct str der,
@@ -61,4 +53,4 @@ enum rc agent_staple_link(const struct agent_place *p, bool wanted, struct err *
 /* A time, or empty. RC_INVAL. */
 enum rc agent_staple_check_plan(const struct agent_plan *plan, struct err *err);
 /* When the next one is asked for, after this one. */
-when_t agent_staple_next(const struct agent_plan *plan, const struct agent_staple *s);
+when_t agent_staple_next(const struct agent_plan *plan, const struct client_staple *s);

@@ -48,8 +48,8 @@ void keeper_measure(struct role_env *env)
 
         if (slot->pair)
             answers[keeper_staple_state(slot)]++;
-        if (s->der.n && (oldest == 0 || s->since < oldest))
-            oldest = s->since;
+        if (s->der.n && (oldest == 0 || s->said.since < oldest))
+            oldest = s->said.since;
         n[state_of(slot)]++;
         if (slot->pair && slot->algorithm < METRIC_LENGTH(first) &&
             (first[slot->algorithm] == 0 || slot->not_after < first[slot->algorithm]))

@@ -89,7 +89,7 @@ static enum rc send(struct keeper_worker *w, const struct keeper_slot *slot, str
         msg.key = with_key ? keeper_pair_key_der(pair) : STR("");
     }
     msg.staple = buf_str(&slot->staple.der);
-    msg.staple_until = slot->staple.until;
+    msg.staple_until = slot->staple.said.until;
     if (other) {
         TRY(keeper_pair_chain(other->pair, &encrypt_chain));
         msg.encrypt_chain = buf_str(&encrypt_chain);

@@ -8,20 +8,10 @@
 
 #include <stdio.h>
 
-#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "log/log.h"
-#include "x509/ocsp.h"
 
 MSG(msg_status, "keeper.staple-status", "the responder answers {0} with status {1}");
-MSG(msg_outcome, "keeper.staple-outcome", "the responder has no answer now (OCSP status {0})");
-MSG(msg_other, "keeper.staple-other", "the answer is about another certificate");
-MSG(msg_times, "keeper.staple-times",
-    "the answer is not good now, by this machine's clock, or has no end");
-MSG(msg_unknown, "keeper.staple-unknown", "the responder does not know the certificate");
-MSG(msg_issuer, "keeper.staple-issuer",
-    "the certificate's issuer is neither in its chain nor a "
-    "root in DATA/trust");
 
 #define LOOK_EVERY WHEN_HOUR /* clocks are set, machines sleep: a timer alone may come late */
 /* Where front listens; the path says the rest. */
@@ -41,7 +31,7 @@ static struct keeper_slot *slot_at(struct list *link)
 
 static bool holds(const struct keeper_staple *s, when_t now)
 {
-    return s->der.n && s->until > now;
+    return s->der.n && s->said.until > now;
 }
 
 enum ipc_staple keeper_staple_state(const struct keeper_slot *slot)
@@ -52,7 +42,7 @@ enum ipc_staple keeper_staple_state(const struct keeper_slot *slot)
         return IPC_STAPLE_NONE;
     if (!holds(s, now_of(slot->keeper)))
         return IPC_STAPLE_MISSING;
-    return s->revoked ? IPC_STAPLE_REVOKED : IPC_STAPLE_GOOD;
+    return s->said.revoked ? IPC_STAPLE_REVOKED : IPC_STAPLE_GOOD;
 }
 
 bool keeper_staple_awaited(const struct keeper_slot *slot)
@@ -78,16 +68,6 @@ static void arm(struct keeper *k, when_t at)
     ev_timer_start(&k->staple_due, at > now ? at - now : 0, 0);
 }
 
-/* A little after half of its life, for then the responder makes a new one. */
-static when_t refresh_at(const struct keeper_staple *s)
-{
-    when_t life = s->until - s->since;
-    uint32_t dice = 0;
-
-    IGNORE_RC(crypto_random(&dice, sizeof(dice))); /* 0: no spread */
-    return s->since + life / 2 + life / 10 * (when_t)(dice % 1024) / 1024;
-}
-
 static void again(struct keeper_slot *slot)
 {
     struct keeper_staple *s = &slot->staple;
@@ -106,72 +86,28 @@ static void failed(struct keeper_slot *slot, const struct err *err)
     if (s->failures++ == 0)
         log_warn("keeper.staple-failed", LOG_Z("site", slot->name),
                  LOG_Z("algorithm", keeper_slot_text(slot)), LOG_ERR(err),
-                 LOG_Z("old_until", s->der.n ? when_text(s->until, until) : "none"));
+                 LOG_Z("old_until", s->der.n ? when_text(s->said.until, until) : "none"));
     again(slot);
 }
 
 /* ---- the answer */
 
-/* The issuer, which signed or delegated: in the chain, or a root. */
-static enum rc find_issuer(struct arena *a, const struct keeper_slot *slot, struct x509_cert **out,
-                           struct err *err)
+/* What is asked and answered is about this. */
+static enum rc make_of(struct arena *a, const struct keeper_slot *slot,
+                       struct client_staple_of *out, struct err *err)
 {
     const struct keeper *k = slot->keeper;
     CLEANUP(buf_done) struct buf ders = BUF_INIT(KEEPER_CHAIN_MAX);
-    struct x509_cert *certs, *root = ARENA_NEW(a, struct x509_cert);
-    struct str chain;
-    size_t n;
+    struct client_staple_chain chain = {.roots = k->roots, .n_roots = k->n_roots};
+    struct x509_cert *certs;
+    struct str kept;
 
-    if (!root)
-        return RC_NOMEM;
     TRY(keeper_pair_chain(slot->pair, &ders));
-    TRY(arena_str(a, buf_str(&ders), &chain));
-    TRY(x509_cert_read_der(a, chain, X509_CHAIN_MAX, &certs, &n, err));
-    if (n > 1) {
-        *out = &certs[1];
-        return RC_OK;
-    }
-    for (size_t i = 0; i < k->n_roots; i++) {
-        TRY(x509_cert_parse(a, k->roots[i], root, err));
-        if (x509_cert_check_issuer(&certs[0], root, NULL) == RC_OK) {
-            *out = root;
-            return RC_OK;
-        }
-    }
-    return ERR(err, RC_NOTFOUND, msg_issuer);
-}
-
-static enum rc judge(const struct x509_ocsp_single *single, when_t now, struct err *err)
-{
-    if (!single)
-        return ERR(err, RC_CONFLICT, msg_other);
-    if (single->this_update > now + CLIENT_SKEW_SECONDS * WHEN_SECOND ||
-        single->next_update <= now || single->next_update <= single->this_update)
-        return ERR(err, RC_CRYPTO, msg_times);
-    return single->status == X509_OCSP_UNKNOWN ? ERR(err, RC_NOTFOUND, msg_unknown) : RC_OK;
-}
-
-static enum rc verify(struct arena *a, const struct keeper_slot *slot, struct str der,
-                      struct x509_ocsp_single *out, struct err *err)
-{
-    const struct x509_ocsp_single *single;
-    struct x509_ocsp_issuer names;
-    struct x509_ocsp_answer answer;
-    struct x509_cert *issuer;
-    when_t now = now_of(slot->keeper);
-    char status[16];
-
-    TRY(find_issuer(a, slot, &issuer, err));
-    TRY(x509_ocsp_answer_parse(a, der, &answer, err));
-    snprintf(status, sizeof(status), "%d", (int)answer.outcome);
-    if (answer.outcome != X509_OCSP_SUCCESSFUL)
-        return ERR(err, RC_AGAIN, msg_outcome, str_of(status));
-    TRY(x509_ocsp_issuer_of(issuer, &names));
-    single = x509_ocsp_answer_find(&answer, &names, &slot->serial);
-    TRY(judge(single, now, err));
-    TRY(x509_ocsp_answer_check(a, &answer, issuer, now, err));
-    *out = *single;
-    return RC_OK;
+    TRY(arena_str(a, buf_str(&ders), &kept));
+    TRY(x509_cert_read_der(a, kept, X509_CHAIN_MAX, &certs, &chain.n, err));
+    chain.certs = certs;
+    *out = (struct client_staple_of){.serial = &slot->serial, .now = now_of(k)};
+    return client_staple_issuer(a, &chain, &out->issuer, err);
 }
 
 /* What says that it is revoked is shown like any other answer: clients that ask have a right to
@@ -189,28 +125,25 @@ static enum rc take(struct keeper_slot *slot, const struct client_answer *answer
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
     struct keeper_staple *s = &slot->staple;
-    struct x509_ocsp_single single;
+    struct client_staple_of of;
+    struct client_staple said;
     char status[16];
-    bool revoked;
 
     snprintf(status, sizeof(status), "%d", answer->status);
     if (answer->status != 200)
         return ERR(err, RC_AGAIN, msg_status, shared_str(s->path), str_of(status));
-    TRY(verify(&a, slot, answer->body, &single, err));
-    revoked = single.status == X509_OCSP_REVOKED;
-    if (holds(s, now_of(slot->keeper)) &&
-        (single.this_update < s->since ||
-         (single.this_update == s->since && revoked == s->revoked)))
+    TRY(make_of(&a, slot, &of, err));
+    TRY(client_staple_check(&a, answer->body, &of, &said, err));
+    if (holds(s, of.now) && (said.since < s->said.since ||
+                             (said.since == s->said.since && said.revoked == s->said.revoked)))
         return RC_EXISTS;
     buf_reset(&s->der);
     buf_puts(&s->der, answer->body);
     TRY(buf_rc(&s->der));
-    s->since = single.this_update;
-    s->until = single.next_update;
     keeper_slot_touch(slot);
-    if (revoked && !s->revoked)
+    if (said.revoked && !s->said.revoked)
         on_revoked(slot);
-    s->revoked = revoked;
+    s->said = said;
     return RC_OK;
 }
 
@@ -239,7 +172,7 @@ static void on_answer(void *arg, const struct client_answer *answer)
             log_info("keeper.staple-again", LOG_Z("site", slot->name),
                      LOG_Z("algorithm", keeper_slot_text(slot)));
         s->failures = s->tries = 0;
-        s->next_at = refresh_at(s);
+        s->next_at = client_staple_next(&s->said);
         keeper_push_look(slot->keeper);
     } else if (rc == RC_EXISTS) {
         again(slot); /* the one we have: the next one is being made */
@@ -251,18 +184,13 @@ static void on_answer(void *arg, const struct client_answer *answer)
 
 /* ---- asking */
 
-/* The id by SHA-1, as RFC 5019 section 2.1.1 wants it: what a client compares, it can. */
 static enum rc put_request(const struct keeper_slot *slot, struct buf *out, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
-    struct x509_ocsp_issuer names;
-    struct x509_ocsp_id id;
-    struct x509_cert *issuer;
+    struct client_staple_of of;
 
-    TRY(find_issuer(&a, slot, &issuer, err));
-    TRY(x509_ocsp_issuer_of(issuer, &names));
-    id = x509_ocsp_id_of(&names, X509_OCSP_SHA1, &slot->serial);
-    return x509_ocsp_request_build(&id, 1, (struct str){"", 0}, out);
+    TRY(make_of(&a, slot, &of, err));
+    return client_staple_request(&of, out);
 }
 
 static enum rc ask(struct keeper_slot *slot, struct err *err)
@@ -351,7 +279,7 @@ static void on_due(void *arg)
             continue;
         /* One that lies further ahead than any that is chosen was chosen while the clock was
          * wrong. */
-        if (s->next_at <= now || (s->der.n && s->next_at > s->until))
+        if (s->next_at <= now || (s->der.n && s->next_at > s->said.until))
             queue(slot);
         else if (s->next_at < next)
             next = s->next_at;

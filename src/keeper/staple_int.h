@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/shared.h"
 #include "base/when.h"
+#include "client/staple.h"
 #include "ipc/site_messages.h"
 
 struct client_exchange;
@@ -27,8 +28,7 @@ enum {
 struct keeper_staple {
     struct shared *path;         /* of the responder; NULL: the certificate names none */
     struct buf der;              /* empty: none yet; otherwise verified */
-    when_t since, until;         /* its thisUpdate and nextUpdate */
-    bool revoked;                /* it says so */
+    struct client_staple said;   /* by it */
     bool must;                   /* the certificate is no good without one (RFC 7633) */
     when_t awaited_until;        /* it is kept from the workers so long */
     when_t next_at;              /* the next is asked for */

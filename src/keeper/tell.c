@@ -49,8 +49,8 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
     if (slot->directory)
         out->directory = str_of(slot->directory);
     if (slot->staple.der.n) {
-        out->staple_at = slot->staple.since;
-        out->staple_until = slot->staple.until;
+        out->staple_at = slot->staple.said.since;
+        out->staple_until = slot->staple.said.until;
     }
     if (slot->serial.n == 0)
         return RC_OK;
