@@ -98,6 +98,14 @@ enum rc agent_kept_get(const struct agent_place *p, struct arena *a, struct agen
     return RC_OK;
 }
 
+bool agent_kept_over(const struct agent_kept *k, when_t now)
+{
+    when_t age = now - k->at;
+
+    return age >= AGENT_KEPT_HOURS * WHEN_HOUR || age <= -AGENT_KEPT_HOURS * WHEN_HOUR ||
+           k->tries >= AGENT_KEPT_TRIES;
+}
+
 void agent_kept_drop(const struct agent_place *p)
 {
     if (unlinkat(p->dir, KEPT, 0) == 0)

@@ -28,5 +28,7 @@ enum rc agent_kept_put(const struct agent_place *p, const struct agent_kept *k, 
 /* Texts in the arena; the key is the caller's. RC_NOTFOUND; RC_PARSE for what is no such file. */
 enum rc agent_kept_get(const struct agent_place *p, struct arena *a, struct agent_kept *out,
                        struct err *err);
+/* One to go on with no more: it is from another time, by this clock, or was tried often enough. */
+bool agent_kept_over(const struct agent_kept *k, when_t now);
 /* What is not there need not be removed. */
 void agent_kept_drop(const struct agent_place *p);

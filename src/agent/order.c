@@ -139,14 +139,6 @@ static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wis
 
 /* ---- one that was begun before */
 
-static bool is_over(const struct job *j, const struct agent_kept *k)
-{
-    when_t age = agent_job_now(j) - k->at;
-
-    return age >= AGENT_KEPT_HOURS * WHEN_HOUR || age <= -AGENT_KEPT_HOURS * WHEN_HOUR ||
-           k->tries >= AGENT_KEPT_TRIES;
-}
-
 /* Another key may be wanted, or another certificate. */
 static bool is_wanted(const struct job *j, const struct agent_kept *k)
 {
@@ -163,13 +155,15 @@ static enum rc resume(struct job *j)
 {
     struct agent_kept k = {};
     enum rc rc = agent_kept_get(&j->place, &j->arena, &k, NULL);
+    bool over;
 
     j->trouble = (struct client_trouble){}; /* that of the other server, if any */
     if (rc == RC_NOMEM)
         return rc;
-    if (rc == RC_OK && is_over(j, &k))
+    over = rc == RC_OK && agent_kept_over(&k, agent_job_now(j));
+    if (over)
         agent_kept_drop(&j->place);
-    if (rc != RC_OK || is_over(j, &k) || !is_wanted(j, &k)) {
+    if (rc != RC_OK || over || !is_wanted(j, &k)) {
         crypto_key_unref(k.key);
         return RC_NOTFOUND;
     }

@@ -113,4 +113,16 @@ static void what_is_none(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(what_is_none))
+static void is_over_some_time(void)
+{
+    struct agent_kept k = {.at = 100 * WHEN_DAY, .tries = AGENT_KEPT_TRIES - 1};
+
+    CHECK(!agent_kept_over(&k, k.at) && !agent_kept_over(&k, k.at + 23 * WHEN_HOUR));
+    CHECK(!agent_kept_over(&k, k.at - WHEN_HOUR)); /* the clock was set */
+    CHECK(agent_kept_over(&k, k.at + WHEN_DAY) && agent_kept_over(&k, k.at - WHEN_DAY));
+    k.tries++;
+    CHECK(agent_kept_over(&k, k.at));
+}
+
+CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(what_is_none),
+           CHECK_TEST(is_over_some_time))
