@@ -27,7 +27,8 @@ struct ceremony_plan {
     struct ca_ref ref;
     const struct conf *conf;
     when_t now;
-    when_t not_after; /* 0: by what it is, a root's 20 years, an issuer's ca.rotation.lifetime */
+    when_t not_after; /* 0: by what it is, a root's 20 years (10 of SM2), an issuer's
+                         ca.rotation.lifetime */
 };
 
 /* By the templates of the configuration: "Example Hospital RSA CA 1", in special with " S" behind

@@ -6,7 +6,10 @@
 #include "x509/name.h"
 
 /* A root outlives what hangs below it by far: replacing it means visiting every machine. */
-enum { ROOT_YEARS = 20, SCRATCH = 512 * 1024 };
+/* What authorities of SM2 say is what GmSSL verifies, too, which takes no authority that lasts
+ * longer than 3653 days, and none with an extended key usage, which stands in leaves alone there.
+ * What they can be made to sign is the same without: profiles have no other uses to allow. */
+enum { ROOT_YEARS = 20, ROOT_YEARS_SM2 = 10, SCRATCH = 512 * 1024 };
 #define YEAR (365 * WHEN_DAY + WHEN_DAY / 4)
 
 MSG(msg_lint, "ceremony.lint", "the certificate of {0} would break a rule: {1}");
@@ -159,14 +162,26 @@ static struct str ref_in(const struct ceremony_plan *plan, struct arena *a)
     return kept;
 }
 
+static enum rc is_sm2(const struct certify *c, bool *out, struct err *err)
+{
+    struct crypto_public key;
+
+    TRY(crypto_public_read(c->in.spki, &key, err));
+    *out = key.type == CRYPTO_KEY_SM2;
+    return RC_OK;
+}
+
 enum rc ceremony_certify_root(const struct ceremony_plan *plan, const struct crypto_key *key,
                               struct arena *a, struct x509_cert *out, struct err *err)
 {
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
+    bool sm2;
 
     begin(&c, plan->now, key, crypto_key_spki(key));
     c.lint.kind = X509_LINT_ROOT;
-    c.in.not_after = plan->not_after ? plan->not_after : plan->now + ROOT_YEARS * YEAR;
+    TRY(is_sm2(&c, &sm2, err));
+    c.in.not_after =
+        plan->not_after ? plan->not_after : plan->now + (sm2 ? ROOT_YEARS_SM2 : ROOT_YEARS) * YEAR;
     TRY(ceremony_subject(plan, a, &c.in.subject));
     if (plan->conf->ca.constrained_root)
         TRY(bound(&c, plan, a, err));
@@ -182,10 +197,13 @@ enum rc ceremony_certify_issuer(const struct ceremony_plan *plan, struct str spk
                                 struct x509_cert *out, struct err *err)
 {
     CLEANUP(certify_done) struct certify c = {.in = {.pathlen = 0}};
+    bool sm2;
 
     begin(&c, plan->now, root->key, spki);
     c.in.pathlen = 0;
-    c.in.eku = X509_EKU_SERVER_AUTH | X509_EKU_CLIENT_AUTH;
+    TRY(is_sm2(&c, &sm2, err));
+    if (!sm2)
+        c.in.eku = X509_EKU_SERVER_AUTH | X509_EKU_CLIENT_AUTH;
     c.in.not_after =
         plan->not_after ? plan->not_after : plan->now + plan->conf->ca.rotation.lifetime;
     TRY(ceremony_subject(plan, a, &c.in.subject));

@@ -106,6 +106,23 @@ static void what_an_issuer_says(void)
     CHECK_STR(m.issuer.issuer_urls[0], "http://ca.hospital.example/issuer/root-rsa.cer");
 }
 
+/* No more than GmSSL takes: 3653 days, and no extended key usage. */
+static void what_those_of_sm2_say(void)
+{
+    CLEANUP(made_done) struct made m = {.conf = conf_of(), .a = ARENA_INIT(4 << 20)};
+    struct ceremony_plan plan = {.ref = {STR("sm2"), 1, true, false}, .conf = &m.conf, .now = NOW};
+
+    CHECK_OK(make_root(&m, false));
+    CHECK(m.root.not_after > NOW + 19 * YEAR);
+    crypto_key_unref(MOVE(m.key));
+    CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_SM2, 0}, &m.key));
+    CHECK_OK(make_issuer(&m, 1, false, NOW));
+    CHECK(!m.issuer.has_eku && m.issuer.pathlen == 0 && m.issuer.constraints_critical);
+    CHECK_OK(ceremony_certify_root(&plan, m.key, &m.a, &m.root, NULL));
+    CHECK(m.root.not_after - m.root.not_before <= 3653 * WHEN_DAY);
+    CHECK(m.root.not_after > NOW + 9 * YEAR);
+}
+
 static void constraints_by_choice(void)
 {
     CLEANUP(made_done) struct made m = {.conf = conf_of(), .a = ARENA_INIT(4 << 20)};
@@ -248,6 +265,7 @@ static void algorithms(void)
         CHECK(ceremony_kind_find(str_of(ceremony_kinds[i].root))->root_key.type != 0);
 }
 
-CHECK_MAIN(CHECK_TEST(what_an_issuer_says), CHECK_TEST(constraints_by_choice),
-           CHECK_TEST(names_fit), CHECK_TEST(never_beyond_the_root), CHECK_TEST(cross_certificates),
+CHECK_MAIN(CHECK_TEST(what_an_issuer_says), CHECK_TEST(what_those_of_sm2_say),
+           CHECK_TEST(constraints_by_choice), CHECK_TEST(names_fit),
+           CHECK_TEST(never_beyond_the_root), CHECK_TEST(cross_certificates),
            CHECK_TEST(when_one_is_due), CHECK_TEST(rotation_of_rows), CHECK_TEST(algorithms))
