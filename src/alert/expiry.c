@@ -176,7 +176,7 @@ static enum rc look_at(struct store_txn *txn, struct alert_job *j, const struct 
         e->not_after - alert_overdue_left(e->not_before, e->not_after, j->conf->acme.renewal.at);
     when_t again = (when_t)firing * ALERT_LOOK_EACH;
     bool over = !e->counts || e->not_after + ALERT_ENDED_KEPT <= j->now;
-    bool failing = false;
+    bool failing = false, told;
 
     if (!over) {
         TRY(store_certificate_get(txn, &a, &e->id, &c));
@@ -193,7 +193,8 @@ static enum rc look_at(struct store_txn *txn, struct alert_job *j, const struct 
         return store_expiry_set(txn, e->n,
                                 failing && j->now + again < overdue ? j->now + again : overdue);
     j->full = false;
-    TRY(raise(txn, j, &a, &c));
+    TRY(store_certificate_told(txn, &c, &told));
+    TRY(told ? end_if_firing(txn, j, &a, &e->id) : raise(txn, j, &a, &c));
     return store_expiry_set(txn, e->n, j->now + (j->full ? ALERT_LOOK_FULL : again));
 }
 

@@ -118,11 +118,13 @@ enum rc store_expiry_due(struct store_txn *txn, when_t now, size_t max, struct s
 
 /* ---- what took its place */
 
-/* Of `x`, a newer one, and `c`: it holds, lasts longer, and is of the same kind. */
+#define ALGORITHM(of) "(SELECT algorithm FROM issuers WHERE id = " of ".issuer)"
+/* Of `x`, a newer one, and `c`: it holds, lasts longer, and is of the same kind. The two of TLCP are
+ * told apart by their profiles. */
 #define BETTER                                                                                     \
     " x.status = 'valid' AND x.tombstoned IS NULL AND x.not_after > c.not_after"                   \
-    " AND x.hierarchy = c.hierarchy AND (SELECT algorithm FROM issuers WHERE id = x.issuer) ="     \
-    " (SELECT algorithm FROM issuers WHERE id = c.issuer)"
+    " AND x.hierarchy = c.hierarchy AND " ALGORITHM("x") " = " ALGORITHM("c")                      \
+    " AND (" ALGORITHM("c") " <> 'sm2' OR x.profile = c.profile)"
 #define NEWEST " AND certificate > c.n ORDER BY certificate DESC LIMIT 200)"
 /* Names of one kind have one index. CROSS JOIN keeps the order: `c` is one row. */
 #define BY_NAME(has, index)                                                                        \
@@ -163,4 +165,15 @@ enum rc store_certificate_superseded(struct store_txn *txn, const struct store_c
         TRY(finds(txn, ways[i], &c->id, &found));
     *out = found;
     return RC_OK;
+}
+
+enum rc store_certificate_told(struct store_txn *txn, const struct store_certificate *c, bool *out)
+{
+    return finds(txn,
+                 "SELECT 1 FROM certificates c CROSS JOIN certificates x ON x.logical = c.logical"
+                 " AND x.logical <> x.id AND x.n <> c.n JOIN alerts a"
+                 " ON a.key = 'certificate:' || x.id AND a.resolved IS NULL WHERE c.id = ?"
+                 " AND x.profile <> c.profile AND x.hierarchy = c.hierarchy"
+                 " AND " ALGORITHM("x") " = 'sm2' AND " ALGORITHM("c") " = 'sm2' LIMIT 1",
+                 &c->id, out);
 }

@@ -175,6 +175,45 @@ static void other_successors(void)
     CHECK_INT(firing(&p, NULL), 0);
 }
 
+static enum rc add_half(struct play *p, unsigned n, struct str profile, when_t life)
+{
+    struct fix_serial room;
+    struct store_certificate c = make(p, n, life, &room);
+
+    c.issuer = fix_id(5);
+    c.logical = fix_id(99);
+    c.profile = profile;
+    return add_as(p, &c);
+}
+
+/* Of the two of TLCP neither takes the other's place, and one alert is about both. */
+static void halves_of_tlcp(void)
+{
+    const struct id first = fix_id(10), second = fix_id(11);
+    struct store_issuer sm2 = fix_issuer(5);
+    struct store_alert *list;
+
+    BEGIN(p, "alerts: [{to: hook}]\n");
+    sm2.algorithm = sm2.name = STR("sm2");
+    CHECK_OK(DO(&p.f, store_issuer_add(T, &sm2)));
+    CHECK_OK(add_half(&p, 10, STR("tlcp-sign"), 90 * WHEN_DAY));
+    CHECK_OK(add_half(&p, 11, STR("tlcp-enc"), 90 * WHEN_DAY + WHEN_MINUTE));
+    pass(&p, 0);
+    pass(&p, 67 * WHEN_DAY);
+    CHECK_INT(firing(&p, &list), 1);
+    CHECK(str_ends(list[0].key, id_str(&first)));
+    /* One is renewed: the other one is worth an alert of its own. */
+    CHECK_OK(add_half(&p, 12, STR("tlcp-sign"), 90 * WHEN_DAY));
+    for (int i = 0; i < 4; i++)
+        pass(&p, WHEN_HOUR);
+    CHECK_INT(firing(&p, &list), 1);
+    CHECK(str_ends(list[0].key, id_str(&second)));
+    CHECK_OK(add_half(&p, 13, STR("tlcp-enc"), 90 * WHEN_DAY));
+    for (int i = 0; i < 4; i++)
+        pass(&p, WHEN_HOUR);
+    CHECK_INT(firing(&p, NULL), 0);
+}
+
 static void revoked_and_staging_are_nobodys_worry(void)
 {
     struct fix_serial room;
@@ -261,6 +300,6 @@ static void no_place_is_left(void)
 FIX_MAIN(CHECK_TEST(how_much_is_left), CHECK_TEST_ONCE(overdue_and_worse_and_ended),
          CHECK_TEST_ONCE(rungs_of_the_configuration), CHECK_TEST_ONCE(renewed_in_time),
          CHECK_TEST_ONCE(renewed_late), CHECK_TEST_ONCE(what_is_no_successor),
-         CHECK_TEST_ONCE(other_successors), CHECK_TEST_ONCE(revoked_and_staging_are_nobodys_worry),
+         CHECK_TEST_ONCE(other_successors), CHECK_TEST_ONCE(halves_of_tlcp), CHECK_TEST_ONCE(revoked_and_staging_are_nobodys_worry),
          CHECK_TEST_ONCE(many), CHECK_TEST_ONCE(the_more_the_less_often),
          CHECK_TEST_ONCE(no_place_is_left))
