@@ -11,7 +11,7 @@
 #include "store/keys.h"
 #include "store/stars.h"
 
-enum { CONTACT_MAX = 512, ADDR_SPEC_MAX = 320 };
+enum { CONTACT_MAX = 512, ADDR_SPEC_MAX = 320, CANCEL_ARENA = 1 << 20 };
 
 MSG(msg_contact_list, "acme.contact-list", "\"contact\" has to be a list of at most {0} texts");
 MSG(msg_contact_scheme, "acme.contact-scheme",
@@ -251,6 +251,22 @@ enum rc acme_new_account(struct acme_request *r)
 
 /* ---- account */
 
+/* RFC 8739: whose account is gone renews nothing. */
+static enum rc cancel_renewals(struct store_txn *txn, struct acme_request *r)
+{
+    struct id *orders;
+    size_t n;
+
+    do {
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(CANCEL_ARENA);
+
+        TRY(store_star_cancel_all(txn, &a, &r->account.id, r->now, &orders, &n));
+        for (size_t i = 0; i < n; i++)
+            TRY(acme_audit(txn, r, "order.canceled", "order", &orders[i], (struct str){NULL, 0}));
+    } while (n == STORE_PAGE_MAX);
+    return RC_OK;
+}
+
 static enum rc change_account(struct store_txn *txn, struct acme_request *r)
 {
     struct account_data *d = r->data;
@@ -263,7 +279,7 @@ static enum rc change_account(struct store_txn *txn, struct acme_request *r)
         if (rc == RC_CONFLICT)
             return usable(r, &d->account); /* another request was a moment faster */
         TRY(rc);
-        TRY(store_star_cancel_all(txn, id, r->now));
+        TRY(cancel_renewals(txn, r));
         return acme_audit(txn, r, "account.deactivated", "account", id, (struct str){NULL, 0});
     }
     if (d->has_contacts) {

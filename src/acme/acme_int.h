@@ -81,7 +81,8 @@ typedef enum rc (*acme_job)(struct store_txn *txn, struct acme_request *r);
 typedef void (*acme_then)(struct acme_request *r);
 
 enum acme_auth {
-    ACME_OPEN,           /* no signature: directory and new-nonce */
+    ACME_OPEN,           /* no signature: renewal-info, by GET alone */
+    ACME_ALSO_OPEN,      /* directory and new-nonce: GET, and as other resources are read */
     ACME_BY_KEY,         /* the key comes along: new-account */
     ACME_BY_KID,         /* an existing, valid account */
     ACME_BY_EITHER,      /* revoke-cert */
@@ -124,6 +125,7 @@ struct acme_request {
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
     when_t retry_at;              /* when to come again: RC_QUOTA, or it waits; 0: unknown */
     bool anybody;                 /* came by GET to where accounts come by POST */
+    bool post;                    /* signed, then */
     int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
     void *data;                   /* the handler's own */

@@ -18,8 +18,8 @@ MSG(msg_one_site, "acme.one-site",
     "{0}: make one for each");
 MSG(msg_date, "acme.order-date", "\"{0}\" is not a time as in 2026-11-20T18:24:00Z (RFC 3339)");
 MSG(msg_not_before, "acme.order-not-before",
-    "\"notBefore\" is {0}, but certificates are valid from when they are issued, {1} now; leave it "
-    "out");
+    "\"notBefore\" is {0}, but certificates are valid from when they are issued, {1} to {2} now; "
+    "leave it out");
 MSG(msg_not_after, "acme.order-not-after",
     "\"notAfter\" is {0}; with profile \"{1}\" it can be until {2}; leave it out for that");
 MSG(msg_profile, "acme.order-profile",
@@ -297,15 +297,17 @@ static enum rc read_dates(struct acme_request *r, struct order_data *d)
 {
     const struct conf_profile *profile = conf_profile_find(r->acme->conf, d->order.profile);
     when_t latest = r->now + (profile ? profile->lifetime : 0);
-    char text[WHEN_TEXT], limit[WHEN_TEXT];
+    when_t earliest = (r->now - (profile ? profile->backdate : 0)) / WHEN_SECOND * WHEN_SECOND;
+    when_t from;
+    char text[WHEN_TEXT], limit[WHEN_TEXT], now[WHEN_TEXT];
 
     TRY(acme_order_date(r, r->payload, "notBefore", &d->order.not_before));
     TRY(acme_order_date(r, r->payload, "notAfter", &d->order.not_after));
-    (void)when_text(d->order.not_before > r->now ? r->now : latest, limit);
-    if (d->order.not_before > r->now) {
-        (void)when_text(d->order.not_before, text);
-        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_before, str_of(text), str_of(limit));
-    }
+    from = d->order.not_before;
+    if (json_get(r->payload, "notBefore") && (from < earliest || from > r->now))
+        return ACME_ERR(r, RC_INVAL, "malformed", msg_not_before, str_of(when_text(from, text)),
+                        str_of(when_text(earliest, limit)), str_of(when_text(r->now, now)));
+    (void)when_text(latest, limit);
     if (d->order.not_after && (d->order.not_after <= r->now || d->order.not_after > latest)) {
         struct str asked = str_of(when_text(d->order.not_after, text)), most = str_of(limit);
 

@@ -69,7 +69,8 @@ static void add_common_headers(struct acme_request *r)
         http_header_addf(r->x, "Cache-Control", "public, max-age=%lld", (long long)r->fresh);
     else
         http_header_add(r->x, "Cache-Control", STR("no-store"));
-    if (r->route && (r->route->handle == acme_directory || r->route->handle == acme_renewal_info))
+    if (!r->post && r->route &&
+        (r->route->handle == acme_directory || r->route->handle == acme_renewal_info))
         return;
     if (r->anybody) {
         acme_header_link(r, "index", "/acme/directory", NULL);

@@ -12,7 +12,7 @@ MSG(msg_host, "acme.host-unknown",
     "its configuration");
 MSG(msg_method, "acme.method",
     "{0} is not possible here; ACME resources are read by POST with an empty payload (RFC 8555 "
-    "section 6.3), directory and nonces by GET or HEAD");
+    "section 6.3), directory and nonces also by GET or HEAD");
 MSG(msg_content_type, "acme.content-type",
     "the content type is \"{0}\"; requests are sent as application/jose+json (RFC 8555 section "
     "6.2)");
@@ -36,8 +36,8 @@ MSG(msg_not_yours, "acme.not-yours", "this account has no {0} at this address");
 #define PRIVATE_BASE "https://localhost"
 
 static const struct acme_route routes[] = {
-    {"/acme/directory", NULL, ACME_OPEN, acme_directory},
-    {"/acme/new-nonce", NULL, ACME_OPEN, acme_new_nonce},
+    {"/acme/directory", NULL, ACME_ALSO_OPEN, acme_directory},
+    {"/acme/new-nonce", NULL, ACME_ALSO_OPEN, acme_new_nonce},
     {"/acme/new-account", NULL, ACME_BY_KEY, acme_new_account},
     {"/acme/new-order", NULL, ACME_BY_KID, acme_new_order},
     {"/acme/revoke-cert", NULL, ACME_BY_EITHER, acme_revoke},
@@ -76,25 +76,38 @@ static bool route_fits(const struct acme_route *route, struct str path, struct a
     return route->text ? middle.n > 0 : id_parse(middle, &r->id) == RC_OK;
 }
 
+/* RFC 8555 section 6.3: POST-as-GET is for the two that GET reads, too. */
+static const struct {
+    bool get, post;
+    const char *allow;
+} methods[] = {
+    [ACME_OPEN] = {true, false, "GET, HEAD"},
+    [ACME_ALSO_OPEN] = {true, true, "GET, HEAD, POST"},
+    [ACME_BY_KEY] = {false, true, "POST"},
+    [ACME_BY_KID] = {false, true, "POST"},
+    [ACME_BY_EITHER] = {false, true, "POST"},
+    [ACME_BY_KID_OR_OPEN] = {true, true, "GET, HEAD, POST"},
+};
+
 static enum rc find_route(struct acme_request *r)
 {
     const struct http_request *req = &r->x->req;
     bool get = str_eq(req->method, STR("GET")) || str_eq(req->method, STR("HEAD"));
-    bool post = str_eq(req->method, STR("POST"));
+    enum acme_auth auth;
 
+    r->post = str_eq(req->method, STR("POST"));
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (routes[i].handle == acme_preflight && !r->acme->options.preflight)
             continue;
         if (!route_fits(&routes[i], r->path, r))
             continue;
-        if ((post && routes[i].auth != ACME_OPEN) ||
-            (get && (routes[i].auth == ACME_OPEN || routes[i].auth == ACME_BY_KID_OR_OPEN))) {
+        auth = routes[i].auth;
+        if ((r->post && methods[auth].post) || (get && methods[auth].get)) {
             r->route = &routes[i];
-            r->anybody = get && routes[i].auth != ACME_OPEN;
+            r->anybody = get && auth == ACME_BY_KID_OR_OPEN;
             return RC_OK;
         }
-        http_header_add(r->x, "Allow",
-                        routes[i].auth == ACME_OPEN ? STR("GET, HEAD") : STR("POST"));
+        http_header_add(r->x, "Allow", str_of(methods[auth].allow));
         IGNORE_RC(ACME_ERR(r, RC_INVAL, "malformed", msg_method, req->method));
         return err_problem(&r->err, RC_INVAL, "malformed", 405);
     }
@@ -172,7 +185,7 @@ static enum rc check_kind(struct acme_request *r)
 {
     if (r->route->auth == ACME_BY_KEY && !r->jws.jwk)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_need_jwk);
-    if ((r->route->auth == ACME_BY_KID || r->route->auth == ACME_BY_KID_OR_OPEN) && r->jws.jwk)
+    if (r->route->auth != ACME_BY_KEY && r->route->auth != ACME_BY_EITHER && r->jws.jwk)
         return ACME_ERR(r, RC_INVAL, "malformed", msg_need_kid);
     return RC_OK;
 }
@@ -276,7 +289,7 @@ static enum rc run(struct acme_request *r)
     TRY(choose_base(r));
     TRY(acme_staging_look(r));
     TRY(find_route(r));
-    if (r->route->auth != ACME_OPEN && !r->anybody)
+    if (r->post)
         TRY(authenticate(r));
     return r->route->handle(r);
 }

@@ -17,7 +17,8 @@
 enum {
     ATTEMPT_ARENA = 1024 * 1024,
     DUE_BATCH = 2 * ACME_VALIDATIONS_MAX,
-    ORDERS_OF_AUTHORIZATION = 100,
+    ORDERS_OF_AUTHORIZATION = 100, /* at a time */
+    ORDERS_ARENA = 8 << 20,
     LOOK_SECONDS = 5, /* when nothing is known to be due sooner */
 };
 /* Behind the prober's own limit for an attempt: how long an answer may be on its way. */
@@ -136,12 +137,16 @@ static enum rc advance_orders(struct store_txn *txn, struct acme_attempt *t)
     struct id *orders;
     size_t n;
 
-    TRY(store_order_complete(txn, &t->arena, &t->authorization.id, t->now, &orders, &n));
-    for (size_t i = 0; i < n; i++) {
-        assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_READY));
-        TRY(store_order_move(txn, &orders[i], STORE_ORDER_PENDING, STORE_ORDER_READY));
-        TRY(audit_result(txn, t, "order.ready", "order", &orders[i], (struct str){NULL, 0}));
-    }
+    assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_READY));
+    do { /* those of a page are pending no more */
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(ORDERS_ARENA);
+
+        TRY(store_order_complete(txn, &a, &t->authorization.id, t->now, &orders, &n));
+        for (size_t i = 0; i < n; i++) {
+            TRY(store_order_move(txn, &orders[i], STORE_ORDER_PENDING, STORE_ORDER_READY));
+            TRY(audit_result(txn, t, "order.ready", "order", &orders[i], (struct str){NULL, 0}));
+        }
+    } while (n == STORE_PAGE_MAX);
     return RC_OK;
 }
 
@@ -152,16 +157,20 @@ static enum rc fail_orders(struct store_txn *txn, struct acme_attempt *t)
         .statuses = 1u << STORE_ORDER_PENDING,
         .limit = ORDERS_OF_AUTHORIZATION,
     };
-    struct store_cursor at = {0};
     struct store_order *orders;
     size_t n;
 
-    TRY(store_order_list(txn, &t->arena, &filter, &at, &orders, &n));
-    for (size_t i = 0; i < n; i++) {
-        assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
-        TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, t->error));
-        TRY(audit_result(txn, t, "order.failed", "order", &orders[i].id, t->error));
-    }
+    assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
+    do { /* as above */
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(ORDERS_ARENA);
+        struct store_cursor at = {0};
+
+        TRY(store_order_list(txn, &a, &filter, &at, &orders, &n));
+        for (size_t i = 0; i < n; i++) {
+            TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, t->error));
+            TRY(audit_result(txn, t, "order.failed", "order", &orders[i].id, t->error));
+        }
+    } while (n == ORDERS_OF_AUTHORIZATION);
     return RC_OK;
 }
 

@@ -27,6 +27,7 @@ MSG(msg_status, "core.account-status",
 enum {
     ACCOUNTS_MAX = 1'000'000,
     LIST_ARENA = 32 * 1024 * 1024,
+    CANCEL_ARENA = 1 << 20,
     EAB_NAME_MAX = 64,
 };
 
@@ -309,6 +310,23 @@ enum rc core_account_list(struct core *core, const struct json *args, struct jso
     return RC_OK;
 }
 
+/* RFC 8739: whose account is gone renews nothing. */
+static enum rc cancel_renewals(struct store_txn *txn, struct core_change *c)
+{
+    struct id *orders;
+    size_t n;
+
+    do {
+        CLEANUP(arena_done) struct arena a = ARENA_INIT(CANCEL_ARENA);
+
+        TRY(store_star_cancel_all(txn, &a, &c->account.id, c->now, &orders, &n));
+        for (size_t i = 0; i < n; i++)
+            TRY(core_change_audit(txn, c, "order.canceled", "order", &orders[i],
+                                  (struct str){NULL, 0}));
+    } while (n == STORE_PAGE_MAX);
+    return RC_OK;
+}
+
 static enum rc deactivate(struct store_txn *txn, struct core_change *c)
 {
     enum rc rc =
@@ -317,7 +335,7 @@ static enum rc deactivate(struct store_txn *txn, struct core_change *c)
     if (rc == RC_CONFLICT)
         return ERR(&c->err, rc, msg_account_over, id_str(&c->account.id), STR("deactivated"));
     TRY(rc);
-    TRY(store_star_cancel_all(txn, &c->account.id, c->now));
+    TRY(cancel_renewals(txn, c));
     return core_change_audit(txn, c, "account.revoked", "account", &c->account.id,
                              (struct str){NULL, 0});
 }

@@ -160,21 +160,45 @@ enum rc store_star_cancel(struct store_txn *txn, const struct id *order, struct 
     return store_star_over(txn, order);
 }
 
-enum rc store_star_cancel_all(struct store_txn *txn, const struct id *account, when_t now)
+static enum rc of_account(struct store_txn *txn, struct arena *a, const struct id *account,
+                          struct id **out, size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    CLEANUP(stmt_done) struct stmt over = {};
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
 
     TRY(stmt_open(&st, txn,
-                  CANCEL " AND n IN (SELECT order_n FROM stars WHERE account = ?)"
-                         " AND status IN ('processing', 'valid')"));
-    stmt_text(&st, (struct str){NULL, 0}, 1);
-    stmt_int(&st, now);
+                  "SELECT o.id FROM stars s JOIN orders o ON o.n = s.order_n WHERE s.account = ?"
+                  " AND o.status IN ('processing', 'valid')"));
     stmt_id(&st, account);
-    TRY(stmt_run(&st));
-    TRY(stmt_open(&over, txn, "UPDATE stars SET next = NULL WHERE account = ?"));
-    stmt_id(&over, account);
-    return stmt_run(&over);
+    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_PAGE_MAX; rc = stmt_next(&st)) {
+        struct row r = row_of(&st, a);
+
+        TRY(rows_grow(a, sizeof(struct id), STORE_PAGE_MAX, n, &cap, &list));
+        ((struct id *)list)[n++] = row_id(&r);
+        TRY(r.rc);
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+enum rc store_star_cancel_all(struct store_txn *txn, struct arena *a, const struct id *account,
+                              when_t now, struct id **out, size_t *out_n)
+{
+    TRY(of_account(txn, a, account, out, out_n));
+    for (size_t i = 0; i < *out_n; i++) {
+        CLEANUP(stmt_done) struct stmt st = {};
+
+        TRY(stmt_open(&st, txn, CANCEL " AND id = ?"));
+        stmt_text(&st, (struct str){NULL, 0}, 1);
+        stmt_int(&st, now);
+        stmt_id(&st, &(*out)[i]);
+        TRY(stmt_change(&st));
+        TRY(store_star_over(txn, &(*out)[i]));
+    }
+    return RC_OK;
 }
 
 enum rc store_star_due(struct store_txn *txn, when_t now, size_t max, struct id out[],

@@ -46,8 +46,10 @@ enum rc store_star_finish(struct store_txn *txn, const struct id *order,
  * expires with its last certificate. */
 enum rc store_star_cancel(struct store_txn *txn, const struct id *order, struct str error,
                           when_t now);
-/* All of an account that are processing or valid, the same. */
-enum rc store_star_cancel_all(struct store_txn *txn, const struct id *account, when_t now);
+/* Those of an account that are processing or valid, the same; STORE_PAGE_MAX of them at a time,
+ * whose ids are in the arena. */
+enum rc store_star_cancel_all(struct store_txn *txn, struct arena *a, const struct id *account,
+                              when_t now, struct id **out, size_t *out_n);
 /* Those with something due by `now`, the longest due first, `max` at most. */
 enum rc store_star_due(struct store_txn *txn, when_t now, size_t max, struct id out[],
                        size_t *out_n);

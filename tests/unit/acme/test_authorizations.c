@@ -11,6 +11,8 @@
 #define NAME "a.hospital.example"
 #define IDENTIFIER "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"}}"
 
+enum { ORDERS = 130 /* more than are looked at together */, ATTEMPTS = 12 };
+
 struct lab {
     struct world w;
     struct client c;
@@ -170,6 +172,60 @@ static void given_up_meanwhile(void)
     status_is(&l.c, order, "invalid");
 }
 
+/* Orders that differ, for a name whose authorization is pending; the URL of the last. */
+static bool make_orders(struct lab *l, int n, char order[static 256])
+{
+    char payload[256];
+
+    for (int i = 0; i < n; i++) {
+        CLEANUP(reply_done) struct reply r = {.x = NULL};
+
+        snprintf(payload, sizeof(payload),
+                 "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"" NAME "\"}],"
+                 "\"notAfter\":\"2027-01-16T%02d:%02d:%02dZ\"}",
+                 i / 3600, i / 60 % 60, i % 60);
+        r = client_post(&l->c, "/acme/new-order", payload);
+        if (r.status != 201 || str_copyz(world_header(r.x, "Location"), order, 256) != RC_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool pending_ahead(struct lab *l, char authz[static 256])
+{
+    CLEANUP(reply_done) struct reply r = client_post(&l->c, "/acme/new-authz", IDENTIFIER);
+
+    return r.status == 201 && str_copyz(world_header(r.x, "Location"), authz, 256) == RC_OK;
+}
+
+/* RFC 8555 section 7.1.6 is about all orders that wait for it, however many they are. */
+static void the_end_of_many_orders(void)
+{
+    CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
+    CLEANUP(reply_done) struct reply off = {.x = NULL};
+    char authz[256], first[256], last[256];
+
+    CHECK(lab_start(&l, NULL));
+    CHECK(pending_ahead(&l, authz));
+    CHECK(make_orders(&l, 1, first) && make_orders(&l, ORDERS, last));
+    status_is(&l.c, last, "pending");
+    off = client_post(&l.c, authz, "{\"status\":\"deactivated\"}");
+    CHECK_INT(off.status, 200);
+    status_is(&l.c, first, "invalid");
+    status_is(&l.c, last, "invalid");
+    CHECK(pending_ahead(&l, authz));
+    CHECK(make_orders(&l, 1, first) && make_orders(&l, ORDERS, last));
+    l.w.verdict = RC_DENIED;
+    CHECK(client_prove(&l.c, authz));
+    for (int i = 0; i < ATTEMPTS; i++) {
+        clock_fake_advance(&l.w.clock, WHEN_HOUR);
+        world_spin(&l.w);
+    }
+    status_is(&l.c, authz, "invalid");
+    status_is(&l.c, first, "invalid");
+    status_is(&l.c, last, "invalid");
+}
+
 static struct reply revoke(struct client *c, struct str der, int reason)
 {
     CLEANUP(buf_done) struct buf payload = BUF_INIT(1 << 16);
@@ -213,4 +269,5 @@ static void holders_revoke(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(ahead_of_an_order), CHECK_TEST_ONCE(what_cannot_be_ahead),
            CHECK_TEST_ONCE(used_again), CHECK_TEST_ONCE(not_used_again), CHECK_TEST_ONCE(given_up),
-           CHECK_TEST_ONCE(given_up_meanwhile), CHECK_TEST_ONCE(holders_revoke))
+           CHECK_TEST_ONCE(given_up_meanwhile), CHECK_TEST_ONCE(the_end_of_many_orders),
+           CHECK_TEST_ONCE(holders_revoke))

@@ -123,6 +123,8 @@ static void refusals(void)
         {NAME("a.hospital.example"), ",\"profile\":\"nobody\"", "invalidProfile"},
         {NAME("a.hospital.example"), ",\"profile\":1", "invalidProfile"},
         {NAME("a.hospital.example"), ",\"notBefore\":\"2027-01-15T09:00:00Z\"", "malformed"},
+        {NAME("a.hospital.example"), ",\"notBefore\":\"2027-01-14T08:00:00Z\"", "malformed"},
+        {NAME("a.hospital.example"), ",\"notBefore\":\"1970-01-01T00:00:00Z\"", "malformed"},
         {NAME("a.hospital.example"), ",\"notAfter\":\"2027-01-15T07:00:00Z\"", "malformed"},
         {NAME("a.hospital.example"), ",\"notAfter\":\"2028-01-15T08:00:00Z\"", "malformed"},
         {NAME("a.hospital.example"), ",\"notAfter\":1", "malformed"},
@@ -136,6 +138,7 @@ static void refusals(void)
             struct reply r = order(&l, cases[i].identifiers, cases[i].more);
 
             CHECK_STR(reply_problem(&r), cases[i].problem);
+            CHECK(r.status >= 400 && r.status < 500);
         }
         CHECK(world_reload(&l.w, CONFIG(", wildcards: true")));
     }

@@ -81,6 +81,36 @@ static void directory_lists_what_works(void)
     CHECK_INT(json_type(json_get(r.json, "meta")), JSON_OBJECT);
 }
 
+/* RFC 8555 section 6.3: read by POST-as-GET, too, and then signed as all else is. */
+static void directory_and_nonces_by_post(void)
+{
+    CLEANUP(world_done) struct world w = {.dir.fd = -1};
+    CLEANUP(client_done) struct client c = {.w = NULL};
+    CLEANUP(reply_done) struct reply directory = {.x = NULL};
+    CLEANUP(reply_done) struct reply nonce = {.x = NULL};
+    CLEANUP(reply_done) struct reply bare = {.x = NULL};
+    CLEANUP(reply_done) struct reply key = {.x = NULL};
+    char kid[256];
+
+    CHECK(world_start(&w, NULL));
+    CHECK(client_start(&c, &w));
+    CHECK(client_register(&c));
+    directory = client_post(&c, "/acme/directory", "");
+    CHECK_INT(directory.status, 200);
+    CHECK_INT(json_len(directory.json), 8);
+    CHECK(world_header(directory.x, "Replay-Nonce").n > 0);
+    nonce = client_post(&c, "/acme/new-nonce", "");
+    CHECK_INT(nonce.status, 204);
+    CHECK(world_header(nonce.x, "Replay-Nonce").n > 0);
+    bare = client_raw(&c, "POST", "/acme/directory", STR("{}"));
+    CHECK_STR(reply_problem(&bare), "malformed");
+    memcpy(kid, c.kid, sizeof(kid));
+    c.kid[0] = '\0'; /* a key is no account */
+    key = client_post(&c, "/acme/new-nonce", "");
+    CHECK_STR(reply_problem(&key), "malformed");
+    memcpy(c.kid, kid, sizeof(kid));
+}
+
 static void nonces_come_with_everything(void)
 {
     CLEANUP(world_done) struct world w = {.dir.fd = -1};
@@ -311,8 +341,9 @@ static void wrong_methods_types_and_paths(void)
     get = client_raw(&c, "GET", c.kid + strlen(CLIENT_BASE), STR(""));
     CHECK_INT(get.status, 405);
     CHECK_STR(world_header(get.x, "Allow"), "POST");
-    post = client_raw(&c, "POST", "/acme/directory", STR(""));
+    post = client_raw(&c, "POST", "/acme/renewal-info/a.b", STR(""));
     CHECK_INT(post.status, 405);
+    CHECK_STR(world_header(post.x, "Allow"), "GET, HEAD");
     nowhere = client_post(&c, "/acme/order/not-an-id", "");
     CHECK_INT(nowhere.status, 404);
     staging = client_raw(&c, "GET", "/acme/staging/directory", STR(""));
@@ -390,6 +421,7 @@ static void orders_are_listed_in_pages(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(directory_lists_what_works),
+           CHECK_TEST_ONCE(directory_and_nonces_by_post),
            CHECK_TEST_ONCE(nonces_come_with_everything), CHECK_TEST_ONCE(a_nonce_counts_once),
            CHECK_TEST_ONCE(forged_headers_are_refused),
            CHECK_TEST_ONCE(another_key_is_not_the_account), CHECK_TEST_ONCE(others_see_nothing),

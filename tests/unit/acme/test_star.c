@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "revocation/revoke.h"
 #include "store/certificates.h"
+#include "store/events.h"
 #include "store/orders.h"
 #include "x509/cert.h"
 
@@ -443,12 +444,17 @@ static void account_gone(void)
     CLEANUP(lab_done) struct lab l = {.w = {.dir.fd = -1}};
     CLEANUP(reply_done) struct reply r = {.x = NULL};
     CLEANUP(reply_done) struct reply gone = {.x = NULL};
+    struct store_event_filter canceled = {.action = STR("order.canceled"), .limit = 5};
+    struct store_event *events;
+    size_t n;
 
     CHECK(lab_start(&l, STAR_ON));
     CHECK(begin(&l, wish(&l, DAYS(1), DAYS(30), DAYS(4), ",\"allow-certificate-get\":true")));
     CHECK(begin(&l, wish(&l, 0, DAYS(30), DAYS(4), ",\"allow-certificate-get\":true")));
     r = client_post(&l.c, l.c.kid, "{\"status\":\"deactivated\"}");
     CHECK_INT(r.status, 200);
+    CHECK_OK(store_event_list(store_read(l.w.store), &l.a, &canceled, &events, &n));
+    CHECK_INT(n, 2);
     gone = client_raw(&l.c, "GET", l.path, STR(""));
     CHECK_STR(reply_problem(&gone), "autoRenewalCanceled");
     pass(&l, 10 * WHEN_DAY);

@@ -300,6 +300,6 @@ static void no_place_is_left(void)
 FIX_MAIN(CHECK_TEST(how_much_is_left), CHECK_TEST_ONCE(overdue_and_worse_and_ended),
          CHECK_TEST_ONCE(rungs_of_the_configuration), CHECK_TEST_ONCE(renewed_in_time),
          CHECK_TEST_ONCE(renewed_late), CHECK_TEST_ONCE(what_is_no_successor),
-         CHECK_TEST_ONCE(other_successors), CHECK_TEST_ONCE(halves_of_tlcp), CHECK_TEST_ONCE(revoked_and_staging_are_nobodys_worry),
-         CHECK_TEST_ONCE(many), CHECK_TEST_ONCE(the_more_the_less_often),
-         CHECK_TEST_ONCE(no_place_is_left))
+         CHECK_TEST_ONCE(other_successors), CHECK_TEST_ONCE(halves_of_tlcp),
+         CHECK_TEST_ONCE(revoked_and_staging_are_nobodys_worry), CHECK_TEST_ONCE(many),
+         CHECK_TEST_ONCE(the_more_the_less_often), CHECK_TEST_ONCE(no_place_is_left))

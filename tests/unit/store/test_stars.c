@@ -147,6 +147,8 @@ static void all_of_an_account(void)
     struct store_order_name names[3];
     struct store_order o[3], got;
     struct id account = fix_id(1);
+    struct id *ids;
+    size_t canceled;
     uint64_t n;
 
     CHECK_OK(fix_base(&f));
@@ -164,7 +166,8 @@ static void all_of_an_account(void)
     CHECK_INT(n, 2);
     CHECK_OK(store_star_count(READ(&f), &account, star.end, &n));
     CHECK_INT(n, 0);
-    CHECK_OK(DO(&f, store_star_cancel_all(T, &account, FIX_NOW)));
+    CHECK_OK(DO(&f, store_star_cancel_all(T, &f.a, &account, FIX_NOW, &ids, &canceled)));
+    CHECK_INT(canceled, 2);
     CHECK_OK(store_star_count(READ(&f), &account, FIX_NOW, &n));
     CHECK_INT(n, 0);
     for (unsigned i = 0; i < 2; i++) {
