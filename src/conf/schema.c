@@ -197,7 +197,7 @@ const struct conf_key conf_schema[] = {
      .names = conf_choice_caa_modes,
      .initial = "check", .take = &live,
      .help = "check: CAA records may forbid a certificate; strict: so does no answer about a "
-             "private top-level domain; off: they are not looked at"},
+             "top-level domain; off: they are not looked at"},
     {KEY("validation.allow", CONF_MANY, validation.allow, &conf_kind_net), .take = &live,
      .help = "Networks to connect to although denied by default (loopback, link-local ...)"},
     {KEY("validation.deny", CONF_MANY, validation.deny, &conf_kind_net), .take = &live,

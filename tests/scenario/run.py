@@ -140,8 +140,7 @@ def main():
         sys.exit(77)
     lab = pathlib.Path(tempfile.mkdtemp(prefix="run.", dir=os.environ.get("TMPDIR")))
     lab.chmod(0o755)
-    if os.environ.get("TMPDIR"):
-        lab.parent.chmod(0o711)
+    lab.parent.chmod(lab.parent.stat().st_mode | 0o011)
     tree = lab / "tree"
     copy_tree(tree)
     user = Newcomer(lab, tree, "user", USER)

@@ -88,6 +88,11 @@ static bool directory(struct lab *l)
     return set(l, "/acme/directory", "");
 }
 
+static bool new_nonce(struct lab *l)
+{
+    return set(l, "/acme/new-nonce", "");
+}
+
 static bool new_account(struct lab *l)
 {
     struct crypto_key_spec spec = {CRYPTO_KEY_P256, 0};
@@ -143,6 +148,24 @@ static bool orders(struct lab *l)
 
     snprintf(url, sizeof(url), "%s/orders", l->c.kid);
     return set(l, url, "");
+}
+
+static bool authorization_of(struct lab *l, const char *payload)
+{
+    char url[256], to[256];
+
+    return client_order(&l->c, NAME, url) && client_authorization(&l->c, url, to) &&
+           set(l, to, payload);
+}
+
+static bool authorization(struct lab *l)
+{
+    return authorization_of(l, "");
+}
+
+static bool given_up(struct lab *l)
+{
+    return authorization_of(l, "{\"status\":\"deactivated\"}");
 }
 
 static bool challenge(struct lab *l)
@@ -221,13 +244,28 @@ static bool revoke(struct lab *l)
     return set(l, "/acme/revoke-cert", buf_z(&text));
 }
 
+static bool renewal_info(struct lab *l)
+{
+    CLEANUP(reply_done) struct reply cert = client_certificate(&l->c, NAME);
+    struct x509_cert *chain;
+    char id[128], path[160];
+    size_t n;
+
+    if (cert.status != 200 ||
+        x509_cert_read_pem(&l->a, buf_str(&cert.x->res.body), 4, &chain, &n, NULL) != RC_OK ||
+        !client_renewal_id(&chain[0], id))
+        return false;
+    snprintf(path, sizeof(path), "/acme/renewal-info/%s", id);
+    return set(l, path, "");
+}
+
 /* ---- failures */
 
 static bool torture(void)
 {
     const char *mode = getenv("AUTARKY_FAIL_ALLOC");
 
-    return mode && strcmp(mode, "all") == 0;
+    return mode && (strcmp(mode, "all") == 0 || strcmp(mode, "ways") == 0);
 }
 
 /* What the client itself had no memory for was not sent, or not read; the server has answered all
@@ -346,6 +384,7 @@ static void renewal(void)
     }
 
 ASK(directory, "GET", 200)
+ASK(new_nonce, "GET", 204)
 ASK(new_account, "POST", 201)
 ASK(account, "POST", 200)
 ASK(new_order, "POST", 201)
@@ -353,6 +392,8 @@ ASK(new_star, "POST", 201)
 ASK(new_authorization, "POST", 201)
 ASK(order, "POST", 200)
 ASK(orders, "POST", 200)
+ASK(authorization, "POST", 200)
+ASK(given_up, "POST", 200)
 ASK(challenge, "POST", 200)
 ASK(finalize, "POST", 200)
 ASK(finalize_star, "POST", 200)
@@ -360,8 +401,11 @@ ASK(certificate, "POST", 200)
 ASK(star_certificate, "POST", 200)
 ASK(cancel, "POST", 200)
 ASK(revoke, "POST", 200)
+ASK(renewal_info, "GET", 200)
 
-CHECK_MAIN(CHECK_TEST_ITSELF(ask_directory), CHECK_TEST_ITSELF(ask_new_account),
+CHECK_MAIN(CHECK_TEST_ITSELF(ask_directory), CHECK_TEST_ITSELF(ask_new_nonce),
+           CHECK_TEST_ITSELF(ask_authorization), CHECK_TEST_ITSELF(ask_given_up),
+           CHECK_TEST_ITSELF(ask_renewal_info), CHECK_TEST_ITSELF(ask_new_account),
            CHECK_TEST_ITSELF(ask_account), CHECK_TEST_ITSELF(ask_new_order),
            CHECK_TEST_ITSELF(ask_new_star), CHECK_TEST_ITSELF(ask_new_authorization),
            CHECK_TEST_ITSELF(ask_order), CHECK_TEST_ITSELF(ask_orders),
