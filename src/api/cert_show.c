@@ -197,6 +197,20 @@ static enum rc put_pem(const struct api_view *v, const struct store_certificate 
     return RC_OK;
 }
 
+/* How many others of the same logical certificate are valid. */
+static enum rc put_siblings(const struct api_view *v, const struct store_certificate *c,
+                            struct json_out *o)
+{
+    const struct store_certificate_filter all = {
+        .logical = c->logical, .statuses = 1u << STORE_CERTIFICATE_VALID, .not_after_from = v->now};
+    bool itself = c->status == STORE_CERTIFICATE_VALID && c->not_after >= v->now;
+    uint64_t n;
+
+    TRY(store_certificate_count(store_read(v->store), &all, &n));
+    json_kv_u64(o, "logical_others", n - (itself && n));
+    return RC_OK;
+}
+
 enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c,
                      struct str enveloped, struct json_out *o)
 {
@@ -212,6 +226,7 @@ enum rc api_cert_put(const struct api_view *v, const struct store_certificate *c
     put_id(o, "order", &c->order);
     put_id(o, "replaces", &c->replaces);
     json_kv_id(o, "logical", &c->logical);
+    TRY(put_siblings(v, c, o));
     api_escrow_put(v, &c->id, o);
     if (issuer)
         json_kv_z(o, "issuer_state", store_issuer_state_text(api_issuer_state(v, issuer)));

@@ -93,6 +93,8 @@ static enum rc make_ask(const struct cmd_args *args, struct buf *out)
         json_kv_z(&j, "reason", args->values[CMD_OPT_REVOKE_REASON]);
     if (args->values[CMD_OPT_WHY])
         json_kv_z(&j, "why", args->values[CMD_OPT_WHY]);
+    if (args->values[CMD_OPT_WHOLE])
+        json_kv_bool(&j, "whole", true);
     if (args->values[CMD_OPT_DRY_RUN])
         json_kv_bool(&j, "dry_run", true);
     json_end(&j);
@@ -110,13 +112,34 @@ int cmd_cert_show(const struct cmd_args *args)
 
 /* ---- revoke */
 
-static enum rc show_revoked(const struct json *root)
+static void put_revoked(const struct json *root)
 {
     bool done = str_eq(json_shown(root, "status"), STR("revoked"));
 
     printf("%s %.*s, for ", done ? "revoked" : "would revoke", STR_ARG(json_shown(root, "serial")));
     cert_print_list(json_get(root, "names"));
     printf("\n");
+}
+
+static enum rc show_revoked(const struct json *root)
+{
+    uint64_t others = json_shown_u64(root, "logical_others");
+
+    put_revoked(root);
+    if (others)
+        printf("  of the same logical certificate %llu more %s valid: --whole revokes them, too\n",
+               (unsigned long long)others, others == 1 ? "is" : "are");
+    return RC_OK;
+}
+
+/* Of a dry run: how many these are. */
+static enum rc show_whole(const struct json *root)
+{
+    uint64_t others = json_shown_u64(root, "logical_others");
+
+    put_revoked(root);
+    printf("  %s of the same logical certificate\n",
+           others ? "and those that are valid" : "and all that was valid");
     return RC_OK;
 }
 
@@ -143,7 +166,8 @@ int cmd_cert_revoke(const struct cmd_args *args)
                           "privilegeWithdrawn",
                           args->values[CMD_OPT_REVOKE_REASON] ? "none of RFC 5280" : "missing");
     err.rc = make_ask(args, &ask);
-    return err.rc == RC_OK ? cmd_ask(args, "cert revoke", buf_str(&ask), show_revoked)
+    return err.rc == RC_OK ? cmd_ask(args, "cert revoke", buf_str(&ask),
+                                     args->values[CMD_OPT_WHOLE] ? show_whole : show_revoked)
                            : cmd_fail(&err);
 }
 

@@ -55,6 +55,7 @@ enum cmd_option {
     CMD_OPT_EXPIRES_BEFORE,
     CMD_OPT_EXPIRES_AFTER,
     CMD_OPT_REVOKE_REASON, /* of RFC 5280 */
+    CMD_OPT_WHOLE,
     CMD_OPT_WHY,
     CMD_OPT_DUE,
     CMD_OPT_NOW,

@@ -123,6 +123,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_REVOKE_REASON] = {"--reason", "REASON",
                                "unspecified, keyCompromise, affiliationChanged, superseded, "
                                "cessationOfOperation or privilegeWithdrawn"},
+    [CMD_OPT_WHOLE] = {"--whole", NULL,
+                       "with it all that is valid of the same logical certificate: the other "
+                       "algorithms of a site, both of TLCP, those before it"},
     [CMD_OPT_WHY] = {"--why", "TEXT", "in words, or a ticket; for the trail"},
     [CMD_OPT_ACCOUNTS] = {"--accounts", "N", "how many accounts it may make; otherwise 1"},
     [CMD_OPT_EXPIRES] = {"--expires", "TIME",

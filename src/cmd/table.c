@@ -88,7 +88,7 @@ static const struct cmd_row rows[] = {
      "SERIAL", OPTIONS(OPT(REASON), OPT(ESCROW_OUT), OPT(DRY_RUN)), cmd_cert_escrow},
     {"cert", "revoke", "revoke a certificate",
      "A key that is compromised is never certified again. Revoking cannot be taken back.", "SERIAL",
-     OPTIONS(OPT(REVOKE_REASON), OPT(WHY), OPT(DRY_RUN)), cmd_cert_revoke},
+     OPTIONS(OPT(REVOKE_REASON), OPT(WHOLE), OPT(WHY), OPT(DRY_RUN)), cmd_cert_revoke},
     {"cert", "export", "write a certificate and its chain to files",
      "As `autarky cert issue`, without the key, which is not kept here; without --out the\n"
      "certificate and its issuers go to standard output.",

@@ -386,6 +386,7 @@ static enum rc revoke(struct core *core, struct ipc_req *req, const struct json 
     TRY(core_who_str(who, a, &g->ask.actor));
     TRY(read_reason(args, &g->ask.reason, err));
     TRY(read_words(args, a, &g->ask.words));
+    IGNORE_RC(json_bool(json_get(args, "whole"), &g->ask.whole)); /* false, if it is not there */
     if (is_dry_run(args)) {
         put_revoked(g);
         return RC_OK;

@@ -42,7 +42,7 @@ enum rc revocation_shard(struct store_txn *txn, const struct id *issuer,
 }
 
 static enum rc audit(struct store_txn *txn, const struct revocation_ask *ask,
-                     const struct store_certificate *c, const char *action, bool other)
+                     const struct store_certificate *c, const char *action, const char *because)
 {
     static const enum audit_actor actors[] = {AUDIT_ACCOUNT, AUDIT_ACCOUNT, AUDIT_OPERATOR,
                                               AUDIT_SYSTEM};
@@ -69,8 +69,8 @@ static enum rc audit(struct store_txn *txn, const struct revocation_ask *ask,
     json_kv_z(&o, "serial", x509_serial_text(&serial, text));
     json_kv_i64(&o, "reason", ask->reason);
     json_kv_z(&o, "by", by[ask->by]);
-    if (other)
-        json_kv_id(&o, "key_of", &ask->certificate);
+    if (because)
+        json_kv_id(&o, because, &ask->certificate);
     json_end(&o);
     TRY(json_out_done(&o));
     event.detail = buf_str(&detail);
@@ -117,40 +117,49 @@ static enum rc block_key(struct store_txn *txn, const struct revocation_ask *ask
 
 /* A page of those that are still valid; each that is revoked falls out of the next page. */
 static enum rc revoke_page(struct store_txn *txn, const struct revocation_ask *ask,
-                           const struct store_hash *spki, struct revocation_result *out,
-                           size_t *out_n)
+                           const struct store_certificate_filter *filter, const char *because,
+                           struct revocation_result *out, size_t *out_n)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(REVOKE_ARENA);
-    struct store_certificate_filter filter = {
-        .spki = spki,
-        .statuses = 1u << STORE_CERTIFICATE_VALID,
-        .not_after_from = ask->now,
-        .without_der = true,
-        .limit = OTHERS_PAGE,
-    };
     struct store_certificate *list;
     struct store_cursor at = {};
 
-    TRY(store_certificate_list(txn, &a, &filter, &at, &list, out_n));
+    TRY(store_certificate_list(txn, &a, filter, &at, &list, out_n));
     for (size_t i = 0; i < *out_n; i++) {
         TRY(store_certificate_revoke(txn, &list[i].id, ask->now, ask->reason));
         TRY(mark(txn, ask, &list[i], ask->now, out));
-        TRY(audit(txn, ask, &list[i], "certificate.revoked", true));
+        TRY(audit(txn, ask, &list[i], "certificate.revoked", because));
+        if (ask->reason == X509_REASON_KEY_COMPROMISE)
+            TRY(block_key(txn, ask, &list[i]));
         out->others++;
     }
+    return RC_OK;
+}
+
+static enum rc revoke_all(struct store_txn *txn, const struct revocation_ask *ask,
+                          const struct store_certificate_filter *which, const char *because,
+                          struct revocation_result *out)
+{
+    struct store_certificate_filter filter = *which;
+    size_t n;
+
+    filter.statuses = 1u << STORE_CERTIFICATE_VALID;
+    filter.not_after_from = ask->now;
+    filter.without_der = true;
+    filter.limit = OTHERS_PAGE;
+    do
+        TRY(revoke_page(txn, ask, &filter, because, out, &n));
+    while (n > 0);
     return RC_OK;
 }
 
 static enum rc compromised(struct store_txn *txn, const struct revocation_ask *ask,
                            const struct store_certificate *c, struct revocation_result *out)
 {
-    size_t n = 0;
+    const struct store_certificate_filter same = {.spki = &c->spki_sha256};
 
     TRY(block_key(txn, ask, c));
-    do
-        TRY(revoke_page(txn, ask, &c->spki_sha256, out, &n));
-    while (n > 0);
-    return RC_OK;
+    return revoke_all(txn, ask, &same, "key_of", out);
 }
 
 /* Only the key itself shows that it is in more hands than one; an operator knows it otherwise. */
@@ -174,28 +183,42 @@ static enum rc already(struct store_txn *txn, const struct revocation_ask *ask,
     out->raised = true;
     TRY(store_certificate_set_reason(txn, &c->id, ask->reason));
     TRY(mark(txn, ask, c, c->revoked, out));
-    TRY(audit(txn, ask, c, "certificate.revocation-changed", false));
+    TRY(audit(txn, ask, c, "certificate.revocation-changed", NULL));
     return compromised(txn, ask, c, out);
 }
 
-enum rc revocation_revoke(struct store_txn *txn, const struct revocation_ask *ask,
-                          struct revocation_result *out, struct err *err)
+static enum rc revoke_one(struct store_txn *txn, const struct revocation_ask *ask,
+                          struct id *out_logical, struct revocation_result *out, struct err *err)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(REVOKE_ARENA);
     struct store_certificate c;
     enum rc rc;
 
-    *out = (struct revocation_result){.revoked = ask->now};
-    if (!revocation_reason_allowed(ask->by, ask->reason))
-        return ERR(err, RC_INVAL, msg_reason, str_of(x509_reason_text(ask->reason)));
     rc = store_certificate_get(txn, &a, &ask->certificate, &c);
     if (rc == RC_NOTFOUND)
         return ERR(err, rc, msg_unknown);
     TRY(rc);
+    *out_logical = c.logical;
     if (c.status == STORE_CERTIFICATE_REVOKED)
         return already(txn, ask, &c, out, err);
     TRY(store_certificate_revoke(txn, &c.id, ask->now, ask->reason));
     TRY(mark(txn, ask, &c, ask->now, out));
-    TRY(audit(txn, ask, &c, "certificate.revoked", false));
+    TRY(audit(txn, ask, &c, "certificate.revoked", NULL));
     return ask->reason == X509_REASON_KEY_COMPROMISE ? compromised(txn, ask, &c, out) : RC_OK;
+}
+
+enum rc revocation_revoke(struct store_txn *txn, const struct revocation_ask *ask,
+                          struct revocation_result *out, struct err *err)
+{
+    struct store_certificate_filter whole = {};
+    enum rc rc;
+
+    *out = (struct revocation_result){.revoked = ask->now};
+    if (!revocation_reason_allowed(ask->by, ask->reason))
+        return ERR(err, RC_INVAL, msg_reason, str_of(x509_reason_text(ask->reason)));
+    rc = revoke_one(txn, ask, &whole.logical, out, err);
+    if (!ask->whole || !whole.logical.z[0] || (rc != RC_OK && rc != RC_CONFLICT))
+        return rc;
+    TRY(revoke_all(txn, ask, &whole, "with", out));
+    return rc == RC_CONFLICT && out->others ? RC_OK : rc;
 }

@@ -19,6 +19,7 @@ enum revocation_by {
 struct revocation_ask {
     struct id certificate;
     int reason; /* one that revocation_reason_allowed takes */
+    bool whole; /* also the other valid ones of its logical certificate, for the same reason */
     when_t now;
     when_t within; /* conf's revocation.crl.within: how soon a list shows it; a compromised key at
                       once, whatever this says */
@@ -39,7 +40,7 @@ struct revocation_result {
     } changed[REVOCATION_RESULTS_MAX];
     size_t n;
     bool more;       /* than there is room for */
-    uint64_t others; /* certificates revoked because they had the same key */
+    uint64_t others; /* certificates revoked because they had the same key, or by `whole` */
     bool raised;     /* it was revoked already, and is now for keyCompromise */
     when_t revoked;  /* since when it is */
 };
@@ -50,7 +51,8 @@ bool revocation_reason_allowed(enum revocation_by by, int reason);
 
 /* RC_NOTFOUND no such certificate; RC_INVAL a reason that is not allowed; RC_CONFLICT it is revoked
  * already (out->revoked says since when), unless its key itself or an operator now says that the
- * key is compromised: then the reason changes and the time stays. keyCompromise blocks the key for
+ * key is compromised: then the reason changes and the time stays; or `whole` is about others, which
+ * are revoked all the same. keyCompromise blocks the key for
  * ever and revokes every other certificate with it that has not ended. May run twice, as every job
  * of the store. */
 enum rc revocation_revoke(struct store_txn *txn, const struct revocation_ask *ask,

@@ -150,6 +150,7 @@ export const en = {
   revoke_title: "Revoke the certificate of {0}",
   revoke_text:
     "It cannot be taken back. Whoever serves it needs another one first. A key that is compromised is never certified again.",
+  revoke_whole: "with it the others that are valid of the same logical certificate: {0}",
   pull: "Renew soon …",
   pull_title: "Have its holder renew it soon",
   pull_text:

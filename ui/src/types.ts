@@ -33,6 +33,7 @@ export interface CertificateShown extends Certificate {
   order: string | null;
   replaces: string | null;
   logical: string;
+  logical_others: number;
   escrow: { key: string; since: string } | null;
   subject: string;
   key: string | null;

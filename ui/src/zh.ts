@@ -145,6 +145,7 @@ export const zh: Catalogue = {
   revoke: "吊销……",
   revoke_title: "吊销 {0} 的证书",
   revoke_text: "此操作无法撤回。使用它的服务需要先换上另一张证书。已泄露的密钥不会再获得证书。",
+  revoke_whole: "同时吊销同一逻辑证书中其他有效的证书：{0} 张",
   pull: "尽快续期……",
   pull_title: "让持有者尽快续期",
   pull_text: "会询问续期时间的 ACME 客户端（RFC 9773）在下次查询时得知，通常在 6 小时内。",

@@ -55,19 +55,44 @@ static bool newest(struct held *h, struct store_certificate *out)
     return true;
 }
 
-static bool issue(struct held *h, const char *name, struct store_certificate *out)
+static bool finalize(struct held *h, const char *name, const char *order,
+                     struct store_certificate *out)
 {
     CLEANUP(buf_done) struct buf payload = BUF_INIT(1 << 16);
     CLEANUP(reply_done) struct reply done = {.x = NULL};
-    char order[256], url[512];
+    char url[512];
 
-    if (!client_order(&h->account, name, order) || !client_validate(&h->account, order) ||
-        !client_csr_of(h->key, name, &payload))
+    if (!client_validate(&h->account, order) || !client_csr_of(h->key, name, &payload))
         return false;
     snprintf(url, sizeof(url), "%s/finalize", order);
     done = client_post(&h->account, url, buf_z(&payload));
     clock_fake_advance(&h->w.clock, 1);
     return done.status == 200 && newest(h, out);
+}
+
+static bool issue(struct held *h, const char *name, struct store_certificate *out)
+{
+    char order[256];
+
+    return client_order(&h->account, name, order) && finalize(h, name, order, out);
+}
+
+/* RFC 9773: its own word that it is the renewal of the first, and so of the same logical id. */
+static bool renew(struct held *h, struct store_certificate *out)
+{
+    CLEANUP(reply_done) struct reply made = {.x = NULL};
+    char id[128], payload[512], order[256];
+
+    if (!client_renewal_id(&h->cert, id))
+        return false;
+    snprintf(payload, sizeof(payload),
+             "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.hospital.example\"}],"
+             "\"replaces\":\"%s\"}",
+             id);
+    made = client_post(&h->account, "/acme/new-order", payload);
+    return made.status == 201 &&
+           str_copyz(world_header(made.x, "Location"), order, sizeof(order)) == RC_OK &&
+           finalize(h, "a.hospital.example", order, out);
 }
 
 static bool held_start(struct held *h, const char *extra)
@@ -106,21 +131,25 @@ static void on_done(void *arg, enum rc rc, const struct revocation_result *resul
         s->result = *result;
 }
 
-static struct said revoke(struct held *h, const struct id *certificate, int reason,
-                          enum revocation_by by)
+static struct said submit(struct held *h, const struct revocation_ask *ask)
 {
     struct said s = {.rc = RC_IO};
-    struct revocation_ask ask = {.certificate = *certificate,
-                                 .reason = reason,
-                                 .now = h->w.clock.now,
-                                 .by = by,
-                                 .words = STR("ticket 7")};
-    enum rc rc = revocation_submit(h->w.revocation, &ask, on_done, &s);
+    enum rc rc = revocation_submit(h->w.revocation, ask, on_done, &s);
 
     world_spin(&h->w);
     if (rc != RC_OK || s.times != 1)
         s.rc = RC_IO;
     return s;
+}
+
+static struct said revoke(struct held *h, const struct id *certificate, int reason,
+                          enum revocation_by by)
+{
+    return submit(h, &(struct revocation_ask){.certificate = *certificate,
+                                              .reason = reason,
+                                              .now = h->w.clock.now,
+                                              .by = by,
+                                              .words = STR("ticket 7")});
 }
 
 static void handle_done(struct http_exchange *x, void *arg)
@@ -310,6 +339,50 @@ static void compromise_takes_the_other_certificates_along(void)
     CHECK_RC(s.rc, RC_CONFLICT);
     CHECK_RC(revoke(&h, &other.id, X509_REASON_HOLD, REVOCATION_BY_OPERATOR).rc, RC_INVAL);
     CHECK_RC(revoke(&h, &h.row.order, 0, REVOCATION_BY_OPERATOR).rc, RC_NOTFOUND);
+}
+
+/* Of one logical certificate all that is valid, for the same reason. */
+static void the_whole_of_it(void)
+{
+    CLEANUP(held_done) struct held h = {.w = {.dir.fd = -1}};
+    struct store_certificate renewed, other, now;
+    struct revocation_ask ask = {
+        .reason = X509_REASON_SUPERSEDED, .whole = true, .by = REVOCATION_BY_OPERATOR};
+    struct said s;
+
+    CHECK(held_start(&h, NULL));
+    CHECK(renew(&h, &renewed));
+    CHECK(issue(&h, "b.hospital.example", &other));
+    CHECK_STR(id_str(&renewed.logical), h.row.logical.z);
+    ask.certificate = renewed.id;
+    ask.now = h.w.clock.now;
+    s = submit(&h, &ask);
+    CHECK(s.rc == RC_OK && s.result.others == 1 && s.result.n == 2);
+    CHECK_OK(store_certificate_get(store_read(h.w.store), &h.a, &h.row.id, &now));
+    CHECK(now.status == STORE_CERTIFICATE_REVOKED && now.revocation_reason == ask.reason);
+    CHECK_OK(store_certificate_get(store_read(h.w.store), &h.a, &other.id, &now));
+    CHECK(now.status == STORE_CERTIFICATE_VALID);
+    CHECK_RC(submit(&h, &ask).rc, RC_CONFLICT);
+}
+
+/* What was left by the revocation of one is revoked by it later. */
+static void the_rest_of_it(void)
+{
+    CLEANUP(held_done) struct held h = {.w = {.dir.fd = -1}};
+    struct store_certificate renewed;
+    struct revocation_ask ask = {
+        .reason = X509_REASON_SUPERSEDED, .whole = true, .by = REVOCATION_BY_OPERATOR};
+    struct said s;
+
+    CHECK(held_start(&h, NULL));
+    CHECK(renew(&h, &renewed));
+    CHECK_RC(revoke(&h, &h.row.id, X509_REASON_CESSATION, REVOCATION_BY_OPERATOR).rc, RC_OK);
+    ask.certificate = h.row.id;
+    ask.now = h.w.clock.now;
+    s = submit(&h, &ask);
+    CHECK(s.rc == RC_OK && s.result.others == 1);
+    CHECK_RC(revoke(&h, &renewed.id, X509_REASON_CESSATION, REVOCATION_BY_OPERATOR).rc,
+             RC_CONFLICT);
 }
 
 static void answers_are_kept_and_forgotten(void)
@@ -529,6 +602,7 @@ CHECK_MAIN(CHECK_TEST_ONCE(lists_of_all_shards_at_once),
            CHECK_TEST_ONCE(a_revocation_is_on_its_list_soon),
            CHECK_TEST_ONCE(expired_ones_stand_on_one_more_list),
            CHECK_TEST_ONCE(compromise_takes_the_other_certificates_along),
+           CHECK_TEST_ONCE(the_whole_of_it), CHECK_TEST_ONCE(the_rest_of_it),
            CHECK_TEST_ONCE(answers_are_kept_and_forgotten),
            CHECK_TEST_ONCE(signatures_of_answers_are_recorded),
            CHECK_TEST_ONCE(an_answer_that_was_overtaken_is_not_given),

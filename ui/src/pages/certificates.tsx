@@ -253,7 +253,7 @@ const reasonNames: Record<number, string> = {
   9: "privilegeWithdrawn",
 };
 
-function RevokeAction({ of }: { of: Certificate }) {
+function RevokeAction({ of }: { of: CertificateShown }) {
   const name = of.names[0] ?? of.serial;
   return (
     <Action
@@ -265,11 +265,23 @@ function RevokeAction({ of }: { of: Certificate }) {
       text={<p>{t("revoke_text")}</p>}
       fields={[
         { name: "reason", label: t("reason"), options: reasons.map(r => [r, r]) },
+        ...(of.logical_others
+          ? [
+              {
+                name: "whole",
+                label: t("revoke_whole", String(of.logical_others)),
+                type: "checkbox" as const,
+              },
+            ]
+          : []),
         { name: "why", label: t("reason_why") },
       ]}
-      args={v => filled({ serial: of.serial, reason: v.reason, why: v.why })}
+      args={v => ({
+        ...filled({ serial: of.serial, reason: v.reason, why: v.why }),
+        ...(v.whole ? { whole: true } : {}),
+      })}
       cli={v =>
-        `autarky cert revoke ${of.serial}${option("reason", v.reason)}${option("why", v.why)}`
+        `autarky cert revoke ${of.serial}${option("reason", v.reason)}${v.whole ? " --whole" : ""}${option("why", v.why)}`
       }
     />
   );
