@@ -63,9 +63,8 @@ struct acme {
     bool binds;                        /* there is an eab_key */
     struct list validations, renewals; /* under way; these of orders that renew themselves */
     size_t n_validations, n_renewals;
-    struct id turn; /* the account whose due work was taken up last */
-    bool behind;    /* due work waits for others to end */
-    bool waits;     /* or, of one account, for its own */
+    struct id turn;     /* the account whose due work was taken up last */
+    bool behind, waits; /* due work waits for others to end; of one account, for its own */
     struct ev_timer due;
     struct ev_timer star; /* when to look for those that are due */
     struct approval_watch approvals;
@@ -124,8 +123,7 @@ struct acme_request {
     size_t n_verdicts;
     struct policy_limits *limits; /* acme_limit_take takes of them; NULL: of none */
     when_t retry_at;              /* when to come again: RC_QUOTA, or it waits; 0: unknown */
-    bool anybody;                 /* came by GET to where accounts come by POST */
-    bool post;                    /* signed, then */
+    bool anybody, post;           /* came by GET to where accounts come by POST; signed */
     int64_t fresh;                /* seconds for which anybody may keep the answer; 0: nobody may */
     acme_then undo;               /* before a job's failure is answered; NULL: nothing to undo */
     void *data;                   /* the handler's own */

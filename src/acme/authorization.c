@@ -8,7 +8,7 @@
 #include "acme/parts_int.h"
 #include "acme/state.h"
 
-enum { ORDERS_PAGE = 100, ORDERS_ARENA = 8 << 20 };
+enum { ORDERS_ARENA = 1 << 20 };
 
 MSG(msg_challenge_gone, "acme.challenge-expired",
     "the authorization of this challenge is {0}; make a new order to try again");
@@ -130,25 +130,17 @@ static enum rc end_challenges(struct store_txn *txn, struct acme_request *r,
 static enum rc end_orders(struct store_txn *txn, struct acme_request *r,
                           const struct authorization_data *d)
 {
-    struct store_order_filter filter = {
-        .authorization = d->authorization.id,
-        .statuses = 1u << STORE_ORDER_PENDING,
-        .limit = ORDERS_PAGE,
-    };
-    struct store_order *orders;
+    struct id *orders;
     size_t n;
 
     assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
     do { /* those of a page are pending no more */
         CLEANUP(arena_done) struct arena a = ARENA_INIT(ORDERS_ARENA);
-        struct store_cursor at = {0};
 
-        TRY(store_order_list(txn, &a, &filter, &at, &orders, &n));
-        for (size_t i = 0; i < n; i++) {
-            TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, d->problem));
-            TRY(acme_audit(txn, r, "order.failed", "order", &orders[i].id, d->problem));
-        }
-    } while (n == ORDERS_PAGE);
+        TRY(store_order_fail_all(txn, &a, &d->authorization.id, d->problem, &orders, &n));
+        for (size_t i = 0; i < n; i++)
+            TRY(acme_audit(txn, r, "order.failed", "order", &orders[i], d->problem));
+    } while (n == STORE_PAGE_MAX);
     return RC_OK;
 }
 

@@ -17,8 +17,7 @@
 enum {
     ATTEMPT_ARENA = 1024 * 1024,
     DUE_BATCH = 2 * ACME_VALIDATIONS_MAX,
-    ORDERS_OF_AUTHORIZATION = 100, /* at a time */
-    ORDERS_ARENA = 8 << 20,
+    ORDERS_ARENA = 1 << 20,
     LOOK_SECONDS = 5, /* when nothing is known to be due sooner */
 };
 /* Behind the prober's own limit for an attempt: how long an answer may be on its way. */
@@ -152,25 +151,17 @@ static enum rc advance_orders(struct store_txn *txn, struct acme_attempt *t)
 
 static enum rc fail_orders(struct store_txn *txn, struct acme_attempt *t)
 {
-    struct store_order_filter filter = {
-        .authorization = t->authorization.id,
-        .statuses = 1u << STORE_ORDER_PENDING,
-        .limit = ORDERS_OF_AUTHORIZATION,
-    };
-    struct store_order *orders;
+    struct id *orders;
     size_t n;
 
     assert(acme_order_may(STORE_ORDER_PENDING, STORE_ORDER_INVALID));
-    do { /* as above */
+    do { /* those of a page are pending no more */
         CLEANUP(arena_done) struct arena a = ARENA_INIT(ORDERS_ARENA);
-        struct store_cursor at = {0};
 
-        TRY(store_order_list(txn, &a, &filter, &at, &orders, &n));
-        for (size_t i = 0; i < n; i++) {
-            TRY(store_order_fail(txn, &orders[i].id, STORE_ORDER_PENDING, t->error));
-            TRY(audit_result(txn, t, "order.failed", "order", &orders[i].id, t->error));
-        }
-    } while (n == ORDERS_OF_AUTHORIZATION);
+        TRY(store_order_fail_all(txn, &a, &t->authorization.id, t->error, &orders, &n));
+        for (size_t i = 0; i < n; i++)
+            TRY(audit_result(txn, t, "order.failed", "order", &orders[i], t->error));
+    } while (n == STORE_PAGE_MAX);
     return RC_OK;
 }
 

@@ -187,6 +187,22 @@ enum rc store_order_fail(struct store_txn *txn, const struct id *id, enum store_
     return stmt_move(&st, txn, EXISTS, id);
 }
 
+enum rc store_order_fail_all(struct store_txn *txn, struct arena *a, const struct id *authorization,
+                             struct str error, struct id **out, size_t *out_n)
+{
+    CLEANUP(stmt_done) struct stmt st = {};
+
+    TRY(stmt_open(&st, txn,
+                  "SELECT DISTINCT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
+                  " WHERE w.authorization = (SELECT n FROM authorizations WHERE id = ?)"
+                  " AND o.status = 'pending'"));
+    stmt_id(&st, authorization);
+    TRY(rows_ids(&st, a, out, out_n));
+    for (size_t i = 0; i < *out_n; i++)
+        TRY(store_order_fail(txn, &(*out)[i], STORE_ORDER_PENDING, error));
+    return RC_OK;
+}
+
 static void conditions(struct query *q, const struct store_order_filter *f)
 {
     query_id(q, " AND account = ?", &f->account);
@@ -216,9 +232,6 @@ enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struc
                              when_t now, struct id **out, size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
 
     TRY(stmt_open(&st, txn,
                   "SELECT DISTINCT o.id FROM order_names w JOIN orders o ON o.n = w.order_n"
@@ -228,16 +241,7 @@ enum rc store_order_complete(struct store_txn *txn, struct arena *a, const struc
                   " AND (z.status <> 'valid' OR z.expires <= ?))"));
     stmt_id(&st, authorization);
     stmt_int(&st, now);
-    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_PAGE_MAX; rc = stmt_next(&st)) {
-        struct row r = row_of(&st, a);
-
-        TRY(rows_grow(a, sizeof(struct id), STORE_PAGE_MAX, n, &cap, &list));
-        ((struct id *)list)[n++] = row_id(&r);
-        TRY(r.rc);
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return rows_ids(&st, a, out, out_n);
 }
 
 enum rc store_order_count(struct store_txn *txn, const struct store_order_filter *f, uint64_t *out)

@@ -59,6 +59,11 @@ enum rc store_order_finish(struct store_txn *txn, const struct id *id,
 enum rc store_order_fail(struct store_txn *txn, const struct id *id, enum store_order_status from,
                          struct str error);
 
+/* The pending orders with a name under that authorization, the same; STORE_PAGE_MAX of them at a
+ * time, whose ids are in the arena. */
+enum rc store_order_fail_all(struct store_txn *txn, struct arena *a, const struct id *authorization,
+                             struct str error, struct id **out, size_t *out_n);
+
 struct store_order_filter {
     struct id account;       /* "": any */
     struct id authorization; /* of one of its names; "": any */

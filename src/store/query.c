@@ -147,6 +147,24 @@ enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *ca
     return RC_OK;
 }
 
+enum rc rows_ids(struct stmt *st, struct arena *a, struct id **out, size_t *out_n)
+{
+    void *list = NULL;
+    size_t n = 0, cap = 0;
+    enum rc rc;
+
+    for (rc = stmt_next(st); rc == RC_OK && n < STORE_PAGE_MAX; rc = stmt_next(st)) {
+        struct row r = row_of(st, a);
+
+        TRY(rows_grow(a, sizeof(struct id), STORE_PAGE_MAX, n, &cap, &list));
+        ((struct id *)list)[n++] = row_id(&r);
+        TRY(r.rc);
+    }
+    *out = list;
+    *out_n = n;
+    return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
 enum rc query_rows(struct query *q, struct store_txn *txn, struct arena *a, struct page *page,
                    void *out, size_t *out_n)
 {

@@ -170,5 +170,7 @@ enum rc query_numbered(struct store_txn *txn, struct arena *a, const char *selec
                        const struct page *page, void *out, size_t *out_n);
 /* Room for one more row behind `n`, growing. */
 enum rc rows_grow(struct arena *a, size_t size, size_t max, size_t n, size_t *cap, void **list);
+/* What is left of a statement whose only column is an id, STORE_PAGE_MAX at most. */
+enum rc rows_ids(struct stmt *st, struct arena *a, struct id **out, size_t *out_n);
 /* The one count that the query yields. */
 enum rc query_count(struct query *q, struct store_txn *txn, uint64_t *out);

@@ -164,24 +164,12 @@ static enum rc of_account(struct store_txn *txn, struct arena *a, const struct i
                           struct id **out, size_t *out_n)
 {
     CLEANUP(stmt_done) struct stmt st = {};
-    void *list = NULL;
-    size_t n = 0, cap = 0;
-    enum rc rc;
 
     TRY(stmt_open(&st, txn,
                   "SELECT o.id FROM stars s JOIN orders o ON o.n = s.order_n WHERE s.account = ?"
                   " AND o.status IN ('processing', 'valid')"));
     stmt_id(&st, account);
-    for (rc = stmt_next(&st); rc == RC_OK && n < STORE_PAGE_MAX; rc = stmt_next(&st)) {
-        struct row r = row_of(&st, a);
-
-        TRY(rows_grow(a, sizeof(struct id), STORE_PAGE_MAX, n, &cap, &list));
-        ((struct id *)list)[n++] = row_id(&r);
-        TRY(r.rc);
-    }
-    *out = list;
-    *out_n = n;
-    return rc == RC_NOTFOUND ? RC_OK : rc;
+    return rows_ids(&st, a, out, out_n);
 }
 
 enum rc store_star_cancel_all(struct store_txn *txn, struct arena *a, const struct id *account,

@@ -11,7 +11,7 @@
 #define NAME "a.hospital.example"
 #define IDENTIFIER "{\"identifier\":{\"type\":\"dns\",\"value\":\"" NAME "\"}}"
 
-enum { ORDERS = 130 /* more than are looked at together */, ATTEMPTS = 12 };
+enum { ORDERS = 130, ATTEMPTS = 12 };
 
 struct lab {
     struct world w;
