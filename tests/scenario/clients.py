@@ -7,7 +7,6 @@ external account binding where they have it, and where the server lets nobody in
 import json
 import os
 import pathlib
-import re
 import shutil
 import ssl
 import sys
@@ -19,36 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from acme import Http01, make_csr, new_key, split_chain  # noqa: E402
-from lab import DOMAIN, Lab, Process, expect, run, steady_port, verify_chain, wait_for  # noqa: E402
-
-WELL_KNOWN = ".well-known/acme-challenge"
-
-
-def eab(lab, name, accounts=1):
-    """A key as an administrator gives it to a person: kid and key."""
-    made = json.loads(lab.autarky("eab", "create", name, "--accounts", accounts, "--json"))
-    return made["kid"], made["key"]
-
-
-def check(lab, fullchain, name):
-    """The chain in one file, as all libraries see it."""
-    directory = lab.directory / f"check.{name}"
-    directory.mkdir(exist_ok=True)
-    text = pathlib.Path(fullchain).read_text()
-    parts = [p for p in re.split(r"(?<=-----END CERTIFICATE-----)\n", text) if "BEGIN CERTIFICATE" in p]
-    (directory / "cert.pem").write_text(parts[0] + "\n")
-    (directory / "chain.pem").write_text("\n".join(parts[1:]) + "\n")
-    verify_chain(lab.roots, directory / "cert.pem", directory / "chain.pem", fullchain, name)
-    return split_chain(pathlib.Path(fullchain).read_bytes())[0].serial_number
-
-
-def accounts_of(lab, key):
-    return json.loads(lab.autarky("account", "list", "--eab", key, "--json"))["items"]
-
-
-def revoked(lab, name):
-    return [i for i in json.loads(lab.autarky("cert", "list", "--status", "revoked", "--json"))["items"] if name in i["names"]]
+from acme import make_csr, new_key  # noqa: E402
+from acme_clients import Shelf, accounts_of, check, eab, revoked, served  # noqa: E402
+from lab import DOMAIN, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
 
 
 # ---- lego: binding, issue, renew, revoke
@@ -134,18 +106,6 @@ def acme_tiny(lab, responder):
 
 
 # ---- Caddy: by itself, from its configuration
-
-def served(port, name, roots):
-    """The certificate that a server gives for the name, checked; its serial."""
-    context = ssl.create_default_context(cafile=str(roots))
-    try:
-        import socket  # pylint: disable=import-outside-toplevel
-        with socket.create_connection(("127.0.0.1", port), 5) as plain:
-            with context.wrap_socket(plain, server_hostname=name) as s:
-                return s.getpeercert()["serialNumber"]
-    except OSError:
-        return None
-
 
 def caddy(lab):
     name = f"caddy.{DOMAIN}"
@@ -265,20 +225,6 @@ def refused(lab):
               lab.directory / "nobody", "--http", "--http.port", f"127.0.0.1:{lab.http_port}", "--domains", f"nobody.{DOMAIN}",
               "run", ok=(1,), env={**os.environ, "LEGO_CA_CERTIFICATES": str(lab.roots)})
     expect(out, "Server requires External Account Binding", "lego without a key")
-
-
-class Shelf(Http01):
-    """Answers from files that a client puts somewhere."""
-
-    shelf = None
-
-    def __init__(self, port):
-        super().__init__(port)
-        self.answers = self
-
-    def get(self, token):
-        path = pathlib.Path(self.shelf) / pathlib.PurePath(token.decode()).name
-        return path.read_bytes() if path.is_file() else None
 
 
 def main():
