@@ -74,12 +74,23 @@ static void forbidden(void)
 {
     CLEANUP(late_done) struct late l = {};
     CLEANUP(reply_done) struct reply r = {}, again = {};
+    struct json_iter it;
+    const struct json *sub;
+    struct str name = STR("");
 
     CHECK(ready(&l, NULL, ACME_HOURS));
     l.w.verdict = RC_DENIED;
     r = finalize(&l);
     CHECK(r.status >= 400 && r.status < 500);
     CHECK_INT(l.w.signatures, 0);
+    /* Each of the names, not the first (RFC 8555 section 6.7.1). */
+    CHECK_INT(json_len(json_get(r.json, "subproblems")), 2);
+    it = json_iter(json_get(r.json, "subproblems"));
+    for (int i = 0; i < 2; i++) {
+        CHECK(json_next(&it, NULL, &sub));
+        CHECK_OK(json_str(json_get(json_get(sub, "identifier"), "value"), &name));
+        CHECK_STR(name, i ? "b.hospital.example" : "a.hospital.example");
+    }
     l.w.verdict = RC_OK;
     again = finalize(&l);
     CHECK_INT(again.status, 200);
