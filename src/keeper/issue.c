@@ -39,10 +39,29 @@ static when_t latest(const struct keeper_slot *slot)
     return slot->not_after - (slot->not_after - slot->not_before) / 10;
 }
 
-/* Whatever the server's window or an old state say. */
+/* Of TLCP's two, the other one is of a later renewal: each has dice of its own, and may fail. What
+ * is a little older only was obtained with it. */
+static bool is_behind(const struct keeper_slot *slot)
+{
+    int64_t slack = (slot->not_after - slot->not_before) / 10;
+    const struct keeper_slot *other = slot->other;
+
+    if (!slot->pair || !other || !other->pair)
+        return false;
+    return other->not_before - slot->not_before > (slack < WHEN_DAY ? slack : WHEN_DAY);
+}
+
+/* Whatever the server's window or an old state say. Who is behind waits no longer, but for what
+ * `least` is for: dates may be such that one is behind however often it is renewed. */
 static when_t renewal_due(const struct keeper_slot *slot)
 {
-    return slot->renewal.due < latest(slot) ? slot->renewal.due : latest(slot);
+    when_t due = slot->renewal.due, most = now_of(slot->keeper) + WHEN_DAY, behind;
+
+    if (is_behind(slot)) {
+        behind = slot->renewal.least > most ? 0 : slot->renewal.least;
+        due = behind < due ? behind : due;
+    }
+    return due < latest(slot) ? due : latest(slot);
 }
 
 /* What is due then, in the next window of the configuration (base/window.h), which nothing waits
@@ -316,6 +335,7 @@ static void succeeded(struct keeper_slot *slot, const struct client_result *resu
              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_BOOL("renewed", renewed),
              LOG_Z("until", when_text(slot->not_after, until)),
              LOG_Z("renew_at", when_text(slot->renewal.due, renew)));
+    slot->keeper->requeue |= slot->other != NULL; /* it may be behind now */
     keeper_push_look(slot->keeper);
 }
 

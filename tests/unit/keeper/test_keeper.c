@@ -2,6 +2,9 @@
 #include "base/window.h"
 #include "world.h"
 
+#define REFUSED                                                                                    \
+    "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"not that name\"}"
+
 static enum rc add_sm2_root(struct world *w)
 {
     CLEANUP(pki_done) struct pki p = {};
@@ -102,6 +105,111 @@ static void two_certificates_are_one(void)
     CHECK_INT(w.fake.n_orders, 4);
     CHECK(count(&w.workers[0].seen, "wiki.hospital.example 2;") > known);
     CHECK_INT(w.workers[0].wrong, 0);
+}
+
+/* A site with TLCP's two in force, obtained now; the sign half's plan is `due`, the other's much
+ * later. */
+static enum rc has_two(struct world *w, when_t due, struct keeper_slot **out)
+{
+    TRY(add_sm2_root(w));
+    w->fake.profiles = "{\"tlcp-sign\":\"\",\"tlcp-enc\":\"\"}";
+    w->conf[0].gateway.n_sites = 1;
+    set_site(w, 0, "wiki.hospital.example", 1u << CONF_KEY_SM2);
+    TRY(keeper_starts_with_all(w));
+    pass(w, 5 * WHEN_SECOND, WHEN_SECOND);
+    *out = keeper_slot_find(w->env->state, STR("wiki.hospital.example"), CONF_KEY_SM2);
+    if (!*out || !(*out)->pair || !(*out)->other->pair)
+        return RC_CORRUPT;
+    (*out)->renewal.due = due;
+    (*out)->other->renewal.due = NOW + LIFE * 17 / 20;
+    return RC_OK;
+}
+
+static void goes_to(struct world *w, when_t when)
+{
+    w->fake.now = when;
+    clock_fake_advance(&w->clock, when - clock_now(w->env->clock));
+    pass(w, 5 * WHEN_SECOND, WHEN_SECOND);
+}
+
+/* Whatever the dice of each say, when one is renewed so is the other; once. */
+static void two_certificates_are_renewed_together(void)
+{
+    struct x509_serial before, fresh;
+    struct keeper_slot *sign;
+    BEGIN(w);
+
+    CHECK_OK(has_two(&w, NOW + LIFE / 2, &sign));
+    before = sign->other->serial;
+    pass(&w, 2 * WHEN_DAY, 6 * WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 2); /* obtained one after the other: neither is behind */
+    goes_to(&w, NOW + LIFE / 2);
+    CHECK_INT(w.fake.n_orders, 4);
+    CHECK(!x509_serial_eq(&before, &sign->other->serial));
+    fresh = sign->other->serial;
+    CHECK_INT(w.workers[0].wrong, 0);
+    goes_to(&w, NOW + LIFE / 2 + 10 * WHEN_DAY);
+    pass(&w, 2 * WHEN_DAY, 6 * WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 4);
+    CHECK(x509_serial_eq(&fresh, &sign->other->serial));
+}
+
+/* A half that fails is tried again with growing pauses, and drags nobody along. */
+static void a_half_that_fails_is_no_loop(void)
+{
+    struct x509_serial behind, fresh;
+    struct keeper_slot *sign;
+    BEGIN(w);
+
+    CHECK_OK(has_two(&w, NOW + LIFE * 4 / 5, &sign));
+    /* What was obtained at the time the other was is behind by a later renewal of that alone. */
+    sign->other->next_at = NOW + LIFE / 2 + 12 * WHEN_HOUR;
+    sign->renewal.due = NOW + LIFE / 2;
+    behind = sign->other->serial;
+    goes_to(&w, NOW + LIFE / 2);
+    CHECK_INT(w.fake.n_orders, 3);
+    fresh = sign->serial;
+    acme_fake_wrong(&w.fake,
+                    (struct acme_fake_answer){
+                        .at = FAKE_NEW_ORDER, .times = 99, .status = 403, .body = REFUSED});
+    sign->other->next_at = 0;
+    goes_to(&w, NOW + LIFE / 2 + WHEN_HOUR);
+    CHECK_INT(sign->other->failures, 1);
+    CHECK(sign->other->next_at > clock_now(w.env->clock) + 30 * WHEN_SECOND);
+    pass(&w, 10 * WHEN_MINUTE, 10 * WHEN_SECOND);
+    CHECK(sign->other->failures >= 3 && sign->other->failures <= 5);
+    CHECK(x509_serial_eq(&behind, &sign->other->serial));
+    w.fake.wrong[0].times = 0;
+    pass(&w, 3 * WHEN_HOUR, WHEN_MINUTE);
+    CHECK_INT(sign->other->failures, 0);
+    CHECK(!x509_serial_eq(&behind, &sign->other->serial));
+    CHECK(x509_serial_eq(&fresh, &sign->serial));
+}
+
+/* A CA that dates one half back is not asked for it all the time; the next process knows that one
+ * is behind. */
+static void dates_make_no_loop(void)
+{
+    struct keeper_slot *sign;
+    when_t first = NOW + LIFE / 2;
+    BEGIN(w);
+
+    CHECK_OK(has_two(&w, first, &sign));
+    sign->other->next_at = first + WHEN_HOUR;
+    keeper_slot_save(sign);
+    keeper_slot_save(sign->other);
+    goes_to(&w, first);
+    CHECK_INT(w.fake.n_orders, 3);
+    keeper_ends(&w);
+    w.fake.now = NOW; /* of what comes now it says that it was issued then */
+    CHECK_OK(keeper_starts_with_all(&w));
+    clock_fake_advance(&w.clock, 2 * WHEN_HOUR);
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.n_orders, 4);
+    pass(&w, 20 * WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 4);
+    pass(&w, 8 * WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 5);
 }
 
 /* SM2 is in the default of `algorithms`, and not every CA has a root of it. */
@@ -339,9 +447,6 @@ static void tickets_rotate(void)
 }
 
 /* ---- what goes wrong */
-
-#define REFUSED                                                                                    \
-    "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"not that name\"}"
 
 static void fails_and_says_so(void)
 {
@@ -631,6 +736,8 @@ static void one_site(void)
 
 CHECK_MAIN(CHECK_TEST(one_site), CHECK_TEST_ONCE(obtains_and_hands_on),
            CHECK_TEST_ONCE(two_certificates_are_one),
+           CHECK_TEST_ONCE(two_certificates_are_renewed_together),
+           CHECK_TEST_ONCE(a_half_that_fails_is_no_loop), CHECK_TEST_ONCE(dates_make_no_loop),
            CHECK_TEST_ONCE(what_cannot_be_had_is_not_asked_for),
            CHECK_TEST_ONCE(starts_again_with_what_it_has), CHECK_TEST_ONCE(renews_when_due),
            CHECK_TEST_ONCE(asks_the_server_when), CHECK_TEST_ONCE(peers_come_and_go),
