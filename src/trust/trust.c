@@ -29,6 +29,13 @@ static bool classical(const struct ca_issuer *i)
     return str_eq(i->algorithm, STR("rsa")) || str_eq(i->algorithm, STR("ecdsa"));
 }
 
+/* Those of which browsers for SM2 are told in a section of their own. */
+static bool for_gm(const struct ca *ca, const struct ca_issuer *i)
+{
+    return trusted(ca, i) && str_eq(i->algorithm, STR("sm2")) &&
+           !str_eq(i->hierarchy, ca_hierarchy_text(CA_STAGING));
+}
+
 /* The one that a machine is to have: the newest for everybody, or else the newest there is. */
 static const struct ca_issuer *first_root(const struct ca *ca)
 {
@@ -96,13 +103,77 @@ static enum rc put_others(struct buf *b, const struct ca *ca, const struct ca_is
     bool any = false;
 
     for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++) {
-        if (i == first || !trusted(ca, i))
+        if (i == first || !trusted(ca, i) || for_gm(ca, i))
             continue;
         if (!any)
             buf_putz(b, "<h2>Other roots</h2>\n<p>For other algorithms, for names that are not of "
                         "this organisation (S), and those before or after this one.</p>\n");
         any = true;
         TRY(put_root(b, i));
+    }
+    return RC_OK;
+}
+
+/* What makers of browsers say of their own editions; Windows and macOS know no SM2, so that what is
+ * in their stores is of no use to these browsers. */
+static const char gm_english[] =
+    "<p>A GM browser (&#22269;&#23494;&#27983;&#35272;&#22120;) that opens sites over TLCP, or "
+    "over "
+    "TLS with SM2, has to know the SM2 root as well. The store of the operating system is no help: "
+    "Windows and macOS cannot check a signature of SM2, and 360, for one, does not look there for "
+    "such roots. A root has to be given to the browser itself, and not every edition takes "
+    "one.</p>\n"
+    "<ul>\n"
+    "<li>360 Enterprise Browser: the management server hands out trusted SM2 roots; an edition "
+    "without a server, and the one for Linux (Xinchuang), import the file on the options page, "
+    "where "
+    "certificates are managed. TLCP is switched on there, too. The personal edition trusts the "
+    "roots that are built in and takes no other.</li>\n"
+    "<li>Qi An Xin: by the management server of the enterprise edition, or in the browser's own "
+    "certificate manager, where the edition has either.</li>\n"
+    "<li>ZT Browser (ZoTrus) and Red Lotus: in the browser's own certificate manager, where the "
+    "version has one that takes SM2. ZoTrus takes roots of intranets into the browser by a "
+    "programme "
+    "of its own.</li>\n"
+    "</ul>\n"
+    "<p>A version that trusts only the roots that are built in cannot open these sites over TLCP "
+    "without a warning; ask its maker for one that can import. It may still open them over TLS "
+    "with "
+    "the root at the top of this page.</p>\n";
+static const char gm_chinese[] =
+    "<div lang=\"zh\">\n<h3>国密浏览器</h3>\n"
+    "<p>国密浏览器通过 TLCP（或使用 SM2 的 TLS）访问网站时，还必须信任上面的 SM2 根证书。"
+    "把它导入操作系统没有用：Windows 和 macOS 不能验证 SM2 签名，例如 360 浏览器也不会到系统中"
+    "读取这类根证书。根证书必须导入浏览器本身，而且不是每个版本都允许导入。</p>\n"
+    "<ul>\n"
+    "<li>360 企业安全浏览器：由管理服务器下发受信任的 SM2 根证书；单机版和信创版在选项页的证书"
+    "管理中导入文件。国密协议也在选项页中开启。个人版只信任内置的根证书，不能导入。</li>\n"
+    "<li>奇安信可信浏览器：由企业版的管理服务器下发，或在浏览器自带的证书管理中导入（取决于版本）。"
+    "</li>\n"
+    "<li>零信浏览器、红莲花浏览器：在浏览器自带的证书管理中导入，前提是该版本能够导入 SM2 根证书。"
+    "零信另有预置内网根证书的计划。</li>\n"
+    "</ul>\n"
+    "<p>只信任内置根证书的版本，通过 TLCP 打开这些网站时一定会有警告；请向浏览器厂商索取可以导入"
+    "根证书的版本。安装本页最上面的根证书后，仍可能通过 TLS 打开这些网站。</p>\n"
+    "<p>本页的传输没有任何保护。安装之前，请与管理员提供的指纹核对。</p>\n"
+    "</div>\n";
+
+static enum rc put_gm(struct buf *b, const struct ca *ca)
+{
+    const struct ca_issuer *i;
+    bool any = false;
+
+    for (size_t k = 0; (i = ca_issuer_at(ca, k)); k++) {
+        if (!for_gm(ca, i))
+            continue;
+        if (!any)
+            buf_putz(b, "<h2 id=\"gm\">GM browsers (SM2)</h2>\n");
+        any = true;
+        TRY(put_root(b, i));
+    }
+    if (any) {
+        buf_putz(b, gm_english);
+        buf_putz(b, gm_chinese);
     }
     return RC_OK;
 }
@@ -142,6 +213,7 @@ static enum rc put_page(struct buf *b, const struct ca *ca, const struct ca_issu
     buf_putz(b,
              "<h2>Firefox</h2>\n"
              "<p>Settings, Privacy &amp; Security, View Certificates, Authorities, Import.</p>\n");
+    TRY(put_gm(b, ca));
     TRY(put_others(b, ca, root));
     buf_putz(b, "</html>\n");
     return RC_OK;

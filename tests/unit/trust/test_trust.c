@@ -64,6 +64,7 @@ static void page_shows_root(void)
     CHECK(has(x, print));
     CHECK(has(x, "href=\"root-rsa.pem\"") && has(x, "href=\"root-rsa.cer\"") &&
           has(x, "href=\"roots.pem\""));
+    CHECK(!has(x, "GM browsers") && !has(x, "lang=\"zh\"")); /* there is no root of SM2 */
 }
 
 static void organisation_is_text_not_html(void)
