@@ -20,6 +20,10 @@ MSG(msg_wants, "cmd.forward-wants",
     "the server asked for certificates of its client, and there are none to show ({0}): give "
     "--sign-cert, --sign-key, --enc-cert and --enc-key");
 
+MSG(msg_alpn, "cmd.forward-alpn",
+    "the server speaks TLCP and does not say that it speaks {0}: leave out --alpn, or ask whoever "
+    "runs it");
+
 enum {
     CONNECTIONS_MAX = 256, /* others wait in the backlog */
     IDLE_MS = 10 * 60 * 1000,
@@ -31,6 +35,7 @@ struct forward {
     struct cmd_tlcp_target target;
     struct cmd_tlcp_roots roots;
     struct tlcp_identity *identity; /* NULL: none is shown */
+    struct str alpn;                /* empty: whatever the server speaks by itself */
     size_t children;
 };
 
@@ -49,7 +54,10 @@ static enum rc carry(const struct forward *f, int plain, struct err *err)
     char text[256];
 
     d.conf.identity = f->identity;
+    d.conf.alpn = f->alpn;
     why.rc = cmd_tlcp_dial(&d, &why);
+    if (why.rc == RC_OK && !str_eq(tlcp_conn_alpn(d.conn), f->alpn))
+        return ERR(err, RC_UNSUPPORTED, msg_alpn, f->alpn);
     if (why.rc == RC_OK)
         return tls_tlcp_relay(d.conn, d.fd, plain, IDLE_MS);
     *err = why;
@@ -131,6 +139,16 @@ static int read_roots(const struct cmd_args *args, struct cmd_tlcp_roots *out)
     return err.rc == RC_OK ? CMD_DONE : cmd_fail(&err);
 }
 
+static int read_alpn(const struct cmd_args *args, struct str *out)
+{
+    const char *name = args->values[CMD_OPT_ALPN];
+
+    *out = str_of(name ? name : "");
+    if (name && (out->n == 0 || out->n > TLCP_ALPN_MAX || memchr(name, ' ', out->n)))
+        return cmd_usagef("--alpn takes one protocol, 1 to %d bytes, as in h2", TLCP_ALPN_MAX);
+    return CMD_DONE;
+}
+
 static void run(struct forward *f, int listener)
 {
     struct sigaction end = {.sa_handler = on_signal};
@@ -155,7 +173,9 @@ int cmd_forward(const struct cmd_args *args)
                           args->operand);
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL cannot be used");
-    status = cmd_tlcp_identity(args, &f.identity);
+    status = read_alpn(args, &f.alpn);
+    if (status == CMD_DONE)
+        status = cmd_tlcp_identity(args, &f.identity);
     if (status == CMD_DONE)
         status = read_roots(args, &f.roots);
     if (status == CMD_DONE)

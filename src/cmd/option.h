@@ -69,6 +69,7 @@ enum cmd_option {
     CMD_OPT_ACCOUNT_STATUS,
     CMD_OPT_AS_CA,
     CMD_OPT_TLCP,
+    CMD_OPT_ALPN,
     CMD_OPT_CRL,
     CMD_OPT_CRL_DAYS,
     CMD_OPT_AUDIT_KEY,

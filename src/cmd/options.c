@@ -154,6 +154,8 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                        "from where, and in the way that, challenges are validated"},
     [CMD_OPT_TLCP] = {"--tlcp", "HOST:PORT",
                       "TLCP (GB/T 38636): the server to look at, or where to listen"},
+    [CMD_OPT_ALPN] = {"--alpn", "PROTOCOL",
+                      "what is spoken behind TLCP, as in h2: the server has to choose it"},
     [CMD_OPT_CRL] = {"--crl", NULL, "the lists of what the roots have revoked, and nothing else"},
     [CMD_OPT_CRL_DAYS] = {"--crl-days", "N",
                           "until the next list has to be there, 1 to 1098; otherwise 366"},

@@ -159,6 +159,11 @@ static enum rc show(const struct json *root)
         printf("%-8.*s %.*s, serial %.*s, until %.*s\n", STR_ARG(json_shown(v, "use")),
                STR_ARG(json_shown(v, "common_name")), STR_ARG(json_shown(v, "serial")),
                STR_ARG(json_shown(v, "not_after")));
+    if (json_get(root, "alpn")) {
+        struct str alpn = json_shown(root, "alpn");
+
+        printf("protocol %.*s\n", STR_ARG(alpn.n ? alpn : STR("none is chosen (ALPN)")));
+    }
     if (json_bool(json_get(root, "resumes"), &yes) == RC_OK)
         printf("sessions %s\n", yes ? "are resumed" : "are not resumed");
     if (json_bool(json_get(root, "tickets"), &yes) == RC_OK)

@@ -291,7 +291,8 @@ static const struct cmd_row rows[] = {
      "address, by one of the roots of --root, otherwise of the data directory. Where it asks its\n"
      "clients for certificates, it is shown those of --sign-cert and --enc-cert.",
      "HOST:PORT",
-     OPTIONS(OPT(TLCP), OPT(ROOT), OPT(SIGN_CERT), OPT(SIGN_KEY), OPT(ENC_CERT), OPT(ENC_KEY)),
+     OPTIONS(OPT(TLCP), OPT(ALPN), OPT(ROOT), OPT(SIGN_CERT), OPT(SIGN_KEY), OPT(ENC_CERT),
+             OPT(ENC_KEY)),
      cmd_forward},
     {"agent", "token", "create: make a token by which one host can enrol, once",
      "The word behind it is create. The token goes to standard output, this once; with --name the\n"

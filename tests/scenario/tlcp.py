@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=240
-"""A site behind TLS and TLCP on one port: its certificates of both kinds come by themselves, curl reaches it through `autarky
-forward --tlcp`, `autarky probe --tlcp` sees what is offered, and a renewed pair is what new connections are shown."""
+"""A site behind TLS and TLCP on one port: its certificates of both kinds come by themselves, curl (HTTP/1.1 and HTTP/2) and Chromium
+reach it through `autarky forward --tlcp`, `autarky probe --tlcp` sees what is offered, and a renewed pair is what new connections are shown."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from chromium import Chromium  # noqa: E402
 from lab import AUTARKY, DOMAIN, OPENSSL, Process, expect, run, wait_for  # noqa: E402
 from sites import Backend, SiteLab, digest  # noqa: E402
 
@@ -33,9 +34,9 @@ def curl(base, path, *options):
                base + path)
 
 
-def forward(lab, name, roots, *pair):
+def forward(lab, name, roots, *options):
     process = Process(name, lab.directory, AUTARKY, "forward", "--tlcp", "127.0.0.1:0", f"{NAME}:{lab.gateway}",
-                      "--root", roots, *pair)
+                      "--root", roots, *options)
 
     def listening():
         if process.popen.poll() is not None:
@@ -61,7 +62,9 @@ def offered(lab):
     uses = [c["use"] for c in seen["certificates"]]
     if uses != ["sign", "encrypt", "issuer"]:
         sys.exit(f"certificates: {uses}")
-    print(run(AUTARKY, "probe", "--tlcp", f"{NAME}:{lab.gateway}"), flush=True)
+    said = run(AUTARKY, "probe", "--tlcp", f"{NAME}:{lab.gateway}")
+    expect(said, "protocol h2\n", "probe, as text")
+    print(said, flush=True)
 
 
 def on_disk(lab):
@@ -97,6 +100,44 @@ def carried(lab, backend, base):
     # Many at once, each a connection of its own.
     run("/usr/bin/curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--parallel", "--max-time", "60", *header,
         *[a for i in range(20) for a in ("-o", os.devnull, f"{base}/hello?{i}")])
+
+
+def over_http2(lab, roots):
+    """The program before it speaks HTTP/2, and so does the gateway behind TLCP."""
+    header = ("-H", f"Host: {NAME}:{lab.gateway}", "--http2-prior-knowledge")
+    process, base = forward(lab, "http2", roots, "--alpn", "h2")
+    try:
+        version = run("/usr/bin/curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "60", *header,
+                      "-o", lab.directory / "h2", "-w", "%{http_version} %{response_code}", f"{base}/bytes/{SIZE}")
+        expect(version, "2 200", "HTTP/2 through TLCP")
+        if hashlib.sha256((lab.directory / "h2").read_bytes()).hexdigest() != digest(str(SIZE), SIZE):
+            sys.exit("another body than the backend's, over HTTP/2")
+        sent = lab.directory / "sent"
+        sent.write_bytes(os.urandom(SIZE))
+        got = json.loads(curl(base, "/post", *header, "--data-binary", f"@{sent}"))["sha256"]
+        if got != hashlib.sha256(sent.read_bytes()).hexdigest():
+            sys.exit("the backend got another body, over HTTP/2")
+    finally:
+        process.stop()
+    process, base = forward(lab, "spdy", roots, "--alpn", "spdy/3")
+    try:
+        run("/usr/bin/curl", "--silent", "--noproxy", "*", "--max-time", "20", base, ok=(52, 56))
+        wait_for("the reason", lambda: "alert 120" in process.log.read_text() or "spdy/3" in process.log.read_text())
+    finally:
+        process.stop()
+    run(AUTARKY, "forward", "--tlcp", "127.0.0.1:0", "--alpn", "h2 http/1.1", "--root", roots, f"{NAME}:{lab.gateway}", ok=(64,))
+
+
+def in_a_browser(lab, base):
+    """A page, as Chromium shows it."""
+    browser = Chromium(lab.directory)
+    try:
+        page = browser.open()
+        page.goto(base.replace("127.0.0.1", NAME) + "/hello")
+        expect(page.text, "plain as ever", "the page")
+        page.leave()
+    finally:
+        browser.close()
 
 
 def refused(lab):
@@ -187,6 +228,8 @@ def main():
             on_disk(lab)
             process, base = forward(lab, "forward", lab.data / "trust" / "roots-all.pem")
             carried(lab, backend, base)
+            over_http2(lab, lab.data / "trust" / "roots-all.pem")
+            in_a_browser(lab, base)
             refused(lab)
             renewed(lab)
             carried(lab, backend, base)
