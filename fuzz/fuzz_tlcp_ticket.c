@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     CLEANUP(buf_done) struct buf out = BUF_INIT(TLCP_TICKET_MAX), sealed = BUF_INIT(SEALED_MAX);
     struct str in = str_bytes(data, n);
     struct tlcp_session s;
-    int64_t until = 0;
+    when_t until = 0;
     bool renew = false;
 
     prepare();

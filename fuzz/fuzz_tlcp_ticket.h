@@ -24,8 +24,7 @@ static void prepare(void)
 
     if (keys)
         return;
-    clock_fake_init(&stopped, 0);
-    stopped.mono = NOW;
+    clock_fake_init(&stopped, NOW);
     for (size_t i = 0; i < KEYS; i++) {
         memset(bytes[i], (int)i, TLS_TICKET_KEY);
         list[i] = str_bytes(bytes[i], TLS_TICKET_KEY);

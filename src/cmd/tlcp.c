@@ -60,7 +60,8 @@ void cmd_tlcp_roots_done(struct cmd_tlcp_roots *r)
     arena_done(&r->arena);
 }
 
-enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err)
+enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, enum x509_trouble *trouble,
+                       struct err *err)
 {
     const struct cmd_tlcp_check *c = check;
     struct x509_verify_in in = {
@@ -73,15 +74,21 @@ enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct er
         .purpose = X509_FOR_SERVER,
     };
     size_t encrypts = 0;
+    enum rc rc;
 
     if (c->target->ip.n)
         in.ip = &c->target->ip;
     else
         in.dns = str_of(c->target->host);
-    TRY(x509_verify(&in, err));
-    TRY(tlcp_conn_encryption(c->conn, &encrypts));
+    rc = x509_verify(&in, err);
+    if (rc == RC_OK)
+        rc = tlcp_conn_encryption(c->conn, &encrypts);
     in.leaf = certs[encrypts];
-    return x509_verify(&in, err);
+    if (rc == RC_OK)
+        rc = x509_verify(&in, err);
+    if (rc != RC_OK)
+        *trouble = x509_verify_trouble(err);
+    return rc;
 }
 
 static enum rc attempt(struct cmd_tlcp_dial *d, struct err *err)

@@ -39,7 +39,8 @@ struct cmd_tlcp_check {
     const struct cmd_tlcp_target *target;
     const struct tlcp_conn *conn; /* whose handshake it is */
 };
-enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, struct err *err);
+enum rc cmd_tlcp_judge(void *check, const struct str *certs, size_t n, enum x509_trouble *trouble,
+                       struct err *err);
 
 /* A handshake with a server. */
 struct cmd_tlcp_dial {

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "tlcp/session.h"
 #include "tlcp/ticket.h"
+#include "x509/verify.h"
 
 struct tlcp_conn;
 struct tlcp_identity;
@@ -47,8 +48,11 @@ struct tlcp_shown {
 };
 
 /* Judges the certificates of the peer, DER, as they came: leaves first. Not RC_OK ends the
- * handshake with bad_certificate; that the peer has the keys is not its matter. NULL: anybody. */
-typedef enum rc (*tlcp_judge)(void *arg, const struct str *certs, size_t n, struct err *err);
+ * handshake with the alert for `trouble`, which is X509_TROUBLE_OTHER (bad_certificate) before the
+ * call; RC_NOMEM with internal_error. `err` is never NULL. That the peer has the keys is not its
+ * matter. NULL: anybody. */
+typedef enum rc (*tlcp_judge)(void *arg, const struct str *certs, size_t n,
+                              enum x509_trouble *trouble, struct err *err);
 
 /* Shared by all connections of a server, which it outlives, as all that it points to. */
 struct tlcp_server_conf {

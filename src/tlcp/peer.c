@@ -63,11 +63,24 @@ static enum rc take_key(struct tlcp_conn *c, size_t i, struct crypto_key **out)
 
 static enum rc judge(struct tlcp_conn *c)
 {
+    static const enum tlcp_alert alerts[] = {
+        [X509_TROUBLE_OTHER] = TLCP_BAD_CERTIFICATE,
+        [X509_TROUBLE_ROOT] = TLCP_UNKNOWN_CA,
+        [X509_TROUBLE_TIME] = TLCP_CERTIFICATE_EXPIRED,
+        [X509_TROUBLE_USE] = TLCP_UNSUPPORTED_CERTIFICATE,
+        [X509_TROUBLE_REVOKED] = TLCP_CERTIFICATE_REVOKED,
+    };
+    enum x509_trouble trouble = X509_TROUBLE_OTHER;
     struct err why = ERR_INIT;
+    enum rc rc = RC_OK;
 
-    if (!c->judge || c->judge(c->arg, c->peer.list.certs, c->peer.list.n, &why) == RC_OK)
-        return RC_OK;
-    IGNORE_RC(tlcp_fail(c, TLCP_BAD_CERTIFICATE, RC_CRYPTO, &msg_judged, STR("")));
+    if (c->judge)
+        rc = c->judge(c->arg, c->peer.list.certs, c->peer.list.n, &trouble, &why);
+    if (rc == RC_OK)
+        return rc;
+    if (rc == RC_NOMEM)
+        return tlcp_fail_on(c, rc, "Certificate");
+    IGNORE_RC(tlcp_fail(c, alerts[trouble], RC_CRYPTO, &msg_judged, STR("")));
     if (why.msg && c->err)
         *c->err = why;
     return RC_CRYPTO;

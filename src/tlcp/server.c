@@ -187,7 +187,7 @@ static enum rc send_ticket(struct tlcp_conn *c)
     CLEANUP(buf_done) struct buf m = BUF_INIT(TLCP_MESSAGE_HEADER + TLCP_NEW_TICKET_MAX);
     CLEANUP(buf_done) struct buf ticket = BUF_INIT(TLCP_TICKET_MAX);
     const struct tlcp_tickets *t = c->server->tickets;
-    int64_t left = c->hs->until - clock_mono(t->clock);
+    int64_t left = c->hs->until - clock_now(t->clock);
 
     TRY(tlcp_ticket_make(t, &c->session, c->hs->bound, c->hs->until, &ticket));
     tlcp_message_begin(TLCP_NEW_SESSION_TICKET, &m);
@@ -209,16 +209,17 @@ static enum rc answer_resumed(struct tlcp_conn *c, const struct tlcp_client_hell
 
 static enum rc answer(struct tlcp_conn *c, const struct tlcp_client_hello *h)
 {
-    bool asks = c->suite->ecdhe || c->hs->ask != TLCP_ASK_NOBODY;
+    /* Who has to prove to be somebody has to do so each time. ECDHE takes certificates of clients
+     * whoever they are: that alone is nothing that a resumed session would leave out. */
+    bool proves = c->hs->ask != TLCP_ASK_NOBODY, asks = proves || c->suite->ecdhe;
 
     if (!asks)
         tlcp_raw_drop(c->hs);
-    /* A client that is asked for certificates has to show them each time. */
-    c->hs->promised = c->server->tickets && h->extensions.ticket.p && !asks;
+    c->hs->promised = c->server->tickets && h->extensions.ticket.p && !proves;
     c->session.suite = c->suite->code;
     if (c->hs->promised) {
-        c->hs->until = clock_mono(c->server->tickets->clock) + TLCP_SESSION_SECONDS * WHEN_SECOND;
-    } else if (c->server->sessions && !asks) {
+        c->hs->until = clock_now(c->server->tickets->clock) + TLCP_SESSION_SECONDS * WHEN_SECOND;
+    } else if (c->server->sessions && !proves) {
         TRY(crypto_random(c->session.id, sizeof(c->session.id)));
         c->session.id_n = sizeof(c->session.id);
     }

@@ -12,7 +12,7 @@ enum {
 };
 
 enum rc tlcp_ticket_make(const struct tlcp_tickets *t, const struct tlcp_session *s,
-                         const uint8_t bound[static TLCP_SESSION_BOUND], int64_t until,
+                         const uint8_t bound[static TLCP_SESSION_BOUND], when_t until,
                          struct buf *out)
 {
     CLEANUP(buf_wipe) struct buf plain = BUF_INIT(PLAIN);
@@ -26,9 +26,12 @@ enum rc tlcp_ticket_make(const struct tlcp_tickets *t, const struct tlcp_session
     return t->seal(t->arg, buf_str(&plain), out);
 }
 
+/* Between the clocks of hosts that have the same keys. */
+#define SKEW (5 * WHEN_MINUTE)
+
 /* Only what this folder sealed gets here; of a later program, perhaps. */
 static bool read(struct str plain, const uint8_t bound[static TLCP_SESSION_BOUND],
-                 struct tlcp_session *out, int64_t *until)
+                 struct tlcp_session *out, when_t *until)
 {
     struct rd r = rd_of(plain);
     uint8_t format = rd_u8(&r);
@@ -41,21 +44,24 @@ static bool read(struct str plain, const uint8_t bound[static TLCP_SESSION_BOUND
         return false;
     *out = (struct tlcp_session){.suite = suite};
     memcpy(out->master, master.p, TLCP_MASTER);
-    *until = (int64_t)end;
+    *until = (when_t)end;
     return true;
 }
 
 enum rc tlcp_ticket_take(const struct tlcp_tickets *t, struct str ticket,
                          const uint8_t bound[static TLCP_SESSION_BOUND], struct tlcp_session *out,
-                         int64_t *until, bool *renew)
+                         when_t *until, bool *renew)
 {
     CLEANUP(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
+    when_t now;
 
     if (ticket.n == 0 || ticket.n > TLCP_TICKET_MAX ||
         t->open(t->arg, ticket, &plain, renew) != RC_OK ||
         !read(buf_str(&plain), bound, out, until))
         return RC_NOTFOUND;
-    if (*until > clock_mono(t->clock))
+    /* What ends later than any that is made was made while a clock was wrong. */
+    now = clock_now(t->clock);
+    if (*until > now && *until <= now + TLCP_SESSION_SECONDS * WHEN_SECOND + SKEW)
         return RC_OK;
     explicit_bzero(out, sizeof(*out));
     return RC_NOTFOUND;

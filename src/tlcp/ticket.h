@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/when.h"
 #include "tlcp/session.h"
 
 struct clock;
@@ -16,8 +17,7 @@ enum {
 
 /* Outlives the connections that use it. */
 struct tlcp_tickets {
-    /* The monotonic one of the machine, which all that have the keys share. */
-    struct clock *clock;
+    struct clock *clock; /* the time of day: hosts that have the same keys agree on it */
     void *arg;
     /* Appends what nobody without the keys can read or make. RC_CRYPTO, RC_NOMEM. */
     enum rc (*seal)(void *arg, struct str plain, struct buf *out);
@@ -28,10 +28,11 @@ struct tlcp_tickets {
 
 /* A session as a ticket, bound to these bytes, until then. As `seal`. */
 enum rc tlcp_ticket_make(const struct tlcp_tickets *t, const struct tlcp_session *s,
-                         const uint8_t bound[static TLCP_SESSION_BOUND], int64_t until,
+                         const uint8_t bound[static TLCP_SESSION_BOUND], when_t until,
                          struct buf *out);
-/* The session in a ticket, without an id, if it is bound to the same and not too old; else
- * RC_NOTFOUND, whatever is wrong with it. `out` is the caller's to wipe. */
+/* The session in a ticket, without an id, if it is bound to the same, not too old, and does not end
+ * later than any that is made now; else RC_NOTFOUND, whatever is wrong with it. `out` is the
+ * caller's to wipe. */
 enum rc tlcp_ticket_take(const struct tlcp_tickets *t, struct str ticket,
                          const uint8_t bound[static TLCP_SESSION_BOUND], struct tlcp_session *out,
-                         int64_t *until, bool *renew);
+                         when_t *until, bool *renew);

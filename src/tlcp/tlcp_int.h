@@ -14,7 +14,10 @@ enum tlcp_alert {
     TLCP_HANDSHAKE_FAILURE = 40,
     TLCP_BAD_CERTIFICATE = 42,
     TLCP_UNSUPPORTED_CERTIFICATE = 43,
+    TLCP_CERTIFICATE_REVOKED = 44,
+    TLCP_CERTIFICATE_EXPIRED = 45,
     TLCP_ILLEGAL_PARAMETER = 47,
+    TLCP_UNKNOWN_CA = 48,
     TLCP_DECODE_ERROR = 50,
     TLCP_DECRYPT_ERROR = 51,
     TLCP_PROTOCOL_VERSION = 70,
@@ -66,7 +69,7 @@ struct tlcp_handshake {
     size_t n_authorities;
     bool requested; /* the server asked for certificates */
     bool promised;  /* NewSessionTicket comes before the server's ChangeCipherSpec */
-    int64_t until;  /* for a server: when the session in it ends */
+    when_t until;   /* for a server: when the session in it ends */
 };
 
 struct tlcp_conn {
@@ -106,13 +109,10 @@ enum rc tlcp_fail(struct tlcp_conn *c, enum tlcp_alert alert, enum rc rc, const 
 /* The same for what no peer is to blame for; RC_PARSE and the like come from messages and get the
  * alert that says so. `what` is the message. */
 enum rc tlcp_fail_on(struct tlcp_conn *c, enum rc rc, const char *what);
-
 enum rc tlcp_handshake_new(struct tlcp_handshake **out);
 void tlcp_handshake_free(struct tlcp_handshake *hs);
-
 /* Nobody is going to sign the messages themselves: they need not be kept. */
 void tlcp_raw_drop(struct tlcp_handshake *hs);
-
 /* Begins a message, to which the caller appends its body, and sends it. */
 void tlcp_message_begin(enum tlcp_message type, struct buf *out);
 enum rc tlcp_message_send(struct tlcp_conn *c, struct buf *message);

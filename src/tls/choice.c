@@ -182,11 +182,15 @@ static enum rc judge(const struct tls_choice *c, const struct str *certs, size_t
 }
 
 /* ECDHE takes certificates whether or not anybody wants to know whose they are. */
-enum rc tls_choice_tlcp_client(void *arg, const struct str *certs, size_t n, struct err *err)
+enum rc tls_choice_tlcp_client(void *arg, const struct str *certs, size_t n,
+                               enum x509_trouble *trouble, struct err *err)
 {
     const struct tls_choice *c = arg;
+    enum rc rc = c->clients ? judge(c, certs, n, err) : RC_OK;
 
-    return c->clients ? judge(c, certs, n, err) : RC_OK;
+    if (rc != RC_OK)
+        *trouble = tls_clients_trouble(err);
+    return rc;
 }
 
 static enum rc judge_stack(const struct tls_choice *c, const STACK_OF(X509) * stack,

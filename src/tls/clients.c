@@ -369,11 +369,24 @@ bool tls_clients_still(const struct tls_clients *c, struct str der, when_t at)
            at < cert.not_after;
 }
 
-int tls_clients_alert(const struct err *why)
+enum x509_trouble tls_clients_trouble(const struct err *why)
 {
     if (why->msg == &msg_revoked)
-        return X509_V_ERR_CERT_REVOKED;
+        return X509_TROUBLE_REVOKED;
     if (why->msg == &msg_time)
-        return X509_V_ERR_CERT_HAS_EXPIRED;
-    return X509_V_ERR_CERT_UNTRUSTED;
+        return X509_TROUBLE_TIME;
+    return why->msg == &msg_use ? X509_TROUBLE_USE : x509_verify_trouble(why);
+}
+
+int tls_clients_alert(const struct err *why)
+{
+    static const int errors[] = {
+        [X509_TROUBLE_OTHER] = X509_V_ERR_CERT_UNTRUSTED,
+        [X509_TROUBLE_ROOT] = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+        [X509_TROUBLE_TIME] = X509_V_ERR_CERT_HAS_EXPIRED,
+        [X509_TROUBLE_USE] = X509_V_ERR_INVALID_PURPOSE,
+        [X509_TROUBLE_REVOKED] = X509_V_ERR_CERT_REVOKED,
+    };
+
+    return errors[tls_clients_trouble(why)];
 }

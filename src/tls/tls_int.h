@@ -127,8 +127,11 @@ SSL_TICKET_RETURN tls_choice_on_session(SSL *ssl, SSL_SESSION *session, const un
 bool tls_clients_ask(const struct tls_clients *c, SSL *ssl);
 const unsigned char *tls_clients_id(const struct tls_clients *c);
 int tls_clients_alert(const struct err *why);
+/* Of what tls_clients_judge said. */
+enum x509_trouble tls_clients_trouble(const struct err *why);
 /* The same for TLCP; `arg` is the struct tls_choice. */
-enum rc tls_choice_tlcp_client(void *arg, const struct str *certs, size_t n, struct err *err);
+enum rc tls_choice_tlcp_client(void *arg, const struct str *certs, size_t n,
+                               enum x509_trouble *trouble, struct err *err);
 enum rc tls_choice_tlcp(void *arg, const struct tlcp_hello *hello, struct tlcp_shown *out,
                         struct err *err);
 /* Gives the reference back. */

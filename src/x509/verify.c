@@ -13,6 +13,9 @@
 
 MSG(msg_parse, "x509.verify-parse", "OpenSSL cannot read a certificate of the chain");
 MSG(msg_verify, "x509.verify", "the chain does not verify: {0} (depth {1})");
+MSG(msg_root, "x509.verify-root", "the chain does not verify: {0} (depth {1})");
+MSG(msg_time, "x509.verify-time", "the chain does not verify: {0} (depth {1})");
+MSG(msg_use, "x509.verify-use", "the chain does not verify: {0} (depth {1})");
 
 enum { AUTH_LEVEL = 2, NAME_BYTES = 256 };
 
@@ -111,6 +114,34 @@ static enum rc set_params(const struct x509_verify_in *in, X509_STORE_CTX *c)
     return RC_OK;
 }
 
+static const struct msg *said(int error)
+{
+    switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        return &msg_root;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return &msg_time;
+    case X509_V_ERR_INVALID_PURPOSE:
+        return &msg_use;
+    default:
+        return &msg_verify;
+    }
+}
+
+enum x509_trouble x509_verify_trouble(const struct err *why)
+{
+    if (why->msg == &msg_root)
+        return X509_TROUBLE_ROOT;
+    if (why->msg == &msg_time)
+        return X509_TROUBLE_TIME;
+    return why->msg == &msg_use ? X509_TROUBLE_USE : X509_TROUBLE_OTHER;
+}
+
 enum rc x509_verify(const struct x509_verify_in *in, struct err *err)
 {
     CLEANUP(X509_freep) X509 *leaf = NULL;
@@ -119,6 +150,7 @@ enum rc x509_verify(const struct x509_verify_in *in, struct err *err)
     CLEANUP(X509_STORE_CTX_freep)
     X509_STORE_CTX *c = X509_STORE_CTX_new_ex(crypto_ossl_ctx(), NULL);
     char depth[16];
+    int error;
 
     if (!chain || !store || !c)
         return failed(RC_NOMEM);
@@ -131,6 +163,7 @@ enum rc x509_verify(const struct x509_verify_in *in, struct err *err)
     if (X509_verify_cert(c) == 1)
         return RC_OK;
     snprintf(depth, sizeof(depth), "%d", X509_STORE_CTX_get_error_depth(c));
-    return ERR(err, failed(RC_DENIED), msg_verify,
-               str_of(X509_verify_cert_error_string(X509_STORE_CTX_get_error(c))), str_of(depth));
+    error = X509_STORE_CTX_get_error(c);
+    return ERR(err, failed(RC_DENIED), *said(error), str_of(X509_verify_cert_error_string(error)),
+               str_of(depth));
 }

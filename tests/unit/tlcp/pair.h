@@ -29,6 +29,8 @@ struct world {
     enum rc chosen; /* what `choose` says */
     char name[64];  /* the body of server_name that it saw */
     size_t name_n;
+    enum x509_trouble trouble; /* what judge_no finds, and says: */
+    enum rc judged;
     size_t piece; /* bytes that go over at a time; 0: as many as there are */
 };
 
@@ -44,9 +46,15 @@ static enum rc choose(void *arg, const struct tlcp_hello *hello, struct tlcp_sho
     return w->chosen;
 }
 
-[[maybe_unused]] static enum rc judge_no(void *, const struct str *, size_t, struct err *)
+/* Nobody's certificates are good; `arg` is the world, or NULL: of no reason. */
+[[maybe_unused]] static enum rc judge_no(void *arg, const struct str *, size_t,
+                                         enum x509_trouble *trouble, struct err *)
 {
-    return RC_DENIED;
+    const struct world *w = arg;
+
+    if (w)
+        *trouble = w->trouble;
+    return w ? w->judged : RC_DENIED;
 }
 
 static void hang_up(struct world *w)
@@ -64,7 +72,7 @@ static void world_done(struct world *w)
 
 static enum rc world_init(struct world *w)
 {
-    *w = (struct world){.chosen = RC_OK};
+    *w = (struct world){.chosen = RC_OK, .judged = RC_DENIED};
     clock_fake_init(&w->clock, 1'000'000 * WHEN_SECOND);
     TRY(tlcp_sessions_new(&w->clock.clock, 4, &w->sessions));
     w->shown.identity = of_server.identity;

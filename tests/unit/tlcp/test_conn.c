@@ -114,14 +114,47 @@ static void no_common_suite(void)
     CHECK_RC(connect_pair(&w), RC_INVAL);
 }
 
+/* As Tongsuo 8.5's client has it, byte for byte but for the random: suites of RSA and the SCSV of
+ * RFC 5746 beside ours, a name, and an empty session ticket. */
+static void tongsuo_says_hello(void)
+{
+    static const struct str hello =
+        STR("\x16\x01\x01\x00\x58\x01\x00\x00\x54\x01\x01"
+            "0123456789abcdef0123456789abcdef"
+            "\x00\x00\x12\xe0\x53\xe0\x51\xe0\x5a\xe0\x59\xe0\x13\xe0\x11\xe0"
+            "\x1c\xe0\x19\x00\xff\x01\x00\x00\x19\x00\x00\x00\x11\x00\x0f\x00"
+            "\x00\x0c"
+            "wiki.example"
+            "\x00\x23\x00\x00");
+    static const uint16_t cbc = TLCP_ECC_SM4_CBC_SM3;
+    WORLD(w);
+
+    for (size_t i = 0; i < 2; i++) {
+        struct str out;
+
+        CHECK_OK(connect_pair(&w));
+        CHECK_INT(feed(w.server, hello), hello.n);
+        CHECK_RC(tlcp_conn_shake(w.server, NULL), RC_AGAIN);
+        CHECK_STR(str_of(tlcp_conn_suite(w.server)), i ? "ECC_SM4_CBC_SM3" : "ECC_SM4_GCM_SM3");
+        CHECK(str_eq(str_bytes(w.name, w.name_n), STR("\0\x0f\0\0\x0cwiki.example")));
+        /* Record, message, version, random, an id of 32 bytes, the suite. */
+        out = tlcp_conn_pending(w.server);
+        CHECK(out.n > 5 + 4 + 2 + 32 + 1 + 32 + 2 && out.p[5] == 2 && out.p[43] == 32);
+        CHECK(str_eq(str_head(str_skip(out, 76), 2), i ? STR("\xe0\x13") : STR("\xe0\x53")));
+        w.server_conf.suites = &cbc;
+        w.server_conf.n_suites = 1;
+    }
+}
+
 static void sessions_are_resumed(void)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < SUITES; i++) {
         struct tlcp_session session;
         WORLD(w);
 
         w.client_conf.suites = &suites[i].code;
         w.client_conf.n_suites = 1;
+        w.client_conf.identity = of_client.identity;
         CONNECTED(w);
         CHECK_INT(tlcp_sessions_count(w.sessions), 1);
         CHECK_OK(tlcp_conn_session(w.client, &session));
@@ -134,10 +167,35 @@ static void sessions_are_resumed(void)
         /* Once more, and with other offers. */
         CONNECTED(w);
         CHECK(tlcp_conn_resumed(w.server));
-        w.client_conf.suites = &suites[1 - i].code;
+        w.client_conf.suites = &suites[i ^ 1].code;
         CONNECTED(w);
         CHECK(!tlcp_conn_resumed(w.server));
         CHECK_OK(both_ways(&w));
+    }
+}
+
+/* Who is asked for certificates shows them each time, in each suite. */
+static void who_proves_is_not_resumed(void)
+{
+    for (size_t i = 0; i < SUITES; i++) {
+        struct tlcp_session session;
+        WORLD(w);
+
+        w.client_conf.suites = &suites[i].code;
+        w.client_conf.n_suites = 1;
+        w.client_conf.identity = of_client.identity;
+        w.shown.ask = TLCP_ASK;
+        CONNECTED(w);
+        CHECK_INT(tlcp_sessions_count(w.sessions), 0);
+        CHECK_RC(tlcp_conn_session(w.client, &session), RC_NOTFOUND);
+        w.shown.ask = TLCP_ASK_NOBODY;
+        CONNECTED(w);
+        CHECK_OK(tlcp_conn_session(w.client, &session));
+        w.client_conf.session = &session;
+        w.shown.ask = TLCP_DEMAND;
+        CONNECTED(w);
+        CHECK(!tlcp_conn_resumed(w.client) && !tlcp_conn_resumed(w.server));
+        CHECK(tlcp_conn_certificate(w.server, 0).n);
     }
 }
 
@@ -237,23 +295,40 @@ static void no_client_certificate(void)
     CHECK_INT(tlcp_conn_alert(w.client), 40);
 }
 
+/* GB/T 38636 section 6.4.4.2: each reason has its alert, at either end. */
 static void certificates_are_judged(void)
 {
-    WORLD(w);
-    w.client_conf.judge = judge_no;
-    CHECK_OK(connect_pair(&w));
-    shake(&w);
-    CHECK_RC(w.client_rc, RC_CRYPTO);
-    CHECK_RC(w.server_rc, RC_NET);
-    CHECK_INT(tlcp_conn_alert(w.server), 42);
-    w.client_conf.judge = NULL;
-    w.client_conf.identity = of_client.identity;
-    w.shown.ask = TLCP_ASK;
-    w.server_conf.judge = judge_no;
-    CHECK_OK(connect_pair(&w));
-    shake(&w);
-    CHECK_RC(w.server_rc, RC_CRYPTO);
-    CHECK_INT(tlcp_conn_alert(w.client), 42);
+    static const struct {
+        enum rc rc;
+        enum x509_trouble trouble;
+        int alert;
+    } cases[] = {{RC_DENIED, X509_TROUBLE_OTHER, 42},   {RC_DENIED, X509_TROUBLE_USE, 43},
+                 {RC_DENIED, X509_TROUBLE_REVOKED, 44}, {RC_DENIED, X509_TROUBLE_TIME, 45},
+                 {RC_DENIED, X509_TROUBLE_ROOT, 48},    {RC_PARSE, X509_TROUBLE_OTHER, 42},
+                 {RC_NOMEM, X509_TROUBLE_OTHER, 80}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum rc failed = cases[i].rc == RC_NOMEM ? RC_NOMEM : RC_CRYPTO;
+        WORLD(w);
+
+        w.trouble = cases[i].trouble;
+        w.judged = cases[i].rc;
+        w.client_conf.judge = judge_no;
+        w.client_conf.arg = &w;
+        CHECK_OK(connect_pair(&w));
+        shake(&w);
+        CHECK_RC(w.client_rc, failed);
+        CHECK_RC(w.server_rc, RC_NET);
+        CHECK_INT(tlcp_conn_alert(w.server), cases[i].alert);
+        w.client_conf.judge = NULL;
+        w.client_conf.identity = of_client.identity;
+        w.shown.ask = TLCP_ASK;
+        w.server_conf.judge = judge_no;
+        CHECK_OK(connect_pair(&w));
+        shake(&w);
+        CHECK_RC(w.server_rc, failed);
+        CHECK_INT(tlcp_conn_alert(w.client), cases[i].alert);
+    }
 }
 
 static void both_forms_of_the_point(void)
@@ -391,7 +466,9 @@ static void identities_are_checked(void)
 
 TLCP_MAIN(CHECK_TEST(by_default), CHECK_TEST_ONCE(each_suite), CHECK_TEST_ONCE(names_and_protocols),
           CHECK_TEST_ONCE(unknown_names_are_refused), CHECK_TEST_ONCE(no_common_suite),
-          CHECK_TEST(sessions_are_resumed), CHECK_TEST_ONCE(sessions_belong_to_their_site),
+          CHECK_TEST_ONCE(tongsuo_says_hello), CHECK_TEST(sessions_are_resumed),
+          CHECK_TEST_ONCE(who_proves_is_not_resumed),
+          CHECK_TEST_ONCE(sessions_belong_to_their_site),
           CHECK_TEST_ONCE(sessions_need_their_master),
           CHECK_TEST_ONCE(without_sessions_nothing_is_resumed), CHECK_TEST(client_certificates),
           CHECK_TEST_ONCE(raw_proofs_are_taken_by_choice), CHECK_TEST_ONCE(no_client_certificate),

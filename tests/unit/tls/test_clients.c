@@ -4,8 +4,10 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "tls/clients.h"
+#include "tls/tls_int.h"
 #include "x509/crl.h"
 #include "x509/name.h"
+#include "x509/verify.h"
 
 #include "../x509/pki.h"
 
@@ -110,10 +112,12 @@ static void who_holds(void)
     CHECK(!tls_clients_still(w.clients, buf_str(&w.leaf), PKI_LEAF_TO));
     CHECK_RC(judge(&w, PKI_LEAF_TO, &err), RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "tls.client-time");
+    CHECK_INT(tls_clients_trouble(&err), X509_TROUBLE_TIME);
     CHECK_RC(judge(&w, PKI_FROM - WHEN_DAY, NULL), RC_DENIED);
     /* The issuer is missing. */
-    CHECK_RC(tls_clients_judge(w.clients, &(struct str){w.leaf.p, w.leaf.n}, 1, AT, NULL),
+    CHECK_RC(tls_clients_judge(w.clients, &(struct str){w.leaf.p, w.leaf.n}, 1, AT, &err),
              RC_DENIED);
+    CHECK_INT(tls_clients_trouble(&err), X509_TROUBLE_ROOT);
     CHECK_RC(tls_clients_judge(w.clients, NULL, 0, AT, NULL), RC_DENIED);
     /* For servers, and for whatever: only what says that it is for clients counts. */
     in = leaf_in(&w);
@@ -121,6 +125,7 @@ static void who_holds(void)
     CHECK_OK(issue(&w, &in));
     CHECK_RC(judge(&w, AT, &err), RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "tls.client-use");
+    CHECK_INT(tls_clients_trouble(&err), X509_TROUBLE_USE);
     in.eku = 0;
     CHECK_OK(issue(&w, &in));
     CHECK_RC(judge(&w, AT, NULL), RC_DENIED);
@@ -138,6 +143,7 @@ static void what_is_revoked(void)
     /* There is none of the root's, which might have revoked the issuer. */
     CHECK_RC(judge(&w, AT, &err), RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "tls.client-no-list");
+    CHECK_INT(tls_clients_trouble(&err), X509_TROUBLE_OTHER);
     CHECK_OK(add_list(&w, true, 0, PKI_FROM));
     CHECK_OK(make(&w, true));
     CHECK_OK(judge(&w, AT, NULL));
@@ -154,6 +160,7 @@ static void what_is_revoked(void)
     CHECK_OK(make(&w, true));
     CHECK_RC(judge(&w, AT, &err), RC_DENIED);
     CHECK_STR(str_of(err.msg->code), "tls.client-revoked");
+    CHECK_INT(tls_clients_trouble(&err), X509_TROUBLE_REVOKED);
     buf_reset(&w.lists);
     w.revoked.serial = w.p.issuer.serial;
     CHECK_OK(add_list(&w, false, 0, PKI_FROM));

@@ -349,6 +349,7 @@ static void clients_prove_who_they_are(void)
     CHECK_OK(tls_site_set_clients(&w.site, f.clients));
     for (size_t i = 0; i < 2; i++) {
         struct tls_caller *caller;
+        when_t now;
 
         CHECK_OK(dial(&w, f.identity, &suites[i]));
         CHECK(tls_conn_clients(w.conn) == f.clients);
@@ -365,13 +366,19 @@ static void clients_prove_who_they_are(void)
         w.said = w.client_conf.raw_verify = false;
         /* Self-signed ones, and none. */
         CHECK_RC(dial(&w, of_client.identity, &suites[i]), RC_CRYPTO);
-        CHECK_INT(tlcp_conn_alert(w.client), 42);
+        CHECK_INT(tlcp_conn_alert(w.client), 45); /* made today, which it is not here */
+        now = clock_now(&w.clock.clock);
+        clock_fake_set(&w.clock, clock_now(clock_system()));
+        CHECK_RC(dial(&w, of_client.identity, &suites[i]), RC_CRYPTO);
+        CHECK_INT(tlcp_conn_alert(w.client), 43); /* not for clients */
+        clock_fake_set(&w.clock, now);
     }
     CHECK_RC(dial(&w, NULL, &suites[0]), RC_CRYPTO);
     CHECK_INT(tlcp_conn_alert(w.client), 40);
     clock_fake_advance(&w.clock, PKI_LEAF_TO - PKI_FROM);
     CHECK_RC(dial(&w, f.identity, &suites[0]), RC_CRYPTO);
     CHECK(strstr(w.why, "not valid at this time"));
+    CHECK_INT(tlcp_conn_alert(w.client), 45);
 }
 
 static void two_certificates_of_one(void)

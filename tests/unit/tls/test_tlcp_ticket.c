@@ -145,6 +145,57 @@ static void keys_are_rotated(void)
     CHECK(resumed(&s));
 }
 
+static void each_suite_has_them(void)
+{
+    static const uint16_t suites[] = {TLCP_ECC_SM4_GCM_SM3, TLCP_ECC_SM4_CBC_SM3,
+                                      TLCP_ECDHE_SM4_GCM_SM3, TLCP_ECDHE_SM4_CBC_SM3};
+
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+        BEGIN(s);
+        s.w.client_conf.suites = &suites[i];
+        s.w.client_conf.n_suites = 1;
+        s.w.client_conf.identity = of_client.identity;
+        CHECK_OK(dial(&s, s.one));
+        CHECK_OK(keep(&s));
+        CHECK_INT(s.ticket.n, TICKET);
+        CHECK_OK(dial(&s, s.other));
+        CHECK(resumed(&s) && !tlcp_conn_certificate(s.w.server, 0).n);
+        /* Nobody gets round the question with one. */
+        s.w.shown.ask = TLCP_DEMAND;
+        CHECK_OK(dial(&s, s.other));
+        CHECK(neither(&s) && tlcp_conn_certificate(s.w.server, 0).n);
+    }
+}
+
+/* A host that has the same keys takes them, though it has not been up as long. */
+static void hosts_resume_each_others(void)
+{
+    CLEANUP(tls_context_freep) struct tls_context *host = NULL;
+    struct clock_fake there;
+    struct tls_context_conf conf = {.tlcp = &there.clock};
+    BEGIN(s);
+
+    clock_fake_init(&there, clock_now(&s.w.clock.clock));
+    there.mono = 17;
+    s.w.clock.mono = 1'000'000 * WHEN_SECOND;
+    CHECK_OK(tls_context_new(&conf, &host));
+    CHECK_OK(tls_context_set_ticket_keys(host, s.keys + 2, 3));
+    CHECK_OK(dial(&s, s.one));
+    CHECK_OK(keep(&s));
+    CHECK_OK(dial(&s, host));
+    CHECK(resumed(&s));
+    clock_fake_advance(&there, TLCP_SESSION_SECONDS * WHEN_SECOND);
+    CHECK_OK(dial(&s, host));
+    CHECK(neither(&s));
+    CHECK_OK(keep(&s));
+    /* One of which the end is further away than that of any that is made: a clock was wrong. */
+    CHECK_OK(dial(&s, s.one));
+    CHECK(neither(&s));
+    clock_fake_advance(&s.w.clock, TLCP_SESSION_SECONDS * WHEN_SECOND - WHEN_MINUTE);
+    CHECK_OK(dial(&s, s.one));
+    CHECK(resumed(&s));
+}
+
 /* Renewing it makes it no younger. */
 static void they_end_with_their_time(void)
 {
@@ -273,6 +324,7 @@ static void what_was_promised_comes(void)
 }
 
 TLCP_MAIN(CHECK_TEST(workers_resume_each_others), CHECK_TEST_ONCE(who_offers_none_is_given_none),
+          CHECK_TEST_ONCE(each_suite_has_them), CHECK_TEST_ONCE(hosts_resume_each_others),
           CHECK_TEST_ONCE(keys_are_rotated), CHECK_TEST_ONCE(they_end_with_their_time),
           CHECK_TEST_ONCE(they_belong_to_their_site), CHECK_TEST_ONCE(they_need_their_master),
           CHECK_TEST_ONCE(forged_ones_are_a_full_handshake), CHECK_TEST_ONCE(each_bit_counts),

@@ -83,8 +83,19 @@ static void bad_chains_do_not(void)
     in[6].roots = &c.issuer; /* no root: the chain is not complete */
     in[7].leaf = c.issuer;
     in[7].n_chain = 0;
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 8; i++) {
+        static const enum x509_trouble troubles[8] = {
+            X509_TROUBLE_ROOT,  X509_TROUBLE_ROOT,  X509_TROUBLE_TIME, X509_TROUBLE_TIME,
+            X509_TROUBLE_OTHER, X509_TROUBLE_OTHER, X509_TROUBLE_ROOT, X509_TROUBLE_OTHER};
+
         CHECK_RC(x509_verify(&in[i], &err), RC_DENIED);
+        if (i < 7)
+            CHECK_INT(x509_verify_trouble(&err), troubles[i]);
+    }
+    in[0] = good(&c);
+    in[0].purpose = X509_FOR_CLIENT;
+    if (x509_verify(&in[0], &err) != RC_OK)
+        CHECK_INT(x509_verify_trouble(&err), X509_TROUBLE_USE);
     CHECK_RC(x509_verify(&in[3], &err), RC_DENIED);
     CHECK_STR(str_of(err_textz(&err, text, sizeof(text))),
               "the chain does not verify: certificate has expired (depth 0)");
