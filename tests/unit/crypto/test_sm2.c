@@ -7,6 +7,7 @@
 #include <openssl/obj_mac.h>
 #include <openssl/param_build.h>
 
+#include "base/rd.h"
 #include "crypto/ossl.h"
 #include "crypto/sign.h"
 #include "crypto/sm2.h"
@@ -184,7 +185,156 @@ static void damage_is_seen(void)
     }
 }
 
+#define FIELD_P "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF"
+#define ORDER_N "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123"
+#define LESS_N "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54122"
+
+/* The key of long life that cancels out this one of an exchange: d = -(2^127 + (x mod 2^127)) r. */
+static struct crypto_key *cancels(const char *r_hex)
+{
+    EC_GROUP *g = EC_GROUP_new_by_curve_name_ex(crypto_ossl_ctx(), NULL, NID_sm2);
+    EC_POINT *q = EC_POINT_new(g);
+    BN_CTX *c = BN_CTX_new();
+    BIGNUM *r = NULL, *x = BN_new();
+    char *hex = NULL;
+    struct crypto_key *key;
+
+    BN_hex2bn(&r, r_hex);
+    EC_POINT_mul(g, q, r, NULL, NULL, NULL);
+    EC_POINT_get_affine_coordinates(g, q, x, NULL, NULL);
+    BN_mask_bits(x, 127);
+    BN_set_bit(x, 127);
+    BN_mod_mul(x, x, r, EC_GROUP_get0_order(g), c);
+    BN_sub(x, EC_GROUP_get0_order(g), x);
+    hex = BN_bn2hex(x);
+    key = pair(hex);
+    OPENSSL_free(hex);
+    BN_free(x);
+    BN_free(r);
+    BN_CTX_free(c);
+    EC_POINT_free(q);
+    EC_GROUP_free(g);
+    return key;
+}
+
+/* U at infinity (GB/T 32918.3 section 6.1, A7 and B6) ends it, whichever side computes. */
+static void points_may_cancel_out(void)
+{
+    CLEANUP(crypto_key_unrefp) struct crypto_key *none = cancels(R_B);
+    unsigned char out[48];
+    PAIRS;
+
+    CHECK(none);
+    for (int initiator = 0; initiator < 2; initiator++) {
+        struct crypto_sm2_exchange x = {da, ra, none, rb, initiator};
+
+        CHECK_RC(crypto_sm2_agree(&x, out, sizeof(out)), RC_CRYPTO);
+        x = (struct crypto_sm2_exchange){none, rb, da, ra, initiator};
+        CHECK_RC(crypto_sm2_agree(&x, out, sizeof(out)), RC_CRYPTO);
+        x = (struct crypto_sm2_exchange){da, ra, db, rb, initiator};
+        CHECK_OK(crypto_sm2_agree(&x, out, sizeof(out)));
+    }
+}
+
+static void put_integer(struct buf *out, struct str number)
+{
+    bool zero = number.n && (unsigned char)number.p[0] & 0x80;
+
+    buf_u8(out, 2);
+    buf_u8(out, (uint8_t)(number.n + zero));
+    if (zero)
+        buf_u8(out, 0);
+    buf_puts(out, number);
+}
+
+/* A number as big endian bytes, DER's least. */
+static struct str number(const char *hex, unsigned char out[static CRYPTO_SM2_FIELD])
+{
+    BIGNUM *v = NULL;
+    int n;
+
+    BN_hex2bn(&v, hex);
+    n = BN_bn2bin(v, out);
+    BN_free(v);
+    if (n > 0)
+        return str_bytes(out, (size_t)n);
+    out[0] = 0;
+    return str_bytes(out, 1);
+}
+
+static void put_sequence(struct str body, struct buf *out)
+{
+    buf_u8(out, 0x30);
+    buf_u8(out, (uint8_t)body.n);
+    buf_puts(out, body);
+}
+
+/* Points that are none: the origin, one on the axis, a coordinate beyond the field. */
+static void ciphers_of_no_point(void)
+{
+    enum { SHORT = 5 }; /* of plain text: all of it has one byte of length */
+    static const struct {
+        const char *x, *y; /* NULL: what it is */
+        bool good;
+    } cases[] = {{NULL, NULL, true},    {"0", "0", false},      {NULL, "0", false},
+                 {"0", NULL, false},    {FIELD_P, NULL, false}, {NULL, FIELD_P, false},
+                 {FIELD_P, "0", false}, {ORDER_N, NULL, false}, {"1", "1", false}};
+    CLEANUP(buf_done) struct buf cipher = BUF_INIT(256);
+    PAIRS;
+
+    CHECK_OK(crypto_sm2_encrypt(da, STR("plain"), &cipher));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(buf_done) struct buf body = BUF_INIT(256), made = BUF_INIT(256);
+        CLEANUP(buf_done) struct buf plain = BUF_INIT(256);
+        unsigned char bytes[CRYPTO_SM2_FIELD];
+        struct rd r = rd_of(str_skip(buf_str(&cipher), 3));
+        struct str x, y;
+
+        x = rd_bytes(&r, rd_u8(&r));
+        CHECK_INT(rd_u8(&r), 2);
+        y = rd_bytes(&r, rd_u8(&r));
+        CHECK(!r.failed && r.left == 2 + 32 + 2 + SHORT);
+        if (x.n > CRYPTO_SM2_FIELD)
+            x = str_skip(x, 1);
+        if (y.n > CRYPTO_SM2_FIELD)
+            y = str_skip(y, 1);
+        put_integer(&body, cases[i].x ? number(cases[i].x, bytes) : x);
+        put_integer(&body, cases[i].y ? number(cases[i].y, bytes) : y);
+        buf_puts(&body, rd_bytes(&r, r.left));
+        put_sequence(buf_str(&body), &made);
+        CHECK_OK(buf_rc(&made));
+        CHECK_RC(crypto_sm2_decrypt(da, buf_str(&made), &plain), cases[i].good ? RC_OK : RC_DENIED);
+        if (!cases[i].good)
+            CHECK_INT(plain.n, 0);
+    }
+}
+
+/* GB/T 32918.2 section 7.1, B1, B2 and B5. */
+static void numbers_that_sign_nothing(void)
+{
+    static const char *const cases[][2] = {{ORDER_N, "1"}, {"1", ORDER_N}, {ORDER_N, ORDER_N},
+                                           {"1", LESS_N},  {LESS_N, "1"},  {"0", "1"},
+                                           {"1", "0"},     {FIELD_P, "1"}};
+    CLEANUP(buf_done) struct buf good = BUF_INIT(CRYPTO_SIG_MAX);
+    PAIRS;
+
+    CHECK_OK(crypto_sign(da, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, STR("text"), &good));
+    CHECK_OK(crypto_verify(da, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, STR("text"), buf_str(&good)));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(buf_done) struct buf body = BUF_INIT(128), made = BUF_INIT(128);
+        unsigned char bytes[CRYPTO_SM2_FIELD];
+
+        put_integer(&body, number(cases[i][0], bytes));
+        put_integer(&body, number(cases[i][1], bytes));
+        put_sequence(buf_str(&body), &made);
+        CHECK_OK(buf_rc(&made));
+        CHECK_RC(crypto_verify(da, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, STR("text"), buf_str(&made)),
+                 RC_DENIED);
+    }
+}
+
 CHECK_MAIN_WITH(crypto_init() == RC_OK, crypto_done(), CHECK_TEST(users_are_known_by_z),
                 CHECK_TEST(both_sides_agree), CHECK_TEST_ONCE(any_keys_agree),
                 CHECK_TEST(wrong_keys_do_not_agree), CHECK_TEST(what_is_encrypted_is_decrypted),
-                CHECK_TEST_ONCE(damage_is_seen))
+                CHECK_TEST_ONCE(damage_is_seen), CHECK_TEST_ONCE(points_may_cancel_out),
+                CHECK_TEST_ONCE(ciphers_of_no_point), CHECK_TEST_ONCE(numbers_that_sign_nothing))

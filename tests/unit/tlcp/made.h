@@ -20,6 +20,20 @@ struct made {
 };
 static struct made of_server, of_client;
 
+/* A comment in the certificates that are made now, for longer ones; NULL: none. */
+static const char *made_comment;
+
+static void put_comment(X509 *x)
+{
+    X509_EXTENSION *ext;
+
+    if (!made_comment)
+        return;
+    ext = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, made_comment);
+    X509_add_ext(x, ext, -1);
+    X509_EXTENSION_free(ext);
+}
+
 /* A self-signed certificate for an SM2 key. */
 static enum rc sm2_certificate(const struct crypto_key *key, const char *usage, const char *name,
                                struct buf *out)
@@ -41,6 +55,7 @@ static enum rc sm2_certificate(const struct crypto_key *key, const char *usage, 
     X509_set_issuer_name(x, subject);
     X509_set_pubkey(x, crypto_ossl_pkey(key));
     X509_add_ext(x, ext, -1);
+    put_comment(x);
     EVP_DigestSignInit_ex(md, &p, "SM3", crypto_ossl_ctx(), NULL, crypto_ossl_pkey(key), NULL);
     EVP_PKEY_CTX_set1_id(p, CRYPTO_SM2_ID, sizeof(CRYPTO_SM2_ID) - 1);
     X509_sign_ctx(x, md);
