@@ -18,7 +18,7 @@ from servers import lab
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "lib"))
 from sites import SITE, SiteLab  # noqa: E402
 
-GROUPS = "X25519MLKEM768:X25519:prime256v1:secp384r1"
+GROUPS = "X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024:X25519:prime256v1:secp384r1"
 LARGE = 10 * 1000 * 1000
 SMALL = 1024
 CLOSE = ("-H", "Connection: close")

@@ -185,11 +185,16 @@ static enum rc demand(struct tls_client *c, const struct tls_client_conf *conf, 
     return good ? RC_OK : RC_INVAL;
 }
 
+/* OpenSSL's own, and what servers want that take hybrids of NIST's curves alone; these have no
+ * share in the first ClientHello. */
+#define GROUPS "DEFAULT/SecP384r1MLKEM1024:SecP256r1MLKEM768"
+
 SSL_CTX *tls_client_context(void)
 {
     SSL_CTX *ctx = SSL_CTX_new_ex(crypto_ossl_ctx(), NULL, TLS_client_method());
 
-    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set1_groups_list(ctx, GROUPS) != 1) {
         SSL_CTX_free(ctx);
         return NULL;
     }

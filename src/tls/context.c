@@ -116,6 +116,9 @@ static enum rc set_protocols(struct tls_context *ctx, struct str list)
     return RC_OK;
 }
 
+/* The hybrid ones first; those of NIST's curves are for clients that may take no other. */
+#define GROUPS "X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024:X25519:secp256r1:secp384r1"
+
 static bool set_up(struct tls_context *ctx)
 {
     SSL_CTX *s = ctx->ssl;
@@ -139,8 +142,7 @@ static bool set_up(struct tls_context *ctx)
     return SSL_CTX_set_min_proto_version(s, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(s, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(s, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
-           SSL_CTX_set1_groups_list(s, "X25519MLKEM768:X25519:secp256r1:secp384r1") == 1 &&
-           SSL_CTX_set_num_tickets(s, 1) == 1 &&
+           SSL_CTX_set1_groups_list(s, GROUPS) == 1 && SSL_CTX_set_num_tickets(s, 1) == 1 &&
            SSL_CTX_set_session_ticket_cb(s, NULL, tls_choice_on_session, NULL) == 1;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all TLS connections of a listener share: TLS 1.2 (ECDHE and AEAD only) and 1.3,
- * X25519MLKEM768 before the classical groups, ALPN, no renegotiation, no compression, no early
- * data, sessions in tickets alone. What a handshake shows is decided once, at its ClientHello and
- * before a session is looked at: by `choose`, or it is the context's one identity. Replacing an
- * identity changes what new handshakes show and touches no open connection. */
+ * X25519MLKEM768, SecP256r1MLKEM768 and SecP384r1MLKEM1024 before the classical groups, ALPN, no
+ * renegotiation, no compression, no early data, sessions in tickets alone. What a handshake shows
+ * is decided once, at its ClientHello and before a session is looked at: by `choose`, or it is the
+ * context's one identity. Replacing an identity changes what new handshakes show and touches no
+ * open connection. */
 #pragma once
 
 #include "tls/site.h"

@@ -184,7 +184,8 @@ def seen(lab):
     run(AUTARKY, "scan", f"{SM}:{lab.gateway}", "--data", lab.data, "--out", out)
     for line in out.read_text().splitlines():
         groups = json.loads(line).get("groups")
-        if groups and groups != ["curveSM2MLKEM768", "curveSM2", "X25519MLKEM768", "X25519", "secp256r1", "secp384r1"]:
+        if groups and groups != ["curveSM2MLKEM768", "curveSM2", "X25519MLKEM768", "SecP256r1MLKEM768",
+                                "SecP384r1MLKEM1024", "X25519", "secp256r1", "secp384r1"]:
             sys.exit(f"groups: {line}")
 
 

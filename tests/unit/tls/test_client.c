@@ -8,6 +8,7 @@
 #include "net/stream.h"
 #include "pair.h"
 #include "tls/client.h"
+#include "tls/tls_int.h"
 #include "tls/trust.h"
 #include "x509/cert.h"
 
@@ -267,6 +268,36 @@ static void an_end_that_tls_does_not_say(void)
     ends(true, false, RC_NET);
 }
 
+/* Servers that have one group only, for the client's first guess at another. */
+static void groups_of_servers(void)
+{
+    static char groups[][20] = {"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024",
+                                "secp384r1"};
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        CLEANUP(both_done) struct both b = {};
+        CLEANUP(tls_identity_unrefp) struct tls_identity *id = NULL;
+        struct tls_context_conf server = {.alpn = STR("")};
+        struct tls_client_conf conf = {.on_open = on_client_open, .arg = &b};
+        struct tls_facts facts;
+
+        CHECK_OK(world_init(&b.w, &server));
+        CHECK_OK(identity("one", &id));
+        tls_context_set_identity(b.w.context, id);
+        CHECK_INT(SSL_CTX_set1_groups_list(tls_context_ssl(b.w.context), groups[i]), 1);
+        CHECK_OK(connect_pair(&b.w));
+        SSL_free(MOVE(b.w.client));
+        conf.ev = b.w.ev;
+        b.opened = RC_COUNT;
+        CHECK_OK(tls_client_new(&conf, fd_move(&b.w.client_fd), &b.client));
+        turn(&b);
+        CHECK_RC(b.opened, RC_OK);
+        CHECK_RC(b.w.opened, RC_OK);
+        tls_conn_facts(b.w.conn, &facts);
+        CHECK_STR(str_of(facts.group), groups[i]);
+    }
+}
+
 static void long_names(void)
 {
     CLEANUP(both_done) struct both b = {};
@@ -279,4 +310,5 @@ static void long_names(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(shakes_and_shows), CHECK_TEST_ONCE(speaks), CHECK_TEST_ONCE(refusals),
            CHECK_TEST_ONCE(no_tls_at_all), CHECK_TEST_ONCE(trusts_whom_it_is_told),
-           CHECK_TEST_ONCE(an_end_that_tls_does_not_say), CHECK_TEST_ONCE(long_names))
+           CHECK_TEST_ONCE(an_end_that_tls_does_not_say), CHECK_TEST_ONCE(long_names),
+           CHECK_TEST_ONCE(groups_of_servers))
