@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `autarky site check`: what a browser would get, looked at from here with a client's eyes. */
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/addr.h"
 #include "base/arena.h"
@@ -34,6 +37,7 @@ enum {
     ARENA_MAX = 16 * 1024 * 1024,
     LINE_BYTES = 1024,
     STATUS_SERVER_ERROR = 500,
+    OWN_MAX = 64, /* addresses of this host, or of the name; more are not looked at */
 };
 
 static const enum tls_look_key looks[CONF_SITE_KEYS] = {
@@ -45,6 +49,7 @@ static const enum tls_look_key looks[CONF_SITE_KEYS] = {
 
 struct check {
     struct examination e;
+    const struct conf *conf;
     const struct conf_site *site;
     struct addr_port gateway; /* addr.n == 0: none listens */
     struct arena arena;
@@ -95,19 +100,118 @@ static void read_data(struct check *c)
 
 /* ---- the findings */
 
+static bool is_own(const struct addr *all, size_t n, const struct addr *a)
+{
+    for (size_t i = 0; i < n; i++)
+        if (addr_eq(&all[i], a))
+            return true;
+    return false;
+}
+
+static void add_own(struct addr *all, size_t *n, const struct addr *a)
+{
+    if (a->n && *n < OWN_MAX && !is_own(all, *n, a))
+        all[(*n)++] = *a;
+}
+
+static struct addr addr_of(const struct sockaddr *sa)
+{
+    struct addr a = {.n = 0};
+
+    if (sa && sa->sa_family == AF_INET) {
+        a.n = sizeof(struct in_addr);
+        memcpy(a.b, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, a.n);
+    } else if (sa && sa->sa_family == AF_INET6) {
+        a.n = sizeof(struct in6_addr);
+        memcpy(a.b, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a.n);
+    }
+    return a;
+}
+
+/* Where the gateway can be reached: what it listens on; of this host, where that is everywhere. */
+static size_t own_addresses(const struct conf *conf, struct addr all[static OWN_MAX])
+{
+    static const unsigned char none[sizeof(all->b)];
+    struct ifaddrs *list = NULL;
+    bool anywhere = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < conf->listen.gateway.n; i++) {
+        const struct addr *a = &conf->listen.gateway.p[i].addr;
+
+        if (memcmp(a->b, none, a->n) == 0)
+            anywhere = true;
+        else
+            add_own(all, &n, a);
+    }
+    if (!anywhere || getifaddrs(&list) != 0)
+        return n;
+    for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+        struct addr a = addr_of(i->ifa_addr);
+
+        add_own(all, &n, &a);
+    }
+    freeifaddrs(list);
+    return n;
+}
+
+static void put_addresses(const struct addr *all, size_t n, struct buf *out)
+{
+    char text[ADDR_TEXT];
+
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%s", i ? ", " : "", addr_text(&all[i], text));
+    if (n == 0)
+        buf_putz(out, "none");
+}
+
+/* Who resolves the name here need not be who does for the clients, but mostly it is. */
+static void judge_addresses(struct check *c, const struct addr *found, size_t n)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(2 * LINE_BYTES);
+    struct addr own[OWN_MAX], others[OWN_MAX];
+    size_t n_own = own_addresses(c->conf, own), n_others = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (!is_own(own, n_own, &found[i]))
+            others[n_others++] = found[i];
+    buf_putz(&text, "leads to ");
+    put_addresses(found, n, &text);
+    if (n_others == 0) {
+        buf_putz(&text, ", which the gateway has");
+        cmd_finding(&c->e, "name", STR("ok"), buf_str(&text), STR(""));
+        return;
+    }
+    buf_putz(&text, "; the gateway here has ");
+    put_addresses(own, n_own, &text);
+    buf_putz(&text, ", and not ");
+    put_addresses(others, n_others, &text);
+    cmd_finding(&c->e, "name", STR("warning"), buf_str(&text),
+                STR("let the record in your DNS lead to the gateway, unless a load balancer, an "
+                    "address translation or another gateway is there"));
+}
+
 static void check_name(struct check *c)
 {
-    struct addrinfo *found = NULL;
+    struct addrinfo *list = NULL, want = {.ai_socktype = SOCK_STREAM};
     char name[NAME_MAX_BYTES + 1];
+    struct addr found[OWN_MAX];
+    size_t n = 0;
 
     if (str_copyz(c->site->name, name, sizeof(name)) == RC_OK &&
-        getaddrinfo(name, NULL, NULL, &found) == 0)
-        cmd_finding(&c->e, "name", STR("ok"), STR("has an address here"), STR(""));
+        getaddrinfo(name, NULL, &want, &list) == 0)
+        for (const struct addrinfo *i = list; i; i = i->ai_next) {
+            struct addr a = addr_of(i->ai_addr);
+
+            add_own(found, &n, &a);
+        }
+    if (list)
+        freeaddrinfo(list);
+    if (n)
+        judge_addresses(c, found, n);
     else
         cmd_finding(&c->e, "name", STR("warning"), STR("has no address on this host"),
                     STR("make a record in your DNS that points to the gateway"));
-    if (found)
-        freeaddrinfo(found);
 }
 
 /* Chain, name and time, as a client that trusts our roots sees them. */
@@ -271,24 +375,36 @@ static void check_served(struct check *c, enum conf_key_algorithm a)
                "`autarky site list` says whether there is a certificate, and if not, why");
 }
 
-static void check_backend(struct check *c, struct str base)
+/* One that speaks HTTP is asked; `target` is what the gateway would ask for. */
+static void ask_backend(struct check *c, struct str base, struct str target)
 {
+    bool h2 = str_starts(base, STR("h2:"));
     struct err err = ERR_INIT;
     char text[LINE_BYTES];
     int status = 0;
 
-    err.rc = site_ask_backend(base, c->site->name, &status, &err);
+    err.rc = site_ask_backend(c->site, base, target, &status, &err);
+    if (err.rc == RC_CRYPTO || err.rc == RC_DENIED) {
+        failed(c, "backend", &err,
+               "give it a certificate that fits, or correct `backend_ca`, `backend_keys` or "
+               "`backend_name`");
+        return;
+    }
     if (err.rc != RC_OK) {
         failed(c, "backend", &err, "start what should answer there, or correct `backends`");
         return;
     }
-    snprintf(text, sizeof(text), "%.*s answers with status %d", STR_ARG(base), status);
+    if (h2)
+        snprintf(text, sizeof(text), "%.*s proves who it is, and speaks HTTP/2", STR_ARG(base));
+    else
+        snprintf(text, sizeof(text), "%.*s answers %.*s with status %d", STR_ARG(base),
+                 STR_ARG(target), status);
     cmd_finding(&c->e, "backend", status < STATUS_SERVER_ERROR ? STR("ok") : STR("warning"),
                 str_of(text), STR(""));
 }
 
-/* TLS ends there, so what it shows is its own affair; or HTTP/2 is spoken, which is not spoken
- * here: it has to take connections. */
+/* TLS ends there, so what it shows is its own affair; or HTTP/2 is spoken in the clear, which is
+ * not spoken here: it has to take connections. */
 static void check_taker(struct check *c, struct str base)
 {
     struct str rest = str_skip(base, str_find(base, ':') + 3);
@@ -307,6 +423,29 @@ static void check_taker(struct check *c, struct str base)
     }
     snprintf(text, sizeof(text), "%.*s takes connections", STR_ARG(base));
     cmd_finding(&c->e, "backend", STR("ok"), str_of(text), STR(""));
+}
+
+static void check_backend(struct check *c, struct str base, struct str target)
+{
+    if (str_starts(base, STR("http")) || str_starts(base, STR("h2:")))
+        ask_backend(c, base, target);
+    else
+        check_taker(c, base);
+}
+
+/* Those of the site, by the path of its checks if it has one, and those of its paths. */
+static void check_backends(struct check *c)
+{
+    const struct conf_site *s = c->site;
+
+    for (size_t i = 0; i < s->backends.n; i++)
+        check_backend(c, s->backends.p[i], s->check.n ? s->check : STR("/"));
+    for (size_t i = 0; i < c->conf->gateway.n_paths; i++) {
+        const struct conf_path *p = &c->conf->gateway.paths[i];
+
+        for (size_t k = 0; str_eq(p->site, s->name) && k < p->backends.n; k++)
+            check_backend(c, p->backends.p[k], p->replace.n ? p->replace : p->path);
+    }
 }
 
 /* What a client is shown over the gateway, which has no certificate for it. */
@@ -333,9 +472,9 @@ static void check_passed(struct check *c)
         failed(c, "passed", &err, "the log of the gateway has lines `gateway.passed` that say why");
 }
 
-static int check(const struct cmd_args *args, const struct conf_site *site)
+static int check(const struct cmd_args *args, const struct conf *conf, const struct conf_site *site)
 {
-    struct check c = {.site = site};
+    struct check c = {.conf = conf, .site = site};
     int status;
 
     arena_init(&c.arena, ARENA_MAX);
@@ -350,12 +489,7 @@ static int check(const struct cmd_args *args, const struct conf_site *site)
             check_served(&c, a);
     if (site->passes)
         check_passed(&c);
-    for (size_t i = 0; i < site->backends.n; i++) {
-        if (!str_starts(site->backends.p[i], STR("http")))
-            check_taker(&c, site->backends.p[i]);
-        else
-            check_backend(&c, site->backends.p[i]);
-    }
+    check_backends(&c);
     status = cmd_examine_show(&c.e, RC_OK);
     cmd_examine_done(&c.e);
     arena_done(&c.arena);
@@ -380,7 +514,7 @@ int cmd_site_check(const struct cmd_args *args)
             "%s is not a site of the gateway; `autarky site list` shows those that are", name);
     if (crypto_init() != RC_OK)
         return cmd_failf("OpenSSL's default provider is missing; run script/bootstrap again");
-    status = check(args, site);
+    status = check(args, conf, site);
     crypto_done();
     return status;
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 struct cmd_args;
+struct conf_site;
 
 #define SITE_FILE "sites.yaml"
 
@@ -57,6 +58,10 @@ enum { SITE_LOOK_SECONDS = 5 };
 /* Looks `host` up and connects to the first of its addresses that answers. RC_NOTFOUND when it has
  * none, RC_NET, RC_TIMEOUT. */
 enum rc site_connect(struct str host, uint16_t port, int *out_fd, struct err *err);
-/* Asks the backend at that base URL for "/" as the gateway would on behalf of the site. RC_OK and
- * the status of its answer, whatever that is. */
-enum rc site_ask_backend(struct str base, struct str site, int *out_status, struct err *err);
+/* Asks the backend at that base URL (http, https) for `target`, a path, perhaps with a query, as
+ * the gateway would on behalf of the site: over TLS with what the site demands of backends, and
+ * behind a header of the PROXY protocol where it sends one. RC_OK and the status of its answer,
+ * whatever that is; of h2, with which nothing is said but the handshake, 0. RC_CRYPTO, RC_DENIED:
+ * it does not prove what the site demands. (site_ask.c) Needs crypto_init. */
+enum rc site_ask_backend(const struct conf_site *site, struct str base, struct str target,
+                         int *out_status, struct err *err);

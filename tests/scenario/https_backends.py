@@ -4,6 +4,8 @@
 """One gateway before nginx, which speaks HTTPS: roots, names, keys, sessions, checks; servers that cannot prove who they are, and
 that no request ever reaches one of them."""
 
+import json
+import os
 import pathlib
 import signal
 import socket
@@ -183,11 +185,53 @@ def never_round(world):
     expect("a loop", world.ask()[1], 508)
 
 
+def looked_at(world):
+    """`autarky site check` asks as the gateway does, and says where the name leads."""
+    data = world.root / "check"
+    (data / "conf.d").mkdir(parents=True)
+    (data / "conf.d" / "inside.pem").write_bytes((world.root / "root.pem").read_bytes())
+
+    def check(backend, demands, more="", hosts=None):
+        (data / "autarky.yaml").write_text(
+            f"organization: Example\ndomain: {SITES[0]}\npolicy: [{{name: all, allow: [{SITES[0]}]}}]\n"
+            f"gateway:\n  sites: [{{name: {SITES[0]}, backends: [\"{backend}\"], {demands}}}]\n{more}")
+        command = [os.environ["AUTARKY"], "site", "check", SITES[0], "--json", "--data", data]
+        if hosts:
+            (world.root / "hosts").write_text(hosts)
+            command = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', world.root / "hosts", *command]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return [(c["name"], c["state"], c["text"]) for c in json.loads(done.stdout)["checks"] if c["name"] in ("backend", "name")]
+
+    def backend(server, demands, state, text, path=""):
+        found = [(s, t) for n, s, t in check(f"https://127.0.0.1:{world.ports[server]}{path}", demands) if n == "backend"]
+        if len(found) != 1 or found[0][0] != state or text not in found[0][1]:
+            raise AssertionError(f"site check of {server} with {demands}: {found}")
+
+    named = f"backend_ca: inside.pem, backend_name: {NAME}"
+    backend("right", named, "ok", "/ with status 200")
+    backend("right", f"{named}, check: /once", "ok", "/once with status 200")
+    backend("right", f"backend_keys: [{key_of(world.root, 'right')}]", "ok", "status 200")
+    backend("proxied", f"{named}, send_proxy: v1", "ok", "status 200")
+    backend("proxied", f"{named}, send_proxy: v2", "ok", "status 200")
+    backend("proxied", named, "failed", "")
+    for server, demands in (("name", named), ("stranger", named), ("over", named), ("right", f"backend_keys: [{key_of(world.root, 'name')}]")):
+        backend(server, demands, "failed", "")
+    found = check(f"https://127.0.0.1:{world.ports['right']}", named, f"  paths: [{{site: {SITES[0]}, path: /x, backends: "
+                  f"[\"https://127.0.0.1:{world.ports['stranger']}\"]}}]\n")
+    expect("backends of paths", [s for n, s, _ in found if n == "backend"], ["ok", "failed"])
+    if os.geteuid() == 0:
+        for address, state, said in (("127.0.0.1", "ok", "leads to 127.0.0.1, which the gateway has"),
+                                     ("192.0.2.9", "warning", "leads to 192.0.2.9; the gateway here has ")):
+            found = [(s, t) for n, s, t in check(f"https://127.0.0.1:{world.ports['right']}", named, hosts=f"{address} {SITES[0]}\n") if n == "name"]
+            if found[0][0] != state or said not in found[0][1] or state == "warning" and not found[0][1].endswith("and not 192.0.2.9"):
+                raise AssertionError(f"{address}: {found}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         world = World(pathlib.Path(name))
         try:
-            for step in (right_ones, wrong_ones, never_in_the_clear, sessions, others_take_over, with_a_header, never_round):
+            for step in (right_ones, wrong_ones, never_in_the_clear, sessions, others_take_over, with_a_header, never_round, looked_at):
                 step(world)
         except BaseException:
             print(world.gateway.log.read_text()[-4000:], file=sys.stderr)
