@@ -76,3 +76,21 @@ const struct conf_site *conf_site_find(const struct conf *conf, struct str name)
             return &conf->gateway.sites[i];
     return NULL;
 }
+
+bool conf_site_named(const struct conf *conf, struct str name)
+{
+    size_t from = 0, to = conf->gateway.names.n;
+
+    while (from < to) {
+        size_t at = from + (to - from) / 2;
+        int order = str_cmp(name, conf->gateway.names.p[at]);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            to = at;
+        else
+            from = at + 1;
+    }
+    return false;
+}

@@ -25,20 +25,7 @@ struct conf {
         struct conf_ports api, plain; /* never empty */
         struct conf_ports gateway;    /* never empty; bound only while there are sites */
     } listen;
-    struct {
-        uint64_t workers; /* 0: one for each CPU */
-        enum conf_keys keys;
-        struct str renew_window, change_window; /* as base/window.h; empty: any time */
-        const struct conf_site *sites;
-        size_t n_sites;
-        const struct conf_path *paths;
-        size_t n_paths;
-        struct conf_others others;
-        struct conf_nets trusted; /* whose X-Forwarded-For is believed */
-        struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
-        struct conf_access_log access_log;
-        struct conf_inspection waf; /* of sites that have it */
-    } gateway;
+    struct conf_gateway gateway;
     enum conf_database database;
     const struct conf_resolver *resolvers;
     size_t n_resolvers;
@@ -196,3 +183,5 @@ const struct conf_prober *conf_prober_with_key(const struct conf *conf, struct s
 const struct conf_forward *conf_forward_find(const struct conf *conf, struct str name);
 /* NULL when the gateway has no site of that canonical name. */
 const struct conf_site *conf_site_find(const struct conf *conf, struct str name);
+/* Whether it is in gateway.names. */
+bool conf_site_named(const struct conf *conf, struct str name);

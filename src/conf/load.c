@@ -520,8 +520,7 @@ static enum rc load_tree(struct conf_tree *tree, const struct conf_input *in, st
     struct loader l = {&box->arena, tree->report, false};
 
     TRY(conf_tree_read(tree, in));
-    if (in->one_site)
-        conf_tree_one_site(tree);
+    TRY(conf_tree_sites(tree, in, &box->arena, &box->conf));
     l.broken = tree->broken;
     TRY(load_map(&l, NULL, tree->root, tree->root, &box->conf));
     TRY(conf_fill_sites(tree->report, tree->root, in, &box->arena, &box->conf));

@@ -130,6 +130,16 @@
      .min = 0, .max = 599, .initial = "0", .take = &live,
      .help = "Status of redirect (308 by default) or answer (200)"},
 
+    {KEY("gateway.default_site", CONF_ONE, gateway.default_site, &conf_kind_host), .take = &live,
+     .help = "One of gateway.sites, for clients that name none in their handshake, or ask for an "
+             "address; without it they are refused"},
+    {KEY("gateway.connection_rate", CONF_ONE, gateway.connection_rate, &conf_kind_number),
+     .min = 0, .max = 1'000'000, .initial = "0", .take = &live,
+     .help = "Connections that one client may make in a minute, in the long run; others are "
+             "closed before the handshake; 0: as many as he likes"},
+    {KEY("gateway.connection_burst", CONF_ONE, gateway.connection_burst, &conf_kind_number),
+     .min = 0, .max = 1'000'000, .initial = "0", .take = &live,
+     .help = "How many of them at once; 0: those of ten seconds"},
     {KEY("gateway.trusted", CONF_MANY, gateway.trusted, &conf_kind_net), .take = &live,
      .help = "Networks of proxies in front of the gateway that are believed who their client is, "
              "by X-Forwarded-For, -Proto and -Host"},

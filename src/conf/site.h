@@ -111,3 +111,22 @@ struct conf_site {
     bool access_log;         /* its requests are in gateway.access_log */
     bool tls_sm;             /* TLS 1.3 with SM algorithms is spoken, too (RFC 8998) */
 };
+
+struct conf_gateway {
+    uint64_t workers; /* 0: one for each CPU */
+    enum conf_keys keys;
+    struct str renew_window, change_window; /* as base/window.h; empty: any time */
+    const struct conf_site *sites;
+    size_t n_sites;
+    const struct conf_path *paths;
+    size_t n_paths;
+    struct conf_strs names;    /* of all sites, sorted; only where conf_input.site_names asks */
+    struct str default_site;   /* for clients that name none; empty: they are refused */
+    uint64_t connection_rate;  /* of one client in a minute; 0: no limit */
+    uint64_t connection_burst; /* of these at once; 0: those of ten seconds */
+    struct conf_others others;
+    struct conf_nets trusted; /* whose X-Forwarded-For is believed */
+    struct conf_nets proxied; /* who sends a header of the PROXY protocol first */
+    struct conf_access_log access_log;
+    struct conf_inspection waf; /* of sites that have it */
+};

@@ -31,6 +31,12 @@ MSG(msg_crl_text, "conf.site-crl-text",
     "the site {0} names {1}, in which there is no list of revoked certificates in PEM; of one in "
     "DER makes PEM: openssl crl -inform DER -in LIST -out {1}");
 MSG(msg_burst, "conf.site-burst", "the site {0} has `burst`, which does nothing without `rate`");
+MSG(msg_default, "conf.site-default",
+    "{0} is not among `sites`, and clients that name none would be refused: correct it, or leave "
+    "it "
+    "out");
+MSG(msg_connection_burst, "conf.connection-burst",
+    "it does nothing without `connection_rate`: give that, too, or leave it out");
 MSG(msg_headers, "conf.site-headers", "the site {0} has more than {1} headers of one kind");
 MSG(msg_no_algorithm, "conf.site-algorithms-none",
     "the site {0} has no `algorithms`: with none it cannot have a certificate");
@@ -392,6 +398,21 @@ static enum rc check_waf(struct conf_report *report, const struct conf_node *roo
         msg_waf_rules, rules);
 }
 
+/* What is about none of the sites alone. */
+static enum rc check_gateway(struct conf_report *report, const struct conf_node *root,
+                             const struct conf *conf)
+{
+    const struct conf_node *gateway = conf_node_get(root, STR("gateway"));
+    struct str name = conf->gateway.default_site;
+
+    if (name.n && !conf_site_find(conf, name))
+        TRY(CONF_COMPLAIN(report, conf_node_get(gateway, STR("default_site")), msg_default, name));
+    if (conf->gateway.connection_burst && !conf->gateway.connection_rate)
+        TRY(CONF_COMPLAIN(report, conf_node_get(gateway, STR("connection_burst")),
+                          msg_connection_burst));
+    return check_waf(report, root, conf);
+}
+
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
                          const struct conf *conf)
 {
@@ -405,7 +426,7 @@ enum rc conf_check_sites(struct conf_report *report, const struct conf_node *roo
         TRY(check_clients(report, n, &conf->gateway.sites[i]));
     }
     if (!report->n)
-        TRY(check_waf(report, root, conf));
+        TRY(check_gateway(report, root, conf));
     n = first_of(root, STR("paths"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_paths; i++, n = n->next)
         TRY(check_path(report, n, conf, i));

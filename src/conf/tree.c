@@ -2,7 +2,10 @@
 #include "conf/tree_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/name.h"
+#include "conf/conf.h"
 #include "conf/kind_int.h"
 
 MSG(msg_set_twice, "conf.set-twice",
@@ -71,16 +74,69 @@ enum rc conf_tree_read(struct conf_tree *t, const struct conf_input *in)
     return RC_OK;
 }
 
-void conf_tree_one_site(struct conf_tree *tree)
+static int by_name(const void *a, const void *b)
 {
-    const struct conf_node *gateway = conf_node_get(tree->root, STR("gateway"));
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* What is no name is left out: who reads all of it complains. */
+static enum rc gather_names(const struct conf_node *sites, struct arena *a, struct conf_strs *out)
+{
+    size_t n = 0;
+    struct str *all;
+
+    for (const struct conf_node *s = sites->first; s; s = s->next)
+        n++;
+    all = ARENA_ARRAY(a, struct str, n);
+    if (!all)
+        return RC_NOMEM;
+    n = 0;
+    for (const struct conf_node *s = sites->first; s; s = s->next) {
+        const struct conf_node *name = conf_node_get(s, STR("name"));
+        char canonical[NAME_MAX_BYTES + 1];
+
+        if (!name || name->shape != CONF_TREE_VALUE ||
+            name_canonical(name->value, false, canonical) != RC_OK)
+            continue;
+        TRY(arena_str(a, str_of(canonical), &all[n]));
+        n++;
+    }
+    qsort(all, n, sizeof(*all), by_name);
+    *out = (struct conf_strs){all, n};
+    return RC_OK;
+}
+
+static void remove_key(struct conf_node *map, struct str key)
+{
+    struct conf_node *before = NULL;
+
+    for (struct conf_node *n = map ? map->first : NULL; n; before = n, n = n->next) {
+        if (!str_eq(n->key, key))
+            continue;
+        *(before ? &before->next : &map->first) = n->next;
+        if (map->last == n)
+            map->last = before;
+        return;
+    }
+}
+
+enum rc conf_tree_sites(struct conf_tree *tree, const struct conf_input *in, struct arena *a,
+                        struct conf *out)
+{
+    struct conf_node *gateway = conf_node_get(tree->root, STR("gateway"));
     struct conf_node *sites = conf_node_get(gateway, STR("sites"));
     struct conf_node *paths = conf_node_get(gateway, STR("paths"));
 
+    if (!in->one_site)
+        return RC_OK;
+    if (in->site_names && sites && sites->first)
+        TRY(gather_names(sites, a, &out->gateway.names));
+    remove_key(gateway, STR("default_site"));
     if (sites && sites->first) {
         sites->first->next = NULL;
         sites->last = sites->first;
     }
     if (paths)
         paths->first = paths->last = NULL;
+    return RC_OK;
 }

@@ -339,6 +339,7 @@ const struct role_def role_front = {
     .sandbox = &front_sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
+    .site_names = true,
     .drain_order = 0, /* it asks core */
     .overlaps = true,
     .open = front_open,

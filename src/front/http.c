@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/name.h"
 #include "conf/conf.h"
 #include "ev/clock.h"
 #include "http/problem.h"
@@ -281,13 +282,55 @@ static void put_base(const struct front *f, const struct http_request *req, stru
     http_authority_put(&at, out);
 }
 
-static void redirect(struct http_exchange *x, struct str base)
+static void redirect(struct http_exchange *x, struct str base, struct str why)
 {
     const struct http_request *req = &x->req;
 
     http_header_addf(x, "Location", "%.*s%.*s%s%.*s", STR_ARG(base), STR_ARG(req->path),
                      req->query.n ? "?" : "", STR_ARG(req->query));
-    http_reply_text(x, 308, "text/plain; charset=utf-8", STR("The API speaks HTTPS.\n"));
+    http_reply_text(x, 308, "text/plain; charset=utf-8", why);
+}
+
+static bool is_host_of(struct str url, struct str host)
+{
+    struct http_url at;
+
+    return url.n && http_url_parse(url, &at, NULL) == RC_OK && str_ieq(at.at.host, host);
+}
+
+/* The port by which clients reach the gateway; 0: only the kernel knows. */
+static uint16_t gateway_port(const struct conf *conf)
+{
+    const struct conf_ports *ports = &conf->listen.gateway;
+
+    for (size_t i = 0; i < ports->n; i++)
+        if (ports->p[i].port == 443)
+            return 443;
+    return ports->n ? ports->p[0].port : 0;
+}
+
+/* Where the site of the gateway is that the client asked for by plain HTTP. A name that the API or
+ * this listener has as well stays theirs. Only names of the configuration are ever put, so that a
+ * Host header leads nowhere else. */
+static bool put_site(const struct front *f, const struct http_request *req, struct buf *out)
+{
+    const struct conf *conf = f->env->conf;
+    struct http_authority asked, at = {.port = gateway_port(conf)};
+    char name[NAME_MAX_BYTES + 1];
+
+    if (conf->gateway.names.n == 0 || at.port == 0 || !str_eq(req->listener, STR("plain")) ||
+        http_authority_parse(req->host, &asked) != RC_OK ||
+        name_canonical(asked.host, false, name) != RC_OK)
+        return false;
+    at.host = str_of(name);
+    if (!conf_site_named(conf, at.host) || front_cert_names(&f->cert, at.host) ||
+        is_host_of(conf->urls.api, at.host) || is_host_of(conf->urls.plain, at.host))
+        return false;
+    if (at.port == 443)
+        at.port = 0;
+    buf_putz(out, "https://");
+    http_authority_put(&at, out);
+    return true;
 }
 
 static void refuse(struct http_exchange *x, struct str base)
@@ -327,7 +370,13 @@ void front_http_request(struct front *f, struct http_exchange *x)
 
     if (prove(f, x))
         return;
-
+    if (put_site(f, &x->req, &base)) {
+        if (is_reading(&x->req))
+            redirect(x, buf_str(&base), STR("This site speaks HTTPS.\n"));
+        else
+            refuse(x, buf_str(&base));
+        return;
+    }
     if (is_for_core(&x->req)) {
         if (front_keep_answer(&f->keep, x))
             return;
@@ -341,7 +390,7 @@ void front_http_request(struct front *f, struct http_exchange *x)
     }
     put_base(f, &x->req, &base);
     if (str_eq(x->req.listener, STR("plain")) && is_reading(&x->req) && f->api_port)
-        redirect(x, buf_str(&base));
+        redirect(x, buf_str(&base), STR("The API speaks HTTPS.\n"));
     else
         refuse(x, buf_str(&base));
 }

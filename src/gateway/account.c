@@ -20,6 +20,9 @@ static const char *const results[] = {"open", "failed"};
 METRIC_COUNTER_BY(handshakes, "gateway_handshakes_total", "TLS handshakes that ended", "result",
                   results);
 
+METRIC_COUNTER(refused, "gateway_connections_refused_total",
+               "Connections closed before their handshake, by gateway.connection_rate");
+
 static const char *const ends[] = {"complete", "failed"};
 METRIC_COUNTER_BY(passed, "gateway_passed_total", "Connections that were passed on, and ended",
                   "result", ends);
@@ -107,6 +110,16 @@ void gateway_count_failed(const struct addr *client, const struct err *err)
 
     metric_add(&handshakes, FAILED, 1);
     log_info("gateway.connection-failed", LOG_Z("client", addr_text(client, text)), LOG_ERR(err));
+}
+
+void gateway_count_refused(const struct addr *client)
+{
+    char text[ADDR_TEXT];
+
+    metric_add(&refused, 0, 1);
+    log_info("gateway.connection-rate", LOG_Z("client", addr_text(client, text)),
+             LOG_TEXT("it connects more often than `gateway.connection_rate` and "
+                      "`connection_burst` allow, and was closed"));
 }
 
 void gateway_count_client(const struct gateway_site *site, int n)

@@ -14,6 +14,8 @@ struct gateway_site;
 
 /* A connection whose handshake failed. */
 void gateway_count_failed(const struct addr *client, const struct err *err);
+/* One that was closed before its handshake, for there were too many of this client. */
+void gateway_count_refused(const struct addr *client);
 /* The number under which a site is counted, the same for the same name; 0: among the others, for
  * there are too many (metrics/metrics.h). */
 size_t gateway_site_number(struct str name);

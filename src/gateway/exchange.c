@@ -419,6 +419,9 @@ static bool misdirected(struct gateway_exchange *x)
         at.host.n--;
     if (str_ieq(at.host, str_of(site->name)))
         return false;
+    /* No handshake can name an address (RFC 6066 section 3). */
+    if (at.host.n && at.addr.n && site == x->gateway->otherwise)
+        return false;
     IGNORE_RC(ERR(&x->why, RC_DENIED, msg_other_host, str_of(site->name), head->host));
     return true;
 }

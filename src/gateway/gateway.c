@@ -22,6 +22,8 @@ struct gateway_plan {
     size_t n;
     struct dns_zones *zones;
     struct gateway_trust *trust;
+    const struct gateway_site *otherwise; /* one of `sites`, or NULL */
+    struct gateway_rate connect;
     unsigned access;            /* as struct gateway_access has it */
     struct conf_inspection waf; /* but for its strings */
     bool query;
@@ -53,8 +55,12 @@ struct str gateway_date(struct gateway *g)
 static struct tls_site *choose(void *arg, const struct tls_hello *hello)
 {
     struct gateway *g = arg;
-    struct gateway_site *s = map_get(&g->sites, hello->server_name);
+    struct str name = hello->server_name;
+    struct gateway_site *s;
 
+    if (name.n == 0 && g->otherwise)
+        name = str_of(g->otherwise->name);
+    s = map_get(&g->sites, name);
     if (!s)
         return NULL;
     if (s->tls.passes || tls_site_has_identity(&s->tls) || (hello->proof && s->tls.challenge))
@@ -85,6 +91,17 @@ static void on_failed(void *, const struct addr *client, const struct err *err)
 static bool on_newcomer(void *arg, const struct addr *peer)
 {
     return gateway_trust_proxied(((struct gateway *)arg)->trust, peer);
+}
+
+/* A client who connects too often costs no handshake. */
+static bool on_entry(void *arg, const struct addr *client)
+{
+    struct gateway *g = arg;
+
+    if (gateway_rates_take(&g->connecting, &g->connect, client, gateway_now(g)) == 0)
+        return true;
+    gateway_count_refused(client);
+    return false;
 }
 
 /* ---- life */
@@ -118,6 +135,7 @@ enum rc gateway_new(const struct gateway_conf *conf, struct gateway **out)
         g->conf.per_client = GATEWAY_CLIENT_CONNECTIONS_MAX;
     list_init(&g->unsent);
     http_proofs_init(&g->proofs);
+    gateway_rates_init(&g->connecting);
     gateway_access_init(&g->access, conf->ev, conf->write, conf->arg);
     ev_hook_init(&g->flush, on_turn, g);
     ev_hook_add(conf->ev, &g->flush);
@@ -160,6 +178,7 @@ void gateway_free(struct gateway *g)
     tls_context_free(g->tls);
     gateway_trust_free(g->trust);
     backends_done(&g->backends);
+    gateway_rates_clear(&g->connecting);
     gateway_blocks_done(&g->blocks);
     gateway_access_free(&g->access);
     mem_free(g);
@@ -179,6 +198,7 @@ enum rc gateway_listen(struct gateway *g, int fd)
         .per_client = g->conf.per_client,
         .on_failed = on_failed,
         .proxied = on_newcomer,
+        .enters = on_entry,
         .arg = g,
     };
 
@@ -276,6 +296,8 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
         return RC_NOMEM;
     for (size_t i = 0; i < n; i++)
         TRY(plan_site(g, conf, &conf->gateway.sites[i], plan, err));
+    plan->otherwise = map_get(&plan->sites, conf->gateway.default_site);
+    plan->connect = gateway_rate_of(conf->gateway.connection_rate, conf->gateway.connection_burst);
     if (!g->backends.resolver)
         TRY(backends_set_zones(&g->backends, zones));
     *out = MOVE(plan);
@@ -327,6 +349,10 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     g->sites = plan->sites;
     g->certified_to = 0;
     map_init(&plan->sites, SITES_MAX);
+    g->otherwise = plan->otherwise;
+    g->connect = plan->connect;
+    if (g->connect.per_minute == 0)
+        gateway_rates_clear(&g->connecting);
     for (size_t i = 0; i < plan->n; i++)
         change_site(plan->of[i], MOVE(plan->routes[i]));
     while (map_next(&old, &at, &name, &site))

@@ -33,6 +33,9 @@ struct gateway {
     struct map sites;            /* struct gateway_site, references, by name */
     size_t certified_to;         /* in `sites`: those before it have certificates, or need none */
     struct gateway_trust *trust; /* NULL before the first configuration */
+    const struct gateway_site *otherwise; /* for who names none; NULL: none. One of `sites` */
+    struct gateway_rate connect;          /* how often each client may */
+    struct gateway_rates connecting;
     struct tls_context *tls;
     struct id_pool ids; /* for requests */
     struct id name;     /* of this process, by which it knows a request that has come back to it */

@@ -13,6 +13,15 @@ struct client {
     struct addr addr;
 };
 
+struct gateway_rate gateway_rate_of(uint64_t per_minute, uint64_t burst)
+{
+    struct gateway_rate rate = {per_minute, burst ? burst : per_minute / 6};
+
+    if (rate.burst == 0)
+        rate.burst = 1;
+    return rate;
+}
+
 void gateway_rates_init(struct gateway_rates *r)
 {
     map_init(&r->clients, GATEWAY_RATE_CLIENTS_MAX);

@@ -111,16 +111,6 @@ static enum rc add_clients(struct gateway_route *r, const struct conf_site *site
     return site->client_roots.n ? tls_clients_new(&conf, &r->clients, err) : RC_OK;
 }
 
-/* Ten seconds' worth at once, if nothing else is said. */
-static struct gateway_rate rate_of(const struct conf_site *site)
-{
-    struct gateway_rate rate = {site->rate, site->burst ? site->burst : site->rate / 6};
-
-    if (rate.burst == 0)
-        rate.burst = 1;
-    return rate;
-}
-
 enum rc gateway_route_new(struct backends *all, const struct conf *conf,
                           const struct conf_site *site, struct gateway_route **out, struct err *err)
 {
@@ -134,7 +124,7 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     r->tls_sm = site->tls_sm;
     r->waf = site->waf;
     r->passes = site->passes;
-    r->rate = rate_of(site);
+    r->rate = gateway_rate_of(site->rate, site->burst);
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
     TRY(backend_pool_new(all, site, &r->pool, err));
     TRY(copy_headers(r, &site->request_headers, 0, &r->request, &r->n_request));

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "http/response.h"
+#include "http/url.h"
 
 /* One reservation for the line: heads are the hot path. */
 static void put_field(struct str name, struct str value, struct buf *out)
@@ -129,11 +130,21 @@ static void put_origin(const struct http_forward_request *f, struct str host, st
     put_forwarded(f, &asked, host, out);
 }
 
+/* Nobody but the client knows the address by which it came. */
+static struct str host_for(const struct http_head *head, const struct http_forward_request *f)
+{
+    struct http_authority at;
+
+    if (head->host.n && http_authority_parse(head->host, &at) == RC_OK && at.addr.n == 0)
+        return head->host;
+    return f->host;
+}
+
 void http_forward_request(const struct http_reader *r, const struct http_forward_request *f,
                           struct buf *out)
 {
     const struct http_head *head = http_reader_get(r);
-    struct str host = head->host.n ? head->host : f->host;
+    struct str host = host_for(head, f);
 
     buf_puts(out, head->method);
     buf_puts(out, STR(" "));

@@ -29,7 +29,7 @@ struct http_hops {
 
 struct http_forward_request {
     struct str client; /* address as text of who made the connection: X-Forwarded-For, Forwarded */
-    struct str host;   /* of the site, for a request without a Host */
+    struct str host;   /* of the site, for a request without a Host, or one that is an address */
     struct str request_id;         /* X-Request-Id */
     size_t skip;                   /* bytes of the path that are left out at its front */
     struct str prefix;             /* what is written in their place */

@@ -271,6 +271,14 @@ static bool may_stay(struct member *m)
     return true;
 }
 
+/* A load balancer says whom it brings. */
+static bool on_named(void *arg, const struct addr *client)
+{
+    const struct http_server *s = ((struct member *)arg)->server;
+
+    return !s->conf.enters || s->conf.enters(s->conf.arg, client);
+}
+
 static void on_open(void *arg, enum rc rc, const struct err *err)
 {
     struct member *m = arg;
@@ -281,6 +289,11 @@ static void on_open(void *arg, enum rc rc, const struct err *err)
     list_remove(&m->shaking);
     if (m->proxied && tls_conn_ends(m->tls, &ends) == RC_OK)
         m->client = ends.from.addr;
+    if (rc == RC_QUOTA) {
+        m->server->counts.refused++;
+        member_free(m);
+        return;
+    }
     if (rc != RC_OK) {
         failed(m, err);
         return;
@@ -300,7 +313,7 @@ static void on_open(void *arg, enum rc rc, const struct err *err)
 static void admit(struct member *m, int fd)
 {
     struct http_server *s = m->server;
-    struct tls_conn_conf tls = {s->conf.ev, s->conf.tls, on_open, m, m->proxied};
+    struct tls_conn_conf tls = {s->conf.ev, s->conf.tls, on_open, m, m->proxied, on_named};
     struct net_stream *t;
     enum rc rc;
 
@@ -361,6 +374,11 @@ static void enter(struct http_server *s, int fd, const struct addr *client)
     bool refused;
 
     s->counts.accepted++;
+    if (!proxied && s->conf.enters && !s->conf.enters(s->conf.arg, client)) {
+        s->counts.refused++;
+        close(fd);
+        return;
+    }
     if (!may_enter(s, proxied ? 0 : http_share_of(&s->clients, client), &refused)) {
         close(fd);
         return;

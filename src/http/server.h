@@ -65,6 +65,10 @@ struct http_server_conf {
      * is who that names, and is counted once it has named him; a connection without it fails. NULL:
      * nobody does. */
     bool (*proxied)(void *arg, const struct addr *peer);
+    /* TLS: may this client shake hands now? Asked for each connection before anything is done for
+     * it, and once a header of the PROXY protocol has named the client. False closes it without a
+     * word and counts it as refused. NULL: always. */
+    bool (*enters)(void *arg, const struct addr *client);
     void *arg;
 };
 

@@ -90,6 +90,7 @@ struct role_def {
      * one. Each has listening sockets of its own. Asked by the supervisor alone. */
     unsigned (*wanted)(const struct conf *conf);
     bool sites; /* it looks at gateway.sites; of the others, each sees only whether there are any */
+    bool site_names;                /* ... and their names, in gateway.names */
     const char *const *environment; /* names of variables handed on, NULL at the end; else none */
     unsigned start_seconds;         /* until READY; 0: ROLE_START_SECONDS */
     unsigned drain_order; /* at the end of the service: lower ones first, who ask others */

@@ -50,6 +50,7 @@ struct tls_conn {
     size_t lingered;
     struct ev_timer timer;
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
+    bool (*named)(void *arg, const struct addr *client);
     void (*ready)(void *arg);
     void *arg;
 };
@@ -106,11 +107,10 @@ static void linger(struct tls_conn *c)
     while ((n = recv(c->socket.fd, scratch, sizeof(scratch), 0)) > 0)
         if ((c->lingered += (size_t)n) > TLS_PLAIN_LINGER_BYTES)
             break;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
         ev_fd_watch(c->watch, EV_READ);
-        return;
-    }
-    open_failed(c, RC_UNSUPPORTED, &msg_plain, (struct str){NULL, 0});
+    else
+        open_failed(c, RC_UNSUPPORTED, &msg_plain, (struct str){NULL, 0});
 }
 
 static void answer_plain(struct tls_conn *c)
@@ -218,7 +218,7 @@ static void refuse_tlcp(struct tls_conn *c)
     open_failed(c, RC_UNSUPPORTED, &msg_tlcp, (struct str){NULL, 0});
 }
 
-/* RC_OK: it is gone from the front of what came, and something is left. */
+/* RC_OK: it is gone from the front of what came, and something is left. RC_QUOTA: not for him. */
 static enum rc take_header(struct tls_conn *c, struct str *first)
 {
     size_t n = 0;
@@ -227,6 +227,8 @@ static enum rc take_header(struct tls_conn *c, struct str *first)
     c->proxied = false;
     tls_socket_skip(&c->socket, n);
     *first = str_skip(*first, n);
+    if (c->named && c->ends.from.addr.n && !c->named(c->arg, &c->ends.from.addr))
+        return RC_QUOTA;
     return first->n ? RC_OK : RC_AGAIN;
 }
 
@@ -244,7 +246,7 @@ static void peek(struct tls_conn *c)
         ev_fd_watch(c->watch, EV_READ);
         return;
     }
-    if (rc == RC_NOMEM) {
+    if (rc == RC_NOMEM || rc == RC_QUOTA) {
         open_done(c, rc, &(struct err){.rc = rc});
     } else if (rc == RC_PARSE) {
         open_failed(c, rc, &msg_proxy, (struct str){NULL, 0});
@@ -335,6 +337,7 @@ enum rc tls_conn_accept(const struct tls_conn_conf *conf, int fd, struct tls_con
     c->on_open = conf->on_open;
     c->arg = conf->arg;
     c->proxied = conf->proxied;
+    c->named = conf->named;
     c->read_needs = EV_READ;
     c->write_needs = EV_WRITE;
     ev_timer_init(&c->timer, conf->ev, on_timeout, c);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+struct addr;
 struct ev;
 struct net_proxy;
 struct tls_clients;
@@ -33,11 +34,12 @@ struct tls_conn_conf {
     /* Called once, never from inside tls_conn_accept: RC_OK, the connection is open; otherwise free
      * it: RC_NOMEM, RC_TIMEOUT, RC_NET (the peer went away), RC_UNSUPPORTED (it spoke HTTP in the
      * clear, or TLCP, and was told so), RC_CRYPTO (the handshake failed; `err` has our reason or
-     * OpenSSL's), RC_PARSE (`proxied`, and there was no header).
-     */
+     * OpenSSL's), RC_PARSE (`proxied`, and there was no header), RC_QUOTA (`named` said no). */
     void (*on_open)(void *arg, enum rc rc, const struct err *err);
     void *arg;
     bool proxied; /* a header of the PROXY protocol comes before all else (net/proxy.h) */
+    /* It told of this client: may he shake hands? Not asked where it names nobody. NULL: yes. */
+    bool (*named)(void *arg, const struct addr *client);
 };
 
 /* Takes over `fd`, a connected socket, also on failure, and shakes hands. RC_NOMEM, RC_IO. */

@@ -28,10 +28,11 @@ static void one_site(void)
                                      "  sites:\n"
                                      "  - {name: a.example, backends: [http://127.0.0.1:1]}\n"
                                      "  - {name: b.example, backends: [http://127.0.0.1:1]}\n"
+                                     "  - {name: A.b.example, backends: [http://127.0.0.1:1]}\n"
                                      "  paths:\n"
                                      "  - {site: b.example, path: /x, answer: x, status: 200}\n";
 
-    for (int one = 0; one < 2; one++) {
+    for (int one = 0; one < 3; one++) {
         CLEANUP(conf_input_done) struct conf_input in = {};
         CLEANUP(conf_report_done) struct conf_report report = {};
         const struct conf *conf = NULL;
@@ -39,11 +40,17 @@ static void one_site(void)
         conf_input_init(&in);
         conf_report_init(&report);
         in.one_site = one;
+        in.site_names = one == 2;
         CHECK_OK(conf_input_add(&in, STR("a.yaml"), str_of(text)));
         CHECK_OK(conf_load(&in, &conf, &report));
-        CHECK_INT(conf->gateway.n_sites, one ? 1 : 2);
+        CHECK_INT(conf->gateway.n_sites, one ? 1 : 3);
         CHECK_INT(conf->gateway.n_paths, one ? 0 : 1);
         CHECK_STR(conf->gateway.sites[0].name, "a.example");
+        CHECK_INT(conf->gateway.names.n, one == 2 ? 3 : 0);
+        CHECK_INT(conf_site_named(conf, STR("b.example")), one == 2);
+        CHECK_INT(conf_site_named(conf, STR("a.b.example")), one == 2);
+        CHECK(!conf_site_named(conf, STR("b.exampl")));
+        CHECK(!conf_site_named(conf, STR("z.example")));
         conf_unref(conf);
     }
 }

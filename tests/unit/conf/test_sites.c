@@ -383,10 +383,33 @@ static void refuses_rules_out_of_reach(void)
     OUT_OF_REACH("/etc/modsecurity");
 }
 
+#define TWO_SITES                                                                                  \
+    "  sites:\n"                                                                                   \
+    "  - {name: wiki.hospital.example, backends: [\"http://a:1\"]}\n"                              \
+    "  - {name: b.hospital.example, backends: [\"http://a:1\"]}\n"
+
+static void default_site(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    CHECK_LOADS("gateway:\n  default_site: B.hospital.example\n  connection_rate: 60\n" TWO_SITES,
+                &conf);
+    CHECK_STR(conf->gateway.default_site, "b.hospital.example");
+    CHECK_INT(conf->gateway.connection_rate, 60);
+    CHECK_INT(conf->gateway.connection_burst, 0);
+    CHECK_PROBLEM("gateway:\n  default_site: c.hospital.example\n" TWO_SITES,
+                  "4: gateway.default_site: c.hospital.example is not among `sites`, and clients "
+                  "that name none would be refused: correct it, or leave it out");
+    CHECK_PROBLEM("gateway:\n  connection_burst: 5\n" TWO_SITES,
+                  "4: gateway.connection_burst: it does nothing without `connection_rate`: give "
+                  "that, too, or leave it out");
+}
+
 CHECK_MAIN(CHECK_TEST(inspects), CHECK_TEST_ONCE(refuses_rules_out_of_reach),
            CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
            CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
            CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
            CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
            CHECK_TEST(asks_clients), CHECK_TEST_ONCE(speaks_tls_with_sm), CHECK_TEST_ONCE(refusals),
-           CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths))
+           CHECK_TEST(takes_paths_and_headers), CHECK_TEST_ONCE(refuses_paths),
+           CHECK_TEST(default_site))

@@ -45,7 +45,8 @@ struct world {
     struct addr client;
     bool no_certs, no_numbers;
     /* the client */
-    uint8_t host; /* of its address */
+    uint8_t host;     /* of its address */
+    const char *asks; /* its Host header; NULL: ca.example:80 */
     size_t n_done;
     int status;
     struct buf body, location, challenge;
@@ -237,7 +238,7 @@ static enum rc request(struct world *w, const char *listener, const char *method
     x->req.listener = str_of(listener);
     x->req.method = str_of(method);
     x->req.path = str_of(path);
-    x->req.host = STR("ca.example:80");
+    x->req.host = str_of(w->asks ? w->asks : "ca.example:80");
     x->req.body = STR("body");
     x->req.client = (struct addr){4, {10, 0, 0, w->host}};
     x->req.query = str_eq(x->req.path, STR("/old")) ? STR("q=1") : STR("");
@@ -440,6 +441,63 @@ static void redirects_to_what_is_ours(void)
     w.conf.urls.api = STR("https://pki.example:9");
     CHECK_OK(request(&w, "plain", "GET", "/x"));
     CHECK_STR(buf_str(&w.location), "https://pki.example:9/x");
+}
+
+/* By plain HTTP for a site of the gateway: the client is sent there, and not to the API. */
+static void sends_to_sites(void)
+{
+    static const struct str names[] = {STR("ca.example"), STR("pki.example"), STR("plain.example"),
+                                       STR("wiki.example")};
+    struct addr_port ports[] = {{.port = 8443}, {.port = 443}};
+    static const struct {
+        const char *host, *method, *path, *location; /* NULL: not by this */
+    } cases[] = {
+        {"wiki.example", "GET", "/old", "https://wiki.example/old?q=1"},
+        {"WIKI.example.:8080", "HEAD", "/", "https://wiki.example/"},
+        {"wiki.example:80", "GET", "//elsewhere.example/x",
+         "https://wiki.example//elsewhere.example/x"},
+        {"wiki.example", "GET", "/trust/", "https://wiki.example/trust/"},
+        {"ca.example", "GET", "/x", "https://ca.example:8555/x"},
+        {"other.example", "GET", "/x", "https://localhost:8555/x"},
+        {"10.0.0.1", "GET", "/x", "https://localhost:8555/x"},
+        {"w@iki.example", "GET", "/x", "https://localhost:8555/x"},
+        {"wiki.example", "POST", "/x", NULL},
+    };
+
+    BEGIN(w);
+    w.conf.gateway.names = (struct conf_strs){names, 4};
+    w.conf.listen.gateway = (struct conf_ports){ports, 2};
+    CHECK_OK(core_comes(&w));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        w.asks = cases[i].host;
+        CHECK_OK(request(&w, "plain", cases[i].method, cases[i].path));
+        CHECK_INT(w.status, cases[i].location ? 308 : 403);
+        if (cases[i].location)
+            CHECK_STR(buf_str(&w.location), cases[i].location);
+        else
+            CHECK(memmem(w.body.p, w.body.n, "https://wiki.example", 20));
+    }
+    /* Names that are the authority's own stay so, whatever else they are. */
+    w.conf.urls.plain = STR("http://plain.example");
+    w.conf.urls.api = STR("https://pki.example:9");
+    w.asks = "plain.example";
+    CHECK_OK(request(&w, "plain", "GET", "/x"));
+    CHECK_STR(buf_str(&w.location), "https://pki.example:9/x");
+    w.asks = "pki.example";
+    CHECK_OK(request(&w, "plain", "GET", "/trust/"));
+    CHECK_INT(w.status, 0);
+    /* Another port is named; one that the system chooses is not known. */
+    w.conf.listen.gateway.n = 1;
+    w.asks = "wiki.example";
+    CHECK_OK(request(&w, "plain", "GET", "/x"));
+    CHECK_STR(buf_str(&w.location), "https://wiki.example:8443/x");
+    ports[0].port = 0;
+    CHECK_OK(request(&w, "plain", "GET", "/x"));
+    CHECK_STR(buf_str(&w.location), "https://pki.example:9/x");
+    /* The API is asked for itself, by whatever name. */
+    ports[0].port = 8443;
+    CHECK_OK(request(&w, "api", "GET", "/x"));
+    CHECK_INT(w.status, 404);
 }
 
 static void holds_while_core_is_away(void)
@@ -923,14 +981,14 @@ static void knows_who_the_keeper_is(void)
 
 CHECK_MAIN(CHECK_TEST(asks_core), CHECK_TEST(who_somebody_says_to_be),
            CHECK_TEST_ONCE(knows_what_goes_where), CHECK_TEST_ONCE(redirects_to_what_is_ours),
-           CHECK_TEST_ONCE(holds_while_core_is_away), CHECK_TEST(not_for_ever),
-           CHECK_TEST_ONCE(nor_too_many), CHECK_TEST_ONCE(asks_the_next_core_once),
-           CHECK_TEST_ONCE(other_posts_are_not_repeated), CHECK_TEST_ONCE(slow_core),
-           CHECK_TEST_ONCE(full_core), CHECK_TEST_ONCE(one_client_has_its_share),
-           CHECK_TEST(core_fails), CHECK_TEST(numbers_for_those_who_may),
-           CHECK_TEST(numbers_without_core), CHECK_TEST_ONCE(answers_are_counted),
-           CHECK_TEST(gets_a_certificate_and_keeps_it), CHECK_TEST(another_one_at_once),
-           CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
+           CHECK_TEST_ONCE(sends_to_sites), CHECK_TEST_ONCE(holds_while_core_is_away),
+           CHECK_TEST(not_for_ever), CHECK_TEST_ONCE(nor_too_many),
+           CHECK_TEST_ONCE(asks_the_next_core_once), CHECK_TEST_ONCE(other_posts_are_not_repeated),
+           CHECK_TEST_ONCE(slow_core), CHECK_TEST_ONCE(full_core),
+           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST(core_fails),
+           CHECK_TEST(numbers_for_those_who_may), CHECK_TEST(numbers_without_core),
+           CHECK_TEST_ONCE(answers_are_counted), CHECK_TEST(gets_a_certificate_and_keeps_it),
+           CHECK_TEST(another_one_at_once), CHECK_TEST_ONCE(makes_a_new_one_instead_of_a_bad_one),
            CHECK_TEST_ONCE(another_key_is_not_taken), CHECK_TEST_ONCE(expired_is_not_shown),
            CHECK_TEST_ONCE(renews_after_two_thirds),
            CHECK_TEST_ONCE(a_failed_renewal_keeps_the_old_one),

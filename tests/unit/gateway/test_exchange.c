@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include <stdio.h>
+
 #define WORLD                                                                                      \
     CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w))
@@ -698,6 +700,91 @@ static void passes_trailers_to_those_who_want_them(void)
     CHECK(ends(&w.t.out, "1\r\na\r\n0\r\n\r\n"));
 }
 
+/* What comes by an address alone; a name is held against the site as ever. */
+static void the_default_site_has_addresses(void)
+{
+    static const struct {
+        const char *host;
+        bool good;
+    } cases[] = {{"192.0.2.1", true},     {"[2001:db8::1]:8443", true}, {"wiki.example", true},
+                 {"name.example", false}, {"other.example", false},     {"192.0.2", false},
+                 {"[::1", false}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(world_done) struct world w = {};
+        char text[128];
+
+        w.conf.gateway.default_site = STR("wiki.example");
+        CHECK_OK(world_init(&w));
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", cases[i].host);
+        say(&w, text);
+        if (has(&w.asked, "\r\nhost: wiki.example\r\n") != cases[i].good)
+            fail_msg("%s: %s / %s", cases[i].host, buf_z(&w.asked), buf_z(&w.t.out));
+        CHECK_INT(has(&w.t.out, "HTTP/1.1 4"), !cases[i].good);
+    }
+}
+
+/* It changes with the configuration, and is nobody's when the site goes. */
+static void the_default_site_may_change(void)
+{
+    WORLD;
+    CHECK(!w.g->otherwise);
+    w.conf.gateway.default_site = STR("name.example");
+    CHECK_OK(configure(&w));
+    CHECK_STR(str_of(w.g->otherwise->name), "name.example");
+    say(&w, "GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n"); /* on a connection of the other one */
+    CHECK(starts(&w.t.out, "HTTP/1.1 421 "));
+    w.conf.gateway.default_site = STR("");
+    CHECK_OK(configure(&w));
+    CHECK(!w.g->otherwise);
+}
+
+/* So many requests, and the client is told to make another connection. */
+static void requests_of_a_connection_are_counted(void)
+{
+    WORLD;
+    CHECK(w.c);
+    w.c->requests = GATEWAY_REQUESTS_MAX - 2;
+    say(&w, GET "\r\n");
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    CHECK(ends(&w.t.out, "hi"));
+    CHECK(!has(&w.t.out, "connection: close"));
+    buf_reset(&w.t.out);
+    say(&w, GET "\r\n");
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    CHECK(ends(&w.t.out, "hi"));
+    CHECK(has(&w.t.out, "\r\nconnection: close\r\n"));
+    CHECK(w.t.shut || w.closed);
+}
+
+#define TOKEN "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+#define PROOF "/.well-known/acme-challenge/" TOKEN
+
+/* Another CA comes by HTTPS, being redirected: the worker answers itself, whatever the backend has
+ * there. */
+static void shows_proofs_of_other_cas(void)
+{
+    WORLD;
+    CHECK_OK(gateway_prove_http(w.g, true, STR("wiki.example"), STR(TOKEN), STR(TOKEN ".print")));
+    CHECK_RC(gateway_prove_http(w.g, true, STR("nobody.example"), STR(TOKEN), STR("x")),
+             RC_NOTFOUND);
+    say(&w, "GET " PROOF " HTTP/1.1\r\n" H "\r\n");
+    CHECK(starts(&w.t.out, "HTTP/1.1 200 OK\r\n"));
+    CHECK(has(&w.t.out, "\r\n\r\n" TOKEN ".print"));
+    CHECK_INT(net_fake_dials(w.net), 0);
+    /* Nothing else there is ours, and of another site nothing at all. */
+    buf_reset(&w.t.out);
+    say(&w, "GET " PROOF "x HTTP/1.1\r\n" H "\r\n");
+    CHECK(starts(&w.asked, "GET " PROOF "x HTTP/1.1\r\n"));
+    CHECK_OK(come(&w, "name.example"));
+    say(&w, "GET " PROOF " HTTP/1.1\r\nHost: name.example\r\n\r\n");
+    CHECK(!has(&w.t.out, ".print"));
+    CHECK_OK(come(&w, "wiki.example"));
+    CHECK_OK(gateway_prove_http(w.g, false, STR("wiki.example"), STR(TOKEN), STR(TOKEN ".print")));
+    say(&w, "GET " PROOF " HTTP/1.1\r\n" H "\r\n");
+    CHECK(!has(&w.t.out, ".print"));
+}
+
 CHECK_MAIN(
     CHECK_TEST(passes_a_request_and_its_answer), CHECK_TEST(keeps_both_connections),
     CHECK_TEST(answers_pipelined_requests_in_turn), CHECK_TEST(passes_bodies_both_ways),
@@ -720,4 +807,6 @@ CHECK_MAIN(
     CHECK_TEST(cuts_a_client_that_takes_nothing), CHECK_TEST(times_of_heads_and_pauses),
     CHECK_TEST(forgets_idle_backends), CHECK_TEST(drains), CHECK_TEST(reloads_without_disturbing),
     CHECK_TEST(closes_what_belongs_to_a_removed_site), CHECK_TEST(refuses_newcomers),
-    CHECK_TEST(refuses_a_broken_request_body), CHECK_TEST(passes_trailers_to_those_who_want_them))
+    CHECK_TEST(refuses_a_broken_request_body), CHECK_TEST(passes_trailers_to_those_who_want_them),
+    CHECK_TEST_ONCE(the_default_site_has_addresses), CHECK_TEST_ONCE(the_default_site_may_change),
+    CHECK_TEST(requests_of_a_connection_are_counted), CHECK_TEST(shows_proofs_of_other_cas))

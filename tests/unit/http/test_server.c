@@ -37,6 +37,7 @@ struct world {
     size_t bodies, bodies_per_client; /* for world_init */
     struct tls_context *tls;          /* the same */
     bool proxied;                     /* the same: by one load balancer */
+    const char *unwanted;             /* the address of one who may not shake hands */
     size_t failed;
     char who[ADDR_TEXT]; /* failed last */
 };
@@ -48,6 +49,14 @@ static bool on_newcomer(void *arg, int fd)
 
     w->asked += net_peer_addr(fd, &peer) == RC_OK;
     return !w->closed;
+}
+
+static bool on_entry(void *arg, const struct addr *who)
+{
+    const struct world *w = arg;
+    char text[ADDR_TEXT];
+
+    return !w->unwanted || !str_eq(str_of(addr_text(who, text)), str_of(w->unwanted));
 }
 
 static void on_request(void *arg, struct http_exchange *x)
@@ -108,6 +117,7 @@ static enum rc world_init(struct world *w, size_t connections, size_t per_client
         .on_request = on_request,
         .admits = on_newcomer,
         .proxied = is_proxied,
+        .enters = on_entry,
         .on_failed = on_failed,
         .arg = w,
     };
@@ -277,6 +287,38 @@ static void a_load_balancer_is_no_client(void)
     say(&w, 1, "this is neither TLS nor HTTP");
     CHECK_INT(w.failed, 2);
     CHECK_STR(str_of(w.who), "192.0.2.1");
+    http_server_free(MOVE(w.server));
+    tls_context_free(MOVE(w.tls));
+    crypto_done();
+}
+
+/* Closed before the first byte is read: the load balancer itself never is, whom it names may be. */
+static void turns_away_before_the_handshake(void)
+{
+    CLEANUP(world_done) struct world w = {.unwanted = "127.0.0.2"};
+    const struct tls_context_conf tls = {};
+    struct http_server_counts counts;
+    size_t one, two;
+
+    CHECK_OK(crypto_init());
+    CHECK_OK(tls_context_new(&tls, &w.tls));
+    CHECK_OK(world_init(&w, 0, 0));
+    one = client(&w, 1);
+    two = client(&w, 2);
+    CHECK_INT(got(&w, one), -1);
+    CHECK_INT(got(&w, two), 0);
+    w.proxied = true;
+    w.unwanted = "192.0.2.1";
+    one = client(&w, 1);
+    two = client(&w, 1);
+    say(&w, one, "PROXY TCP4 192.0.2.1 10.0.0.1 56324 443\r\n");
+    say(&w, two, "PROXY TCP4 192.0.2.2 10.0.0.1 56324 443\r\n");
+    CHECK_INT(got(&w, one), 0);
+    CHECK_INT(got(&w, two), -1);
+    http_server_counts(w.server, &counts);
+    CHECK_INT(counts.refused, 2);
+    CHECK_INT(counts.open, 2);
+    CHECK_INT(w.failed, 0);
     http_server_free(MOVE(w.server));
     tls_context_free(MOVE(w.tls));
     crypto_done();
@@ -488,8 +530,10 @@ static void drains_at_once_when_empty(void)
 CHECK_MAIN(CHECK_TEST_ONCE(serves), CHECK_TEST_ONCE(waits_until_started),
            CHECK_TEST_ONCE(makes_room_for_newcomers),
            CHECK_TEST_ONCE(evicts_who_does_not_shake_hands),
-           CHECK_TEST_ONCE(a_load_balancer_is_no_client), CHECK_TEST_ONCE(says_when_all_are_busy),
-           CHECK_TEST_ONCE(one_client_has_its_share), CHECK_TEST_ONCE(bodies_are_bounded_together),
+           CHECK_TEST_ONCE(a_load_balancer_is_no_client),
+           CHECK_TEST_ONCE(turns_away_before_the_handshake),
+           CHECK_TEST_ONCE(says_when_all_are_busy), CHECK_TEST_ONCE(one_client_has_its_share),
+           CHECK_TEST_ONCE(bodies_are_bounded_together),
            CHECK_TEST_ONCE(one_client_has_its_share_of_bodies),
            CHECK_TEST_ONCE(refusals_are_bounded_too), CHECK_TEST_ONCE(drains),
            CHECK_TEST_ONCE(drains_with_newcomers), CHECK_TEST_ONCE(asks_who_may_enter),

@@ -26,8 +26,9 @@ struct world {
     int conn_fd; /* the connection's, borrowed */
     SSL_CTX *client_ctx;
     SSL *client;
-    int alert;      /* that the client got last; -1: none */
-    bool proxied;   /* set before connect_pair */
+    int alert;    /* that the client got last; -1: none */
+    bool proxied; /* set before connect_pair, as this */
+    bool (*named)(void *arg, const struct addr *client);
     enum rc opened; /* RC_COUNT: not yet */
     char why[256];
     size_t readies;
@@ -157,7 +158,7 @@ static void world_done(struct world *w)
 /* A fresh connection; the client has not said anything. */
 static enum rc connect_pair(struct world *w)
 {
-    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, w->proxied};
+    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, w->proxied, w->named};
     int fds[2];
 
     hang_up(w);

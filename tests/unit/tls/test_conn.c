@@ -115,6 +115,37 @@ static void a_proxy_header_is_not_taken_from_strangers(void)
     CHECK_RC(w.opened, RC_UNSUPPORTED);
 }
 
+static bool nobody(void *arg, const struct addr *client)
+{
+    (void)arg;
+    return client->b[3] != 1;
+}
+
+/* Who is told by it is asked about before anything is done for him; who is not told is let in. */
+static void a_proxy_header_may_name_somebody_unwanted(void)
+{
+    static const struct {
+        const char *header;
+        enum rc rc;
+    } cases[] = {{TCP4, RC_QUOTA},
+                 {"PROXY TCP4 192.0.2.2 10.0.0.1 1 443\r\n", RC_OK},
+                 {"PROXY UNKNOWN\r\n", RC_OK}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP(world_done) struct world w = {};
+
+        CHECK_OK(begin(&w, true));
+        w.proxied = true;
+        w.named = nobody;
+        CHECK_OK(connect_pair(&w));
+        CHECK_INT(write(w.client_fd, cases[i].header, strlen(cases[i].header)),
+                  (int)strlen(cases[i].header));
+        ev_run_once(w.ev, EV_NOWAIT);
+        shake(&w);
+        CHECK_RC(w.opened, cases[i].rc);
+    }
+}
+
 static void a_proxy_header_has_its_time(void)
 {
     CLEANUP(world_done) struct world w = {};
@@ -136,15 +167,45 @@ static void tls_1_2(void)
     version(TLS1_2_VERSION, TLS1_2_VERSION, "TLSv1.2", "x25519");
 }
 
-static void classical_groups(void)
+/* Of a client that has no other. */
+static void each_group_alone(void)
 {
-    static char groups[][16] = {"X25519", "secp256r1", "secp384r1"};
+    static struct { /* OpenSSL's macro takes constness away */
+        char offered[20];
+        const char *told; /* as OpenSSL calls it afterwards */
+    } groups[] = {{"X25519", "x25519"},
+                  {"secp256r1", "secp256r1"},
+                  {"secp384r1", "secp384r1"},
+                  {"X25519MLKEM768", "X25519MLKEM768"},
+                  {"SecP256r1MLKEM768", "SecP256r1MLKEM768"},
+                  {"SecP384r1MLKEM1024", "SecP384r1MLKEM1024"}};
 
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        struct tls_facts facts;
+
         BEGIN(w);
-        SSL_set1_groups_list(w.client, groups[i]);
+        CHECK_INT(SSL_set1_groups_list(w.client, groups[i].offered), 1);
         shake(&w);
         CHECK_RC(w.opened, RC_OK);
+        tls_conn_facts(w.conn, &facts);
+        CHECK_STR(str_of(facts.group), groups[i].told);
+    }
+}
+
+/* Of a client that sends a share of one hybrid and of one classical group. */
+static void hybrid_groups_first(void)
+{
+    static char offers[][64] = {"*secp384r1:*SecP384r1MLKEM1024", "*X25519:*SecP256r1MLKEM768"};
+
+    for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+        struct tls_facts facts;
+
+        BEGIN(w);
+        CHECK_INT(SSL_set1_groups_list(w.client, offers[i]), 1);
+        shake(&w);
+        CHECK_RC(w.opened, RC_OK);
+        tls_conn_facts(w.conn, &facts);
+        CHECK(strstr(facts.group, "MLKEM"));
     }
 }
 
@@ -611,6 +672,57 @@ static void reads_all_records_that_came(void)
     CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_CLOSED);
 }
 
+/* TLS 1.2: the connection goes on as it is, or ends. */
+static void no_renegotiation(void)
+{
+    char in[16];
+    size_t n;
+    bool again = false;
+    enum rc rc = RC_AGAIN;
+
+    BEGIN(w);
+    SSL_set_max_proto_version(w.client, TLS1_2_VERSION);
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_OK(exchange(&w));
+    CHECK_INT(SSL_renegotiate(w.client), 1);
+    for (int i = 0; i < 20 && !again; i++) {
+        again = SSL_do_handshake(w.client) == 1;
+        rc = tls_conn_read(w.conn, in, sizeof(in), &n);
+    }
+    CHECK(!again);
+    CHECK(rc != RC_OK);
+    crypto_ossl_clear();
+}
+
+/* TLS 1.3: what came with the ClientHello could have been recorded, and is never seen. */
+static void no_early_data(void)
+{
+    SSL_SESSION *session, *made;
+    char in[16];
+    size_t n = 0;
+
+    BEGIN(w);
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_OK(exchange(&w)); /* the ticket comes with it */
+    session = SSL_get1_session(w.client);
+    CHECK_INT(SSL_SESSION_get_max_early_data(session), 0);
+    made = SSL_SESSION_dup(session);
+    SSL_SESSION_free(session);
+    CHECK(made && SSL_SESSION_is_resumable(made));
+    CHECK_INT(SSL_SESSION_set_max_early_data(made, 1000), 1);
+    CHECK_OK(connect_pair(&w));
+    CHECK_INT(SSL_set_session(w.client, made), 1);
+    SSL_SESSION_free(made);
+    CHECK_INT(SSL_write_early_data(w.client, "early", 5, &n), 1);
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    CHECK_INT(SSL_get_early_data_status(w.client), SSL_EARLY_DATA_REJECTED);
+    CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_AGAIN);
+    CHECK_OK(exchange(&w));
+}
+
 CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST(reads_all_records_that_came),
            CHECK_TEST_ONCE(resumes_nothing_where_it_asks), CHECK_TEST_ONCE(takes_a_proxy_header),
            CHECK_TEST_ONCE(a_proxy_header_may_come_in_pieces),
@@ -618,11 +730,14 @@ CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST(reads_all_records_that_
            CHECK_TEST_ONCE(a_proxy_header_has_to_be_there),
            CHECK_TEST_ONCE(a_proxy_header_is_not_taken_from_strangers),
            CHECK_TEST_ONCE(a_proxy_header_has_its_time), CHECK_TEST(tls_1_3), CHECK_TEST(tls_1_2),
-           CHECK_TEST_ONCE(classical_groups), CHECK_TEST_ONCE(old_things_fail), CHECK_TEST(alpn),
-           CHECK_TEST(alpn_list), CHECK_TEST_ONCE(byte_by_byte), CHECK_TEST(long_hello),
-           CHECK_TEST(tlcp), CHECK_TEST(any_name_without_choice), CHECK_TEST(without_identity),
+           CHECK_TEST_ONCE(a_proxy_header_may_name_somebody_unwanted),
+           CHECK_TEST_ONCE(each_group_alone), CHECK_TEST_ONCE(hybrid_groups_first),
+           CHECK_TEST_ONCE(old_things_fail), CHECK_TEST(alpn), CHECK_TEST(alpn_list),
+           CHECK_TEST_ONCE(byte_by_byte), CHECK_TEST(long_hello), CHECK_TEST(tlcp),
+           CHECK_TEST(any_name_without_choice), CHECK_TEST(without_identity),
            CHECK_TEST(another_identity_under_an_open_connection),
            CHECK_TEST_ONCE(resumes_by_ticket), CHECK_TEST(slow_handshake),
            CHECK_TEST(client_goes_away), CHECK_TEST(garbage), CHECK_TEST(http_without_tls),
            CHECK_TEST(ends_in_order), CHECK_TEST(calls_when_ready),
-           CHECK_TEST(more_than_the_socket_takes), CHECK_TEST(identities_are_checked))
+           CHECK_TEST(more_than_the_socket_takes), CHECK_TEST(identities_are_checked),
+           CHECK_TEST_ONCE(no_renegotiation), CHECK_TEST_ONCE(no_early_data))

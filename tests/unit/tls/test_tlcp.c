@@ -88,7 +88,7 @@ static void world_done(struct world *w)
 
 static enum rc connect_pair(struct world *w)
 {
-    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, false};
+    struct tls_conn_conf conf = {w->ev, w->context, on_open, w, false, NULL};
     int fds[2];
 
     hang_up(w);
@@ -437,8 +437,47 @@ static void slow_ones_are_closed(void)
     CHECK_RC(w.opened, RC_TIMEOUT);
 }
 
+/* A ClientHello that says it has `says` bytes, in as many records of zeros as are taken; how many
+ * bytes that were. */
+static size_t send_hello(struct world *w, int fd, unsigned char version, uint32_t says)
+{
+    unsigned char record[5 + 16 * 1024] = {22, version, 1, 16 * 1024 / 256, 0, 1};
+    size_t sent = 0;
+
+    record[6] = (unsigned char)(says >> 16);
+    record[7] = (unsigned char)(says >> 8);
+    record[8] = (unsigned char)says;
+    while (w->opened == RC_COUNT && sent < 1 << 20) {
+        ssize_t n = send(fd, record, sizeof(record), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        for (int i = 0; i < 4; i++)
+            ev_run_once(w->ev, EV_NOWAIT);
+        if (n < 0)
+            break;
+        sent += (size_t)n;
+        memset(record + 5, 0, 4);
+    }
+    return sent;
+}
+
+static void endless_hellos(void)
+{
+    static const uint32_t says[] = {0xffffff, 100'000, 17'000};
+
+    for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+        size_t sent;
+
+        BEGIN(w, true);
+        sent = send_hello(&w, w.fd, 1, says[i]);
+        CHECK(w.opened != RC_COUNT && w.opened != RC_OK);
+        if (sent > 48 * 1024)
+            fail_msg("%u: %zu bytes were taken", says[i], sent);
+    }
+}
+
 CHECK_MAIN_WITH(begin_all() == RC_OK, end_all(), CHECK_TEST(one_port_for_both),
                 CHECK_TEST(sessions_are_resumed), CHECK_TEST_ONCE(what_was_taken_is_sent),
                 CHECK_TEST_ONCE(refusals), CHECK_TEST(where_it_is_not_spoken),
                 CHECK_TEST_ONCE(slow_ones_are_closed), CHECK_TEST_ONCE(clients_prove_who_they_are),
-                CHECK_TEST_ONCE(two_certificates_of_one), CHECK_TEST_ONCE(clients_may_come_without))
+                CHECK_TEST_ONCE(two_certificates_of_one), CHECK_TEST_ONCE(clients_may_come_without),
+                CHECK_TEST_ONCE(endless_hellos))
