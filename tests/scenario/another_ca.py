@@ -6,6 +6,7 @@ machine, by tls-alpn-01 and by dns-01 with BIND; an internal certificate meanwhi
 second CA when the first is away; and the death of who carries the requests, and of who signs them, in the middle."""
 
 import base64
+import http.server
 import json
 import os
 import pathlib
@@ -52,8 +53,8 @@ class World(SiteLab):
         path.write_text(path.read_text().replace('plain: ["127.0.0.1:0"]', f'plain: ["127.0.0.1:{plain}"]')
                         .replace('gateway: ["127.0.0.1:0"]', f'gateway: ["127.0.0.1:{gateway}"]'))
 
-    def pebble(self, kind, name):
-        server = kind(self.directory, self.dns.port, self.ports[0], self.ports[1], name)
+    def pebble(self, kind, name, http=None):
+        server = kind(self.directory, self.dns.port, http or self.ports[0], self.ports[1], name)
         shutil.copy(server.roots, self.data / "conf.d" / f"{name}.pem")
         return server
 
@@ -81,6 +82,28 @@ class World(SiteLab):
     def failures(self, name, algorithm="ecdsa"):
         path = self.data / "keeper" / name / f"{algorithm}.json"
         return json.loads(path.read_text()).get("public_failures", 0)
+
+
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """Port 80 of a site is not always ours: what is there sends all that comes to HTTPS, where a worker of the gateway answers."""
+    sent = []
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.sent.append(self.path)
+        self.send_response(301)
+        self.send_header("Location", f"https://{self.headers['Host'].split(':')[0]}:{self.server.gateway}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def elsewhere(lab):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    server.daemon_threads, server.gateway = True, lab.ports[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 class Load(threading.Thread):
@@ -226,7 +249,8 @@ def main():
                          zone_options="update-policy { grant acme zonesub TXT; };")
         lab.dns.stop()
         lab.dns = zone
-        first, second = lab.pebble(Tortured, "first"), lab.pebble(Bound, "second")
+        redirects = elsewhere(lab)
+        first, second = lab.pebble(Tortured, "first"), lab.pebble(Bound, "second", redirects.server_port)
         eab = lab.directory / "eab.key"
         eab.write_text(KEY + "\n")
         eab.chmod(0o600)
@@ -261,7 +285,9 @@ def main():
             lab.wait_public(SECOND, 180)
             if lab.state(SECOND)["directory"] != second.directory_url:
                 sys.exit(f"not from the fallback: {lab.state(SECOND)}")
-            print("the fallback has issued", flush=True)
+            if not any(path.startswith("/.well-known/acme-challenge/") for path in Elsewhere.sent):
+                sys.exit(f"nobody was sent to HTTPS for the proof: {Elsewhere.sent}")
+            print("the fallback has issued, by a proof that a worker showed", flush=True)
             audited(lab)
         finally:
             for server in (first, second):

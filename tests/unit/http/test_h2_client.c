@@ -386,6 +386,25 @@ static void wrong_answers(void)
         ":status: 101\n",
         ":status: 200\n:path: /\n",
         ":status: 200\ncontent-length: x\n",
+        ":status: 200\ncontent-length: -1\n",
+        ":status: 200\ncontent-length: 1\n", /* and there is no body */
+        ":status: 200\ncontent-length: 0\ncontent-length: 0\n",
+        ":status: 200\ncontent-length: 0\ncontent-length: 1\n",
+        ":status: 200\nkeep-alive: timeout=5\n",
+        ":status: 200\nproxy-connection: keep-alive\n",
+        ":status: 200\nupgrade: h2c\n",
+        ":status: 200\nte: trailers\n:status: 204\n",
+        ":status: 200\na:b: c\n",
+        ":status: 200\na b: c\n",
+        ":status: 200\na\tb: c\n",
+        ":status: 200\na\1b: c\n",
+        ":status: 200\na: b\1c\n",
+        ":status: 200\na: b\x7f"
+        "c\n",
+        ":status: 99\n",
+        ":status: 20\n",
+        ":status: 2x0\n",
+        ":status: \n",
     };
 
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -397,6 +416,57 @@ static void wrong_answers(void)
         IGNORE_RC(hear(&w));
         CHECK_RC(read_all(&w), RC_NET);
         CHECK(!strstr(buf_z(&w.answer), "\r\n\r\n"));
+    }
+}
+
+/* The field that stands in `block` with a NUL in its name or its value. */
+static void no_nul(void)
+{
+    static const struct str fields[][2] = {{STR("a"), {"b\0c", 3}}, {{"a\0b", 3}, STR("c")}};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        CLEANUP(buf_done) struct buf block = BUF_INIT(1024);
+        BEGIN(w);
+        CHECK_OK(greet(&w));
+        CHECK_OK(ask(&w, GET "\r\n"));
+        h2_block(&block, ":status: 200\n");
+        buf_u8(&block, 0);
+        h2_text(&block, fields[i][0]);
+        h2_text(&block, fields[i][1]);
+        h2_frame(&w.in, H2_HEADERS, H2_END_STREAM | H2_END_HEADERS, 1, buf_str(&block));
+        IGNORE_RC(say(&w));
+        IGNORE_RC(hear(&w));
+        CHECK_RC(read_all(&w), RC_NET);
+        CHECK(!strstr(buf_z(&w.answer), "\r\n\r\n"));
+    }
+}
+
+/* Bodies that are not what the head said, or where there is none: the answer is not whole, and
+ * nothing of it is taken for a second one. */
+static void wrong_bodies(void)
+{
+    static const struct {
+        const char *asked, *head, *body;
+    } cases[] = {
+        {GET "\r\n", ":status: 200\ncontent-length: 2\n", "abc"},
+        {GET "\r\n", ":status: 200\ncontent-length: 4\n", "abc"},
+        {GET "\r\n", ":status: 200\ncontent-length: 0\n", "abc"},
+        {GET "\r\n", ":status: 204\n", "abc"},
+        {GET "\r\n", ":status: 304\n", "abc"},
+        {"HEAD /a HTTP/1.1\r\nhost: wiki.hospital.example\r\n\r\n",
+         ":status: 200\ncontent-length: 3\n", "abc"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        BEGIN(w);
+        CHECK_OK(greet(&w));
+        CHECK_OK(ask(&w, cases[i].asked));
+        h2_headers(&w.in, 0, 1, cases[i].head);
+        h2_frame(&w.in, H2_DATA, H2_END_STREAM, 1, str_of(cases[i].body));
+        IGNORE_RC(say(&w));
+        IGNORE_RC(hear(&w));
+        if (read_all(&w) != RC_NET)
+            fail_msg("%zu: %s", i, buf_z(&w.answer));
     }
 }
 
@@ -496,7 +566,7 @@ CHECK_MAIN(CHECK_TEST(there_and_back), CHECK_TEST(answers), CHECK_TEST(bodies_of
            CHECK_TEST(interim_answers), CHECK_TEST(websocket_is_declined),
            CHECK_TEST_ONCE(a_slow_server), CHECK_TEST_ONCE(a_slow_client), CHECK_TEST(broken_off),
            CHECK_TEST(given_up), CHECK_TEST_ONCE(goaway), CHECK_TEST(lost),
-           CHECK_TEST(as_many_as_the_server_takes), CHECK_TEST(wrong_answers),
-           CHECK_TEST(no_lines_in_values), CHECK_TEST_ONCE(floods),
+           CHECK_TEST(as_many_as_the_server_takes), CHECK_TEST(wrong_answers), CHECK_TEST(no_nul),
+           CHECK_TEST(wrong_bodies), CHECK_TEST(no_lines_in_values), CHECK_TEST_ONCE(floods),
            CHECK_TEST_ONCE(heads_without_end), CHECK_TEST(no_http2_at_all),
            CHECK_TEST(pushes_are_refused))

@@ -720,6 +720,49 @@ static void too_long_to_be_passed_on(void)
     CHECK_RC(s.w.opened, RC_TOOBIG);
 }
 
+/* A ClientHello that says it has `says` bytes, in as many records of zeros as are taken; how many
+ * bytes that were. */
+static size_t send_hello(struct world *w, int fd, unsigned char version, uint32_t says)
+{
+    unsigned char record[5 + 16 * 1024] = {22, version, 1, 16 * 1024 / 256, 0, 1};
+    size_t sent = 0;
+
+    record[6] = (unsigned char)(says >> 16);
+    record[7] = (unsigned char)(says >> 8);
+    record[8] = (unsigned char)says;
+    while (w->opened == RC_COUNT && sent < 1 << 20) {
+        ssize_t n = send(fd, record, sizeof(record), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        for (int i = 0; i < 4; i++)
+            ev_run_once(w->ev, EV_NOWAIT);
+        if (n < 0)
+            break;
+        sent += (size_t)n;
+        memset(record + 5, 0, 4);
+    }
+    return sent;
+}
+
+/* Held is what OpenSSL takes of one, and what might have been passed on: no more than it says, and
+ * nothing of what says too much. */
+static void endless_hellos(void)
+{
+    static const struct {
+        uint32_t says;
+        size_t most;
+    } cases[] = {{0xffffff, 48 * 1024}, {200'000, 48 * 1024}, {131'000, 192 * 1024}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t sent;
+
+        BEGIN(s);
+        sent = send_hello(&s.w, s.w.client_fd, 3, cases[i].says);
+        CHECK_RC(s.w.opened, RC_CRYPTO);
+        if (sent > cases[i].most)
+            fail_msg("%u: %zu bytes were taken", cases[i].says, sent);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_proxy_header),
            CHECK_TEST_ONCE(too_long_to_be_passed_on), CHECK_TEST(kinds_come_and_go),
            CHECK_TEST(chosen_by_name), CHECK_TEST(staples), CHECK_TEST(no_staple_beyond_its_end),
@@ -728,4 +771,5 @@ CHECK_MAIN(CHECK_TEST_ONCE(passed_on_as_it_came), CHECK_TEST(passed_on_behind_a_
            CHECK_TEST(every_kind_of_key), CHECK_TEST(one_that_cannot_be_shown),
            CHECK_TEST(site_without_identity), CHECK_TEST(replaced_in_the_middle),
            CHECK_TEST(another_name_in_the_middle), CHECK_TEST(sessions_stay_at_their_site),
-           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities))
+           CHECK_TEST(sessions_end_with_the_policy), CHECK_TEST(sessions_outlive_identities),
+           CHECK_TEST_ONCE(endless_hellos))
