@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/staple.h"
@@ -174,7 +176,36 @@ struct copy {
     struct str content;
     struct file_owner owner;
     mode_t mode;
+    struct agent_owner label; /* of which that alone counts */
 };
+
+/* That of the plan, else that of the file which is replaced: a service that SELinux confines goes
+ * on reading it. Empty where the file system keeps none. */
+static void label_of(const struct also *a, const char *path, struct agent_owner *out)
+{
+    ssize_t n;
+
+    *out = a->p->owner;
+    if (out->label[0])
+        return;
+    n = lgetxattr(path, "security.selinux", out->label, sizeof(out->label) - 1);
+    out->label[n > 0 ? n : 0] = '\0';
+}
+
+/* Nothing is asked of the kernel that is so already; where no labels are kept, none decides. */
+static enum rc put_label(const struct also *a, int fd, const struct agent_owner *o)
+{
+    char is[AGENT_LABEL_MAX + 1] = "";
+    ssize_t n = fgetxattr(fd, "security.selinux", is, sizeof(is) - 1);
+
+    enum rc rc;
+
+    is[n > 0 ? n : 0] = '\0';
+    if (strcmp(is, o->label) == 0)
+        return RC_OK;
+    rc = agent_owner_label(o, fd, a->path, a->err);
+    return rc == RC_UNSUPPORTED ? RC_OK : rc;
+}
 
 /* The owner before the mode, because changing the owner may clear bits of the mode. */
 static bool fill(int fd, const struct copy *c)
@@ -192,6 +223,7 @@ static enum rc replace(const struct also *a, const char *path, const char *fresh
     CLEANUP(fd_closep) int fd = -1;
     char dir[PATH_MAX];
     struct stat st;
+    enum rc rc;
 
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
@@ -201,9 +233,10 @@ static enum rc replace(const struct also *a, const char *path, const char *fresh
     fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return failed(a);
-    if (!fill(fd, c) || file_step() != RC_OK || rename(fresh, path) != 0) {
-        enum rc rc = failed(a);
-
+    rc = put_label(a, fd, &c->label);
+    if (rc == RC_OK && (!fill(fd, c) || file_step() != RC_OK || rename(fresh, path) != 0))
+        rc = failed(a);
+    if (rc != RC_OK) {
         unlink(fresh);
         return rc;
     }
@@ -237,6 +270,7 @@ static enum rc put_copy(const struct also *a)
     }
     c.content = buf_str(&content);
     c.mode = mode;
+    label_of(a, path, &c.label);
     return replace(a, path, fresh, &c);
 }
 

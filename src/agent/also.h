@@ -2,8 +2,9 @@
 /* Further files that show the certificate, for services that were set up before autarky came: texts
  * "HOW:WHAT:PATH" of the plan, where HOW is
  *
- *     link    PATH is a symbolic link to what is in force: it changes in the same moment as all
- * others copy    PATH is written anew each time, whole, with the owner and mode that it has
+ *     link    PATH is a symbolic link to what is in force: it changes with all others
+ *     copy    PATH is written anew each time, whole, with the owner, mode and label that it has;
+ *             the label of the plan, if there is one, counts for more
  *
  * and WHAT is cert, chain, fullchain, privkey, combined (fullchain and then the key; copies alone)
  * or ocsp (the OCSP answer; copies alone, which are removed where there is none). */
