@@ -6,6 +6,7 @@
 #include "agent/also.h"
 #include "agent/deploy.h"
 #include "agent/journal.h"
+#include "agent/mend.h"
 #include "agent/proxy.h"
 #include "agent/tell.h"
 #include "crypto/key.h"
@@ -334,6 +335,16 @@ static void leave_old(struct job *j)
                       &err);
 }
 
+/* A renewal goes on with the order then, by this plan. */
+static enum rc wait_for_first(struct job *j, enum rc rc)
+{
+    if (!j->out->undecided || j->place.live)
+        return rc;
+    agent_job_undecided(j);
+    TRY(agent_job_save(j, j->err));
+    return rc;
+}
+
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
                      const struct agent_binding *binding, struct agent_outcome *out,
                      struct err *err)
@@ -355,7 +366,9 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     TRY(prepare_new(&j, err));
     TRY(take_latest(&j));
     j.began = agent_job_mono(&j);
-    TRY(agent_job_order(&j, (struct str){NULL, 0}));
+    rc = agent_job_order(&j, (struct str){NULL, 0});
+    if (rc != RC_OK)
+        return wait_for_first(&j, rc);
     agent_job_issued(&j);
     leave_old(&j);
     rc = take_into_use(&j);
@@ -455,6 +468,7 @@ static enum rc leave(struct job *j, struct err *err)
     bool due = agent_job_staple_due(j), fresh = agent_job_staple(j);
     enum rc rc = RC_OK;
 
+    j->out->stapled = fresh;
     if (!j->out->waits)
         rc = agent_tell_unchanged(j->solver, &j->place, &j->state.plan, err);
     agent_job_staple_tell(j, fresh);
@@ -531,6 +545,21 @@ static void warn_of_clock(const struct job *j)
                   j->o->dir, text);
 }
 
+/* Who reads the key is what was declared, whoever has changed it since. */
+static void mend(struct job *j)
+{
+    char is[AGENT_MEND_TEXT];
+    struct err err = ERR_INIT;
+
+    if (!agent_mend_needed(&j->place, is))
+        return;
+    err.rc = agent_mend(&j->place, &err);
+    if (err.rc == RC_OK)
+        agent_say(&j->world, true, "%s: %s; it is as declared again", j->place.path, is);
+    else
+        agent_say_err(&j->world, is, &err);
+}
+
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
@@ -541,11 +570,15 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     TRY(job_init(&j, o));
     j.out = out;
     j.err = &mine;
+    j.renews = true;
     TRY(prepare_old(&j, err));
     out->renew_at = due(&j);
     warn_of_clock(&j);
-    if (o->dry_run)
+    if (o->dry_run) {
+        out->due = !rests(&j);
         return RC_OK;
+    }
+    mend(&j);
     if (rests(&j))
         return rest(&j, err);
     rc = renew(&j, &mine);
@@ -555,7 +588,9 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
         staple_all_the_same(&j);
     if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered)
         return rc;
-    if (j.servers[0].client || j.servers[1].client)
+    if (out->undecided)
+        agent_job_undecided(&j);
+    else if (j.servers[0].client || j.servers[1].client)
         agent_job_failed(&j);
     else
         agent_job_cause(&j);

@@ -20,6 +20,9 @@ struct agent_options {
     /* The first server is known to give no answer just now: it is not asked where there is a second
      * one, and once, briefly, where there is none. */
     bool first_silent;
+    /* For a server that has all it needs and has not decided; 0: as long as usual, and a look at
+     * an order that had to wait before. */
+    int64_t decide;
     struct agent_silence *silence; /* the same of all servers, learnt and used; NULL: nobody's */
 };
 
@@ -36,19 +39,25 @@ struct agent_outcome {
      */
     bool asked;
     when_t server_time;
+    bool undecided;  /* the server has the order and has not decided: retry_at says when to look */
     when_t waits;    /* after failures nothing was tried before then; 0: it was, or is not due */
+    bool due;        /* a rehearsal: something would be done now */
+    bool stapled;    /* the OCSP answer in place is another one */
     when_t ready_at; /* a new certificate is there, and waits for its window then; 0: it does not */
 };
 
 /* Obtains a certificate by `plan`, and remembers it. Where the plan has a second server there is an
  * account at it afterwards, or a warning. On failure what was in the directory is as it
- * was. RC_AGAIN: another autarky is at work there; RC_CANCELLED: a signal ended it; as agent_deploy
- * with out->unproven; as client results and as agent_place_install otherwise. */
+ * was. RC_AGAIN: another autarky is at work there; the same with out->undecided: the server has the
+ * order, which the next run goes on with, as agent_renew does where there was nothing before;
+ * RC_CANCELLED: a signal ended it; as agent_deploy with out->unproven; as client results and as
+ * agent_place_install otherwise. */
 enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *plan,
                      const struct agent_binding *binding, struct agent_outcome *out,
                      struct err *err);
 /* Renews what was obtained in the directory, if that is due: by ARI where the server has it, else
  * by lifetime, at the latest in its last tenth. A failure is remembered, and until a pause that
- * grows has passed nothing is tried again (RC_OK, nothing issued) unless `force`. RC_NOTFOUND:
- * nothing was obtained there. */
+ * grows has passed nothing is tried again (RC_OK, nothing issued) unless `force`. RC_AGAIN with
+ * out->undecided is no failure: the next run looks at the same order. RC_NOTFOUND: nothing was
+ * obtained there. */
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err);

@@ -13,6 +13,8 @@ enum { CERTID_MAX = 128, SERVERS = 2 };
  * takes to start anew; and of one that is known not to answer, which is asked once. */
 #define AGENT_PATIENCE (5 * WHEN_SECOND)
 #define AGENT_NO_PATIENCE INT64_C(1)
+/* Of a server that has had an order since an earlier run, to say what has become of it. */
+#define AGENT_LOOK_PATIENCE (5 * WHEN_SECOND)
 /* For a certificate by a hook: the daemon kills what takes two hours. */
 #define AGENT_RUN_MOST (100 * WHEN_MINUTE)
 
@@ -35,12 +37,14 @@ struct job {
     bool kept;      /* the order that runs is on disk (agent/kept.h), ... */
     when_t kept_at; /* ... of then, if it was begun before, else 0, ... */
     unsigned tries; /* ... and then so many runs have had it */
+    bool waited;    /* the server had not decided about it then */
     struct agent_state state;
     struct arena arena;
     bool ended, stopped;
     bool silent;      /* the first server is, as far as is known */
     struct err cause; /* found here, when it was asked when to renew; no message: it was not */
     bool remembered;  /* the failure is */
+    bool renews;      /* by the plan that is in the place */
     /* of the chain in force */
     char certid[CERTID_MAX];
     when_t not_before, not_after;
@@ -93,6 +97,8 @@ void agent_job_used(struct job *j, bool proven);
 void agent_job_cause(struct job *j);
 /* A pause follows. */
 void agent_job_failed(struct job *j);
+/* The server has the order: no failure, and the next run looks at it. */
+void agent_job_undecided(struct job *j);
 /* The one that is pending waits for its window, until out->ready_at. */
 bool agent_job_waits(struct job *j);
 /* Says so, and writes it down. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/kept.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,6 +12,7 @@
 MSG(msg_form, "agent.kept-form", "{0}/" AGENT_HOME "/order is no order that was kept");
 
 #define KEPT AGENT_HOME "/order"
+#define UNDECIDED "undecided yes"
 
 enum {
     DIGESTED_MAX = 64 * 1024,
@@ -45,6 +47,8 @@ enum rc agent_kept_put(const struct agent_place *p, const struct agent_kept *k, 
         return RC_NOMEM;
     buf_printf(&b, "server %.*s\norder %.*s\nfor %s\nat %lld\ntries %u\n", STR_ARG(k->server),
                STR_ARG(k->order), k->what, (long long)k->at, k->tries);
+    if (k->undecided)
+        buf_putz(&b, UNDECIDED "\n");
     TRY(buf_rc(&b));
     if (k->key)
         TRY(crypto_pem_put_clear(k->key, &b));
@@ -76,6 +80,9 @@ static enum rc parse(struct arena *a, struct str text, struct agent_kept *out)
     out->tries = (unsigned)tried;
     TRY(arena_str(a, server, &out->server));
     TRY(arena_str(a, order, &out->order));
+    out->undecided = str_starts(text, STR(UNDECIDED "\n"));
+    if (out->undecided)
+        text = str_skip(text, strlen(UNDECIDED "\n"));
     return str_trim(text).n ? crypto_pem_read(text, NULL, &out->key, NULL) : RC_OK;
 }
 
@@ -101,9 +108,9 @@ enum rc agent_kept_get(const struct agent_place *p, struct arena *a, struct agen
 bool agent_kept_over(const struct agent_kept *k, when_t now)
 {
     when_t age = now - k->at;
+    when_t most = k->undecided ? AGENT_KEPT_DAYS * WHEN_DAY : AGENT_KEPT_HOURS * WHEN_HOUR;
 
-    return age >= AGENT_KEPT_HOURS * WHEN_HOUR || age <= -AGENT_KEPT_HOURS * WHEN_HOUR ||
-           k->tries >= AGENT_KEPT_TRIES;
+    return age >= most || age <= -AGENT_KEPT_HOURS * WHEN_HOUR || k->tries >= AGENT_KEPT_TRIES;
 }
 
 void agent_kept_drop(const struct agent_place *p)

@@ -2,21 +2,27 @@
 /* An order that is about to be finalized, and the key that it is for, in DIR/.autarky/order (0600)
  * until the certificate is in a generation that is remembered: so that one that was issued while
  * the power failed is fetched by the next run, and not ordered again. Lines "server URL", "order
- * URL", "for DIGEST", "at MICROSECONDS", "tries NUMBER", then the key in PEM, unless that is in a
- * token. */
+ * URL", "for DIGEST", "at MICROSECONDS", "tries NUMBER", where the server had not decided about it
+ * "undecided yes", then the key in PEM, unless that is in a token. */
 #pragma once
 
 #include "agent/place.h"
 #include "agent/plan.h"
 #include "client/documents.h"
 
-enum { AGENT_KEPT_DIGEST = 64, AGENT_KEPT_HOURS = 24 /* and no longer */, AGENT_KEPT_TRIES = 3 };
+enum {
+    AGENT_KEPT_DIGEST = 64,
+    AGENT_KEPT_HOURS = 24, /* and no longer, ... */
+    AGENT_KEPT_TRIES = 3,
+    AGENT_KEPT_DAYS = 7, /* ... but so long while the server has it: a person decides, perhaps */
+};
 
 struct agent_kept {
     struct str server, order;         /* URLs */
     char what[AGENT_KEPT_DIGEST + 1]; /* of agent_kept_what */
     when_t at;
     unsigned tries;         /* runs that went on with it: one that comes to no end is given up */
+    bool undecided;         /* the server had all it needs, when it was looked at last */
     struct crypto_key *key; /* NULL: it is in a token */
 };
 

@@ -11,6 +11,9 @@
 
 MSG(msg_both, "agent.both-failed", "{0}; and the fallback server {1} failed, too: {2}");
 
+MSG(msg_undecided, "agent.undecided",
+    "{0} has the order and has not decided yet: a person there may have to. {1} goes on with it");
+
 MSG(msg_silent, "agent.first-silent",
     "the server {0} gave no answer a short while ago, and is left alone for some minutes");
 
@@ -93,7 +96,41 @@ static enum rc keep(void *arg, struct str order, struct err *err)
 static bool is_open(const struct job *j, enum rc rc)
 {
     return rc == RC_CANCELLED || rc == RC_NOMEM || rc == RC_QUOTA || rc == RC_TIMEOUT ||
-           (j->trouble.ill && rc != RC_CRYPTO && rc != RC_PARSE);
+           j->out->undecided || (j->trouble.ill && rc != RC_CRYPTO && rc != RC_PARSE);
+}
+
+/* It stays, and runs that find it so are not counted: it is the server's turn. */
+static enum rc keep_undecided(struct job *j)
+{
+    struct agent_kept k = {};
+    enum rc rc;
+
+    TRY(agent_kept_get(&j->place, &j->arena, &k, j->err));
+    k.undecided = true;
+    k.tries = 0;
+    rc = agent_kept_put(&j->place, &k, j->err);
+    crypto_key_unref(k.key);
+    return rc;
+}
+
+/* Whoever has a certificate here has a plan for it, which stays as it is. */
+static enum rc undecided(struct job *j)
+{
+    struct str how = STR("the same command");
+
+    TRY(keep_undecided(j));
+    j->out->undecided = true;
+    if (j->renews || j->place.live == 0)
+        how = arena_printf(&j->arena, "`autarky renew %s`", j->place.path);
+    return ERR(j->err, RC_AGAIN, msg_undecided, j->at->ca.server, how);
+}
+
+/* How long a server may take that has all it needs; 0: as long as the rest. */
+static int64_t decision(const struct job *j)
+{
+    if (j->o->decide)
+        return j->o->decide;
+    return j->waited ? AGENT_LOOK_PATIENCE : 0;
 }
 
 /* With j->key; `order` is one of before, or empty. */
@@ -108,6 +145,7 @@ static enum rc run_order(struct job *j, struct str replaces, struct str order)
                                .profile = j->at->ca.profile,
                                .replaces = replaces,
                                .timeout = run_time(plan),
+                               .decide = decision(j),
                                .chain_choice = plan->chain,
                                .order = order,
                                .keep = keep,
@@ -122,6 +160,8 @@ static enum rc run_order(struct job *j, struct str replaces, struct str order)
     agent_job_wait(j);
     if (j->stopped)
         return agent_job_stopped(j->err);
+    if (j->rc == RC_AGAIN && j->kept)
+        j->rc = undecided(j);
     if (j->rc != RC_OK && !is_open(j, j->rc) && j->kept)
         agent_kept_drop(&j->place);
     return j->rc;
@@ -134,6 +174,7 @@ static enum rc order_with(struct job *j, struct str replaces, enum agent_key_wis
     j->kept = false;
     j->kept_at = 0;
     j->tries = 0;
+    j->waited = false;
     return run_order(j, replaces, STR(""));
 }
 
@@ -182,13 +223,15 @@ static enum rc resume(struct job *j)
     j->kept = true;
     j->kept_at = k.at;
     j->tries = k.tries;
+    j->waited = k.undecided;
     return run_order(j, STR(""), k.order);
 }
 
-/* Whether there is nothing more to be done, well or not. */
+/* Whether there is nothing more to be done, well or not. What persons have denied is not asked of
+ * them again at once. */
 static bool ends_with(struct job *j, enum rc rc)
 {
-    if (rc == RC_OK || (rc != RC_NOTFOUND && is_open(j, rc)) ||
+    if (rc == RC_OK || (rc == RC_CONFLICT && j->waited) || (rc != RC_NOTFOUND && is_open(j, rc)) ||
         (rc == RC_NOTFOUND && j->trouble.ill))
         return true;
     if (rc != RC_NOTFOUND) {
@@ -328,7 +371,7 @@ enum rc agent_job_order(struct job *j, struct str replaces)
         j->state.pending_issuer = j->at->ca.server;
     if (rc != RC_OK)
         j->state.pending = 0;
-    if (rc != RC_OK && rc != RC_CANCELLED) {
+    if (rc != RC_OK && rc != RC_CANCELLED && !j->out->undecided) {
         j->err->rc = rc;
         agent_tell_failed(j->solver, &j->world, j->status, j->err);
     }

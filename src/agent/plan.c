@@ -65,6 +65,7 @@ static const struct field fields[] = {
     FIELD(contact),
     FIELD(account_key),
     FIELD(hook_env),
+    FIELD(hook_vars),
     FIELD(hook_user),
     FIELD(hook_chain),
     FIELD(hook_timeout),
@@ -193,6 +194,7 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
     put_when(&o, "not_before", s->renewal.least);
     json_kv_u64(&o, "failures", s->failures);
     put_when(&o, "next_at", s->next);
+    put_when(&o, "undecided_since", s->undecided);
     put_when(&o, "silent_at", s->silent);
     put_text(&o, "why", s->why);
     put_text(&o, "fallback_account", s->fallback_account);
@@ -372,6 +374,7 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     s->renewal.window_end = get_when(o, "window_end");
     s->renewal.least = get_when(o, "not_before");
     s->next = get_when(o, "next_at");
+    s->undecided = get_when(o, "undecided_since");
     s->silent = get_when(o, "silent_at");
     s->pending = get_generation(o, "pending");
     s->before = get_generation(o, "before");
@@ -450,7 +453,7 @@ when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_afte
     when_t latest = agent_latest(not_before, not_after);
     when_t planned = s->renewal.due;
 
-    if (not_after == 0)
+    if (not_after == 0 || s->undecided)
         return 0;
     if (planned == 0 || planned >= latest)
         return latest;

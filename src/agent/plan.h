@@ -58,6 +58,7 @@ struct agent_plan {
     struct str challenge; /* type of challenge that a hook answers */
     struct str resolver; /* of AGENT_PERSIST: who is asked, as agent/dns_alias.h; empty: as there */
     struct str hook_env; /* file with its environment; empty: none */
+    struct str hook_vars;    /* lines NAME=value of the client that it was taken over from */
     struct str hook_timeout; /* of each of its calls, "30s"; empty: as usual */
     struct str hook_chain;   /* "yes": one call is for all challenges of an order */
     struct str hook_user;    /* as whom it is executed, as agent/owner.h; empty: as who runs this */
@@ -98,6 +99,7 @@ struct agent_state {
     when_t attempt;    /* the last one; 0: none */
     unsigned failures; /* in a row */
     when_t next;       /* not before, after failures */
+    when_t undecided;  /* a server has had an order since then; 0: none has */
     when_t silent;     /* the first server was asked then, and nobody answered; 0: somebody has */
     struct str why;    /* of the last failure */
     /* A generation that is not known to be in use yet, and the one before it; 0: none. */
@@ -133,7 +135,8 @@ enum rc agent_state_read(struct arena *a, struct str json, struct agent_state *o
 when_t agent_latest(when_t not_before, when_t not_after);
 /* When the certificate, valid from `not_before` to `not_after`, is to be renewed, as it is seen at
  * `now`: as planned, or in the next window from then on, at the latest in its last tenth, which is
- * left for attempts that fail. 0: at once; there is none when `not_after` is 0. */
+ * left for attempts that fail. 0: at once; there is none when `not_after` is 0, or a server has an
+ * order for the next one already. */
 when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_after, when_t now);
 /* When the one that is pending may be taken into use: in the next window, or when the one in use
  * can wait no longer. 0, or what is past: at once. */

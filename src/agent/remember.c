@@ -31,6 +31,7 @@ void agent_job_issued(struct job *j)
     j->state.issued = j->state.attempt = agent_job_now(j);
     j->obtained = agent_job_mono(j);
     j->state.issue_took = j->obtained - j->began;
+    j->state.undecided = 0;
     client_renewal_plan(&j->state.renewal, j->not_before, j->not_after, client_looks(j->at->client),
                         agent_job_now(j));
 }
@@ -81,9 +82,20 @@ void agent_job_failed(struct job *j)
     when_t pause;
 
     agent_job_cause(j);
+    j->state.undecided = 0;
     j->state.failures++;
     pause = agent_job_now(j) + client_backoff(j->state.failures, FIRST_PAUSE, MOST_PAUSE);
     j->state.next = j->out->retry_at > pause ? j->out->retry_at : pause;
+    j->remembered = true;
+}
+
+void agent_job_undecided(struct job *j)
+{
+    agent_job_cause(j);
+    if (!j->state.undecided)
+        j->state.undecided = agent_job_now(j);
+    j->state.failures = 0;
+    j->state.next = 0;
     j->remembered = true;
 }
 
@@ -144,7 +156,8 @@ void agent_job_renews(const struct job *j)
 {
     const struct agent_state *s = &j->state;
 
-    if (!j->o->force && j->not_after && agent_outside(s, s->plan.renew_window, agent_job_now(j)))
+    if (!j->o->force && j->not_after && !s->undecided &&
+        agent_outside(s, s->plan.renew_window, agent_job_now(j)))
         agent_say(&j->world, true,
                   "%s: renewed outside of its windows (%.*s), for none opens in time, and the "
                   "certificate in place cannot wait longer; widen them",

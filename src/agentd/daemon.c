@@ -22,6 +22,10 @@
 #define LOOK_EVERY WHEN_MINUTE
 #define LEAST_PAUSE WHEN_MINUTE
 #define MOST_PAUSE (6 * WHEN_HOUR)
+/* Between looks at an order that a server has not decided about: a quarter of the time it has had.
+ */
+#define LEAST_LOOK (5 * WHEN_MINUTE)
+#define MOST_LOOK WHEN_HOUR
 
 MSG(msg_dir, "agentd.directory", "the directory {0} cannot be kept: {1}");
 MSG(msg_locked, "agentd.directory-kept",
@@ -187,25 +191,39 @@ static void relay(struct agentd *a, struct str text, bool failed)
     }
 }
 
+static int64_t pause_of(const struct cert *c)
+{
+    when_t since = c->view.state.undecided, quarter = (now(c->a) - since) / 4;
+
+    if (c->failures)
+        return client_backoff(c->failures, LEAST_PAUSE, MOST_PAUSE);
+    if (!since)
+        return LEAST_PAUSE;
+    if (quarter < LEAST_LOOK)
+        return LEAST_LOOK;
+    return quarter < MOST_LOOK ? quarter : MOST_LOOK;
+}
+
 static void on_renewed(void *arg, const struct agent_child_end *end)
 {
     struct cert *c = arg;
     struct agentd *a = c->a;
     struct stamp stamp;
+    bool failed;
 
     c->child = NULL;
     a->n_running--;
-    relay(a, end->out, false);
-    relay(a, end->said, end->rc != RC_OK);
-    if (end->rc != RC_OK && end->said.n == 0)
-        agent_say_err(&a->world, c->dir, end->err);
-    c->failures = end->rc == RC_OK ? 0 : c->failures + 1;
     if (stamp_of(c->dir, &stamp))
         reload(c, &stamp);
+    failed = end->rc != RC_OK && !c->view.state.undecided;
+    relay(a, end->out, false);
+    relay(a, end->said, failed);
+    if (failed && end->said.n == 0)
+        agent_say_err(&a->world, c->dir, end->err);
+    c->failures = failed ? c->failures + 1 : 0;
     if (c->looked_at)
         c->failures = 0;
-    c->hold =
-        now(a) + (c->failures ? client_backoff(c->failures, LEAST_PAUSE, MOST_PAUSE) : LEAST_PAUSE);
+    c->hold = now(a) + pause_of(c);
     if (c->looked_at)
         c->hold = 0;
     c->looked_at = false;

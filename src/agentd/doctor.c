@@ -2,9 +2,11 @@
 #include "agentd/doctor.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "agent/dns_conf.h"
 #include "agent/job.h"
+#include "agent/mend.h"
 #include "agent/place.h"
 #include "agent/solver.h"
 #include "agentd/daemon.h"
@@ -72,6 +74,8 @@ static void examine_validity(const struct one *o)
     char until[WHEN_TEXT], next[WHEN_TEXT], text[LINE], cure[LINE];
 
     snprintf(cure, sizeof(cure), "autarky renew --force %s", o->dir);
+    if (v->not_after == 0 && v->state.undecided)
+        return;
     if (v->not_after == 0) {
         tell_of(o, "certificate", "failed", STR("there is no certificate that can be read"),
                 str_of(cure));
@@ -103,6 +107,22 @@ static void examine_validity(const struct one *o)
         tell_of(o, "certificate", "ok", str_of(text), STR(""));
 }
 
+/* It is no failure, and nothing on this machine hastens it. */
+static void examine_undecided(const struct one *o)
+{
+    const struct agent_state *s = &o->view.state;
+    char since[WHEN_TEXT], text[LINE];
+
+    snprintf(text, sizeof(text),
+             "the server %.*s has had the order for %s certificate since %s, and has not decided "
+             "yet: a person there may have to",
+             STR_ARG(s->plan.server), o->view.not_after ? "the next" : "the first",
+             when_text(s->undecided, since));
+    tell_of(
+        o, "order", "warning", str_of(text),
+        STR("ask who decides there; then `autarky renew`, or the agent, takes what was decided"));
+}
+
 static void examine_failure(const struct one *o)
 {
     const struct agent_state *s = &o->view.state;
@@ -110,6 +130,10 @@ static void examine_failure(const struct one *o)
     CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
     when_t pause = agent_pause(s, o->e->now);
 
+    if (s->undecided) {
+        examine_undecided(o);
+        return;
+    }
     if (s->why.n == 0)
         return;
     buf_printf(&text, "the attempt at %s failed: %.*s", when_text(s->attempt, at), STR_ARG(s->why));
@@ -200,6 +224,52 @@ static void examine_files(const struct one *o)
         err.rc = agent_place_check(&p, &err);
     if (err.rc != RC_OK)
         tell_err(o, "files", &err, STR(""));
+}
+
+/* A copy has the mode that it was given; the key in it is for nobody else all the same. */
+static void examine_copies(const struct one *o)
+{
+    const struct agent_plan *plan = &o->view.state.plan;
+    char path[AGENT_PATH_MAX], cure[LINE], text[LINE];
+    struct stat st;
+
+    for (size_t i = 0; i < plan->n_also; i++) {
+        struct str how, what, file, rest;
+
+        str_cut(plan->also[i], ':', &how, &rest);
+        str_cut(rest, ':', &what, &file);
+        if (!str_eq(how, STR("copy")) ||
+            (!str_eq(what, STR("combined")) && !str_eq(what, STR("privkey"))) ||
+            str_copyz(file, path, sizeof(path)) != RC_OK || stat(path, &st) != 0 ||
+            !(st.st_mode & 0027))
+            continue;
+        snprintf(text, sizeof(text), "%s has the key in it, and its mode is %04o", path,
+                 (unsigned)(st.st_mode & 07777));
+        snprintf(cure, sizeof(cure), "chmod g-w,o= %s", path);
+        tell_of(o, "files", "warning", str_of(text), str_of(cure));
+    }
+}
+
+static void examine_owner(const struct one *o)
+{
+    CLEANUP(agent_place_done) struct agent_place p = AGENT_PLACE_INIT;
+    const struct agent_plan *plan = &o->view.state.plan;
+    char is[AGENT_MEND_TEXT], text[LINE], cure[LINE];
+    struct err err = ERR_INIT;
+
+    if (agent_place_look(o->dir, &p, NULL) != RC_OK)
+        return;
+    /* Whoever looks may not be who may give files away. */
+    err.rc = agent_owner_find(plan->owner, plan->group, plan->mode, plan->selinux, &p.owner, &err);
+    if (err.rc == RC_DENIED)
+        return;
+    if (err.rc != RC_OK) {
+        tell_err(o, "files", &err, STR(""));
+    } else if (agent_mend_needed(&p, is)) {
+        snprintf(text, sizeof(text), "%s, which is not what was declared", is);
+        snprintf(cure, sizeof(cure), "autarky renew %s", o->dir);
+        tell_of(o, "files", "warning", str_of(text), str_of(cure));
+    }
 }
 
 /* Of the server itself, which knows what it allows. */
@@ -334,6 +404,8 @@ static enum rc examine_one(struct examining *e, const char *dir)
     examine_overdue(&o);
     examine_outside(&o);
     examine_files(&o);
+    examine_owner(&o);
+    examine_copies(&o);
     examine_updates(&o);
     examine_way(&o);
     return RC_OK;

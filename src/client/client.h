@@ -36,6 +36,7 @@ enum {
     CLIENT_POLL_SECONDS_MAX = 30, /* ... doubling up to this */
     CLIENT_PREFLIGHTS_MAX = 5,    /* for one challenge, where the server says what it would see */
     CLIENT_RUN_SECONDS = 900,     /* for a certificate, unless the caller says otherwise */
+    CLIENT_AGAIN_SECONDS = 300,   /* before the next look at an order that is not decided */
     CLIENT_FINALIZE_MAX = 5,      /* for one order: orderNotReady, or ready again */
     CLIENT_DIRECTORY_SECONDS = 3600, /* it is read again then, and after every failure */
     CLIENT_SKEW_SECONDS = 300,       /* what the server's clock may be ahead */
@@ -93,6 +94,7 @@ struct client_result {
                    RC_NOTFOUND, RC_CLOSED, RC_TIMEOUT: not reached; RC_PARSE, RC_TOOBIG: it speaks
                    no ACME; RC_CONFLICT: the order came to nothing; RC_CRYPTO: the certificate is
                    not what was asked for, or a proof was wanted for what was not ordered;
+                   RC_AGAIN: the server has the order, and had not decided when the time was over;
                    RC_UNSUPPORTED, RC_NOMEM */
     const struct err *err; /* unless RC_OK */
     int status;            /* HTTP, of what the server refused; 0: it was something else */
@@ -129,6 +131,8 @@ struct client_want {
     struct str profile;     /* empty: the server's choice; else it must offer that */
     struct str replaces; /* client_certid of the one before, or empty; sent where ARI is offered */
     int64_t timeout;     /* microseconds; 0: CLIENT_RUN_SECONDS */
+    int64_t decide; /* microseconds for a server that has all it needs and is still "processing":
+                       a person may have to decide; 0: as long as the run */
     /* Which of several chains (RFC 8555 section 7.4.2): common name of the issuer at its end or of
      * a CA in it, or SHA-256 of a certificate in it, in hexadecimal with or without colons; empty:
      * the server's first. Where none is so, the first is taken. */

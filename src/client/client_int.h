@@ -121,8 +121,10 @@ struct client_run {
     struct client_request request;
     struct buf payload;
     struct ev_defer begin;
-    struct ev_timer pause, deadline;
-    int64_t timeout;
+    struct ev_timer pause, deadline, decide;
+    int64_t timeout, patience; /* the second: as client_want.decide */
+    bool deciding;             /* the server is, about this order */
+    when_t decided_at;         /* and does not want to be asked before; 0: it names no time */
     void (*then)(struct client_run *run);
     unsigned polls, finalizes, preflights;
     bool again;   /* the account had to be looked up anew */
@@ -169,6 +171,8 @@ void client_run_finish(struct client_run *run, struct client_result *result);
 /* A signed POST of run->payload, or POST-as-GET when that is empty. */
 void client_run_post(struct client_run *run, const char *what, struct str url,
                      void (*fn)(void *arg, const struct client_reply *reply));
+/* The server has the order, and is asked for it again at `at`, or after the next pause. */
+void client_run_undecided(struct client_run *run, when_t at);
 /* Goes on with `then` at `at`, or after the next pause of polling when that is 0. */
 void client_run_pause(struct client_run *run, when_t at, void (*then)(struct client_run *run));
 

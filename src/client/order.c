@@ -161,7 +161,7 @@ static void on_look(void *arg, const struct client_reply *reply)
     if (!take_order(run, reply))
         return;
     if (run->order.status == CLIENT_PROCESSING)
-        client_run_pause(run, reply->retry_at, client_order_look);
+        client_run_undecided(run, reply->retry_at);
     else
         handle(run);
 }
@@ -185,7 +185,9 @@ static void on_finalize(void *arg, const struct client_reply *reply)
     }
     if (!take_order(run, reply))
         return;
-    if (run->order.status == CLIENT_PROCESSING || run->order.status == CLIENT_READY)
+    if (run->order.status == CLIENT_PROCESSING)
+        client_run_undecided(run, reply->retry_at);
+    else if (run->order.status == CLIENT_READY)
         client_run_pause(run, reply->retry_at, client_order_look);
     else
         handle(run);
@@ -242,12 +244,16 @@ static void handle(struct client_run *run)
     struct err err = ERR_INIT;
     enum rc rc = RC_OK;
 
+    if (run->order.status != CLIENT_PROCESSING) {
+        run->deciding = false;
+        ev_timer_stop(&run->decide);
+    }
     switch (run->order.status) {
     case CLIENT_PENDING:
         client_authorizations_begin(run);
         return;
     case CLIENT_PROCESSING:
-        client_run_pause(run, 0, client_order_look);
+        client_run_undecided(run, 0);
         return;
     case CLIENT_VALID:
         client_certificate_begin(run);

@@ -9,6 +9,7 @@
 #include "ev/clock.h"
 
 MSG(msg_late, "client.deadline", "no certificate after {0} seconds; the last step was {1}");
+MSG(msg_undecided, "client.undecided", "the server has the order and has not decided yet");
 
 static void run_free(struct client_run *run)
 {
@@ -20,6 +21,7 @@ static void run_free(struct client_run *run)
     ev_defer_cancel(&run->begin);
     ev_timer_stop(&run->pause);
     ev_timer_stop(&run->deadline);
+    ev_timer_stop(&run->decide);
     client_request_stop(&run->request);
     client_proof_drop(run);
     buf_done(&run->payload);
@@ -109,12 +111,28 @@ static void on_begin(void *arg)
     client_setup_wait(arg);
 }
 
+/* It does not ail: what it waits for may be a person. */
+static void end_undecided(struct client_run *run)
+{
+    when_t again = clock_now(ev_clock(run->c->ev)) + CLIENT_AGAIN_SECONDS * WHEN_SECOND;
+    struct err err = ERR_INIT;
+    struct client_result result = {.rc = ERR(&err, RC_AGAIN, msg_undecided), .err = &err};
+
+    result.retry_at = run->decided_at > again ? run->decided_at : again;
+    run->c->stale = true;
+    client_run_finish(run, &result);
+}
+
 static void on_late(void *arg)
 {
     struct client_run *run = arg;
     struct err err = ERR_INIT;
     char digits[24];
 
+    if (run->deciding) {
+        end_undecided(run);
+        return;
+    }
     snprintf(digits, sizeof(digits), "%lld", (long long)(run->timeout / WHEN_SECOND));
     client_run_fail(run,
                     ERR(&err, RC_TIMEOUT, msg_late, str_of(digits),
@@ -156,6 +174,15 @@ void client_run_pause(struct client_run *run, when_t at, void (*then)(struct cli
         pause = least;
     run->then = then;
     ev_timer_start(&run->pause, pause, 0);
+}
+
+void client_run_undecided(struct client_run *run, when_t at)
+{
+    if (!run->deciding && run->patience)
+        ev_timer_start(&run->decide, run->patience, 0);
+    run->deciding = true;
+    run->decided_at = at;
+    client_run_pause(run, at, client_order_look);
 }
 
 /* ---- what is asked for */
@@ -203,6 +230,7 @@ static enum rc run_new(struct client *c, client_result_fn fn, void *arg, struct 
     ev_defer_init(&run->begin, on_begin, run);
     ev_timer_init(&run->pause, c->ev, on_pause, run);
     ev_timer_init(&run->deadline, c->ev, on_late, run);
+    ev_timer_init(&run->decide, c->ev, on_late, run);
     list_init(&run->wait);
     list_push(&c->runs, &run->link);
     c->n_runs++;
@@ -229,6 +257,7 @@ enum rc client_obtain(struct client *c, const struct client_want *want, client_r
     TRY(run_new(c, fn, arg, &run));
     TRY(keep_names(run, want));
     run->key = crypto_key_ref(want->key);
+    run->patience = want->decide;
     begin(run, want->timeout);
     *out = MOVE(run);
     return RC_OK;

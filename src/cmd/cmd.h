@@ -12,6 +12,7 @@
 /* Exit statuses. */
 enum {
     CMD_DONE = 0,
+    CMD_NOTHING = 1, /* to do; with --exit-code alone */
     CMD_FAILED = 2,
     CMD_PARTLY = 3,
     CMD_WAITING = 4,  /* for a person */

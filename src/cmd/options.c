@@ -236,6 +236,10 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                               "the first server is known not to answer: ask the fallback alone"},
     [CMD_OPT_JITTER] = {"--jitter", "TIME",
                         "wait a random time up to this first, as in 10m; for timers"},
+    [CMD_OPT_EXIT_CODE] = {"--exit-code", NULL, "status 1 where there was nothing to do"},
+    [CMD_OPT_ISSUANCE_TIMEOUT] = {"--issuance-timeout", "TIME",
+                                  "how long to wait for a server that has the order and has not "
+                                  "decided; otherwise 15m in all"},
     [CMD_OPT_FILE_OWNER] = {"--owner", "USER", "whose the files are; otherwise who runs this"},
     [CMD_OPT_FILE_GROUP] = {"--group", "GROUP", "their group"},
     [CMD_OPT_KEY_MODE] = {"--mode", "MODE",

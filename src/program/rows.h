@@ -12,7 +12,7 @@
     OPTIONS(OPT(IMPORT_NAME), OPT(CA_FILE), OPT(ACME_SERVER), OPT(ACCOUNT_KEY), OPT(HTTP_LISTEN),  \
             OPT(WEBROOT), OPT(ALPN_LISTEN), OPT(DNS), OPT(DNS_CONFIG), OPT(HOOK), OPT(HOOK_ENV),   \
             OPT(HOOK_USER), OPT(HOOK_TIMEOUT), OPT(HOOK_CHAIN), OPT(CHALLENGE), OPT(REUSE_KEY),    \
-            OPT(DESPITE_TIMER), OPT(DRY_RUN))
+            OPT(DESPITE_TIMER), OPT(EXIT_CODE), OPT(DRY_RUN))
 #define IMPORT_DETAILS                                                                             \
     "Its files are read, nothing of it is executed. Services find their certificates where they\n" \
     "are; from then on `autarky renew` and `autarky agent run` keep them. What could not be\n"     \
@@ -44,7 +44,8 @@
                     OPT(DESPITE_WINDOW), OPT(PROVE), OPT(PROVE_FOR), OPT(PAIR),                    \
                     OPT(FALLBACK_SERVER), OPT(FALLBACK_CA_FILE), OPT(FALLBACK_CA_FINGERPRINT),     \
                     OPT(FALLBACK_CA_URL), OPT(FALLBACK_ACCOUNT_KEY), OPT(FALLBACK_PROFILE),        \
-                    OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE), OPT(DRY_RUN)),              \
+                    OPT(FALLBACK_EAB_KID), OPT(FALLBACK_EAB_KEY_FILE), OPT(ISSUANCE_TIMEOUT),      \
+                    OPT(DRY_RUN)),                                                                 \
             cmd_obtain                                                                             \
     }
 
@@ -57,7 +58,8 @@
             "failure pauses grow from a minute to six hours.",                                     \
             "DIR",                                                                                 \
             OPTIONS(OPT(RENEW_FORCE), OPT(REUSE_KEY), OPT(NEW_KEY), OPT(DESPITE_WINDOW),           \
-                    OPT(FIRST_SILENT), OPT(JITTER), OPT(DRY_RUN)),                                 \
+                    OPT(FIRST_SILENT), OPT(JITTER), OPT(ISSUANCE_TIMEOUT), OPT(EXIT_CODE),         \
+                    OPT(DRY_RUN)),                                                                 \
             cmd_renew                                                                              \
     }
 

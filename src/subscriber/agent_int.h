@@ -24,3 +24,5 @@ const char *cmd_agent_home(const struct cmd_args *args);
 const char *cmd_agent_from(const struct agent_outcome *out);
 /* For a failure of agent_obtain or agent_renew; returns the exit status. */
 int cmd_agent_fail(const struct agent_outcome *out, const struct err *err);
+/* --issuance-timeout; 0: not given. -1, or the exit status after having said what is wrong. */
+int cmd_agent_decide(const struct cmd_args *args, int64_t *out);

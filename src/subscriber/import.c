@@ -171,7 +171,7 @@ static int import_all(struct importing *i)
         return cmd_failf("%s keeps no such certificate in %.*s", takeover_client_text(i->client),
                          STR_ARG(i->found.home));
     if (i->failed == 0)
-        return CMD_DONE;
+        return i->args->values[CMD_OPT_EXIT_CODE] && !i->taken ? CMD_NOTHING : CMD_DONE;
     return i->taken + i->kept ? CMD_PARTLY : CMD_FAILED;
 }
 

@@ -59,12 +59,25 @@ int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
     char text[WHEN_TEXT];
     int status = cmd_fail(err);
 
+    if (out->undecided)
+        return CMD_LATER;
     if (out->unproven)
         return CMD_UNPROVEN;
     if (!out->retry_at)
         return status;
     program_say("the server asks not to come back before %s", when_text(out->retry_at, text));
     return CMD_LATER;
+}
+
+int cmd_agent_decide(const struct cmd_args *args, int64_t *out)
+{
+    const char *text = args->values[CMD_OPT_ISSUANCE_TIMEOUT];
+    when_t span = 0;
+
+    if (text && (when_parse_span(str_of(text), &span) != RC_OK || span <= 0 || span > WHEN_HOUR))
+        return cmd_usagef("--issuance-timeout takes a time up to an hour, as in 30s or 5m");
+    *out = span;
+    return -1;
 }
 
 #ifdef AUTARKY_TEST_HOOKS
@@ -512,14 +525,16 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
 static int obtain(const struct cmd_args *args)
 {
     CLEANUP(request_done) struct request r = {.arena = ARENA_INIT(ARENA_BYTES)};
-    const struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
-                                          .say = cmd_agent_say,
-                                          .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
-                                          .despite_window =
-                                              args->values[CMD_OPT_DESPITE_WINDOW] != NULL};
+    struct agent_options options = {.dir = args->values[CMD_OPT_ACME_OUT],
+                                    .say = cmd_agent_say,
+                                    .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
+                                    .despite_window = args->values[CMD_OPT_DESPITE_WINDOW] != NULL};
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
+    int status = cmd_agent_decide(args, &options.decide);
 
+    if (status >= 0)
+        return status;
     err.rc = read_plan(args, &r, &err);
     if (err.rc == RC_INVAL)
         return cmd_fail(&err), CMD_USAGE;

@@ -27,6 +27,8 @@ MSG(msg_not_enrolled, "cmd.agent-not-enrolled",
 /* What came of all of them. */
 struct tally {
     size_t done, failed, later, unproven;
+    size_t changed;               /* of `done`: there was something to do, or would be */
+    int64_t decide;               /* as agent_options.decide */
     struct agent_silence silence; /* a dead server is waited for once */
     struct json_out *json;        /* NULL: words */
 };
@@ -49,6 +51,8 @@ static void put_json(struct json_out *j, const char *dir, const struct agent_out
         json_kv_when(j, "window", out->ready_at);
     if (out->unproven)
         json_kv_bool(j, "unproven", true);
+    if (out->undecided)
+        json_kv_bool(j, "undecided", true);
     if (err->rc != RC_OK)
         json_kv_z(j, "error", err_textz(err, text, sizeof(text)));
     json_end(j);
@@ -61,6 +65,8 @@ static void put_words(const char *dir, const struct agent_outcome *out)
     if (out->issued)
         printf("%s: renewed%s, valid until %s\n", dir, cmd_agent_from(out),
                when_text(out->not_after, until));
+    else if (out->due)
+        printf("%s: due\n", dir);
     else if (out->waits)
         printf("%s: the last attempt failed, the next one is not before %s (--force)\n", dir,
                when_text(out->waits, renew));
@@ -89,6 +95,7 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
         .key = key_wish(args),
         .despite_window = args->values[CMD_OPT_DESPITE_WINDOW] != NULL,
         .first_silent = args->values[CMD_OPT_FIRST_SILENT] != NULL,
+        .decide = t->decide,
         .silence = &t->silence};
     struct agent_outcome out = {};
     struct err err = ERR_INIT;
@@ -98,6 +105,7 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
         put_json(t->json, dir, &out, &err);
     if (err.rc == RC_OK) {
         t->done++;
+        t->changed += out.issued || out.due || out.stapled;
         if (!t->json)
             put_words(dir, &out);
         return;
@@ -131,10 +139,10 @@ static int renew_all(const struct cmd_args *args, struct tally *t)
     return -1;
 }
 
-static int status_of(const struct tally *t)
+static int status_of(const struct cmd_args *args, const struct tally *t)
 {
     if (t->failed == 0)
-        return CMD_DONE;
+        return args->values[CMD_OPT_EXIT_CODE] && !t->changed ? CMD_NOTHING : CMD_DONE;
     if (t->done)
         return CMD_PARTLY;
     if (t->unproven)
@@ -166,8 +174,10 @@ static int renew(const struct cmd_args *args)
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     struct json_out j = {};
     struct tally t = {.json = cmd_json(args) ? &j : NULL};
-    int status = wait_a_while(args->values[CMD_OPT_JITTER]);
+    int status = cmd_agent_decide(args, &t.decide);
 
+    if (status < 0)
+        status = wait_a_while(args->values[CMD_OPT_JITTER]);
     if (status >= 0)
         return status;
     json_out_init(&j, &text, JSON_PRETTY);
@@ -178,7 +188,7 @@ static int renew(const struct cmd_args *args)
         return status;
     if (t.json && json_out_done(&j) == RC_OK)
         cmd_print(buf_str(&text));
-    return status_of(&t);
+    return status_of(args, &t);
 }
 
 int cmd_renew(const struct cmd_args *args)

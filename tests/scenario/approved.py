@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=300
+# autarky-test: timeout=420
 """Certificates that persons have to allow, with Debian's certbot and dehydrated, unmodified: both wait, and get what is
 granted; they hear of a denial and of an end; who lost patience finds the grant. By one or two persons, through a death of
 core, for operators as well; who commands says why where that is wanted, and all of it stands in the trail."""
@@ -20,7 +20,7 @@ import acme  # noqa: E402
 from lab import AUTARKY, DOMAIN, Lab, Process, expect, run, steady_port, verify_chain, wait_for  # noqa: E402
 
 FIRST, SECOND = "daemon", "bin"  # users that every Debian has
-WAITING = 4
+WAITING, LATER = 4, 75
 RULES = f"""\
   - {{name: two, allow: ["*.two.{DOMAIN}"], approval: true, approvers: 2}}
   - {{name: one, allow: ["*.{DOMAIN}"], approval: true}}
@@ -137,6 +137,61 @@ def certbot_loses_patience(lab):
     used, = [a for a in approvals(lab) if a["id"] == one]
     if used["state"] != "granted":
         sys.exit(f"granted for 90 days, and {used}")
+
+
+def ours(lab, name, *more, ok):
+    """`autarky obtain`, which does not wait long for persons."""
+    out = lab.directory / name
+    said = run(AUTARKY, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--name", name, "--out", out, "--agree-tos",
+               "--http-listen", f"127.0.0.1:{lab.http_port}", "--issuance-timeout", "2s", *more, ok=ok)
+    return out, said
+
+
+def asked(lab, name):
+    return [a for a in approvals(lab) if f"for {name}," in a["what"]]
+
+
+def our_client_goes_on(lab):
+    """An order that persons have not decided about is no failure: it stays, no other CA is asked around them, and a run after they did
+    takes what they decided."""
+    # It would issue without asking persons.
+    second = ("--fallback-server", lab.directory_url.replace("/acme/", "/acme/staging/"), "--fallback-ca-file", lab.roots)
+    for more in ((), second):
+        name = f"ours{len(more)}.{DOMAIN}"
+        out, said = ours(lab, name, *more, ok=(LATER,))
+        expect(said, "has the order and has not decided yet", "an order that waits")
+        expect(said, f"`autarky renew {out}` goes on with it", "what goes on with it")
+        for _ in range(4):  # more often than an order is tried that is cut off
+            said = run(AUTARKY, "renew", out, ok=(LATER,))
+        if "fallback" in said or (out / "cert.pem").exists():
+            sys.exit(f"persons were passed over:\n{said}")
+        told = run(AUTARKY, "renew", out, "--json", ok=(LATER,))
+        told = json.loads(told[told.index("[\n"):told.rindex("]") + 1])
+        if told[0].get("undecided") is not True:
+            sys.exit(f"not told as undecided: {told}")
+        expect(run(AUTARKY, "agent", "doctor", out, ok=(0, 2)), "has not decided yet: a person there may have to", "doctor")
+        one, = asked(lab, name)
+        as_user(lab, FIRST, "approval", "grant", one["id"])
+        run(AUTARKY, "renew", out)
+        verify_chain(lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", name)
+        if len(asked(lab, name)) != 1 or (out / ".autarky/order").exists() or "undecided_since" in (out / ".autarky/state.json").read_text():
+            sys.exit(f"another one was asked for: {asked(lab, name)}")
+        expect(run(AUTARKY, "renew", out, "--exit-code", ok=(1,)), "not due", "nothing to do")
+    # One with a certificate has a plan, which stays.
+    state = (out / ".autarky/state.json").read_bytes()
+    _, said = ours(lab, name, "--key", "p384", ok=(LATER,))
+    expect(said, "the same command goes on with it", "what goes on with it")
+    if (out / ".autarky/state.json").read_bytes() != state:
+        sys.exit("the plan of the certificate in place is another one")
+    as_user(lab, FIRST, "approval", "grant", pending(lab, name))
+    ours(lab, name, "--key", "p384", ok=(0,))
+    # What persons deny is said, once, and they are not asked again in the same run.
+    name = f"denied.{DOMAIN}"
+    out, _ = ours(lab, name, ok=(LATER,))
+    as_user(lab, SECOND, "approval", "deny", pending(lab, name), "--reason", "no such ward")
+    expect(run(AUTARKY, "renew", out, ok=(2,)), "no such ward", "a denial")
+    if len(asked(lab, name)) != 1:
+        sys.exit(f"persons were asked again: {asked(lab, name)}")
 
 
 def two_for_dehydrated(lab, client):
@@ -257,6 +312,7 @@ def main():
         granted_to_certbot(lab)
         denied_to_certbot(lab)
         certbot_loses_patience(lab)
+        our_client_goes_on(lab)
         client = Dehydrated(lab)
         two_for_dehydrated(lab, client)
         denied_and_expired_to_dehydrated(lab, client)

@@ -11,7 +11,7 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import OPENSSL, Lab, expect, free_port, run, wait_for  # noqa: E402
+from lab import AGENT, OPENSSL, Lab, expect, free_port, run, wait_for  # noqa: E402
 from place import NAME, UNPROVEN, Place, same, served, serves  # noqa: E402
 from services import ROOT, Nginx, Tlcp  # noqa: E402
 
@@ -199,11 +199,43 @@ def labels(lab):
     expect(said, f"the kernel refuses the label {LABEL} for {place.out}: that file system keeps no labels", "a file system without")
     if lab.log().count("signer.signed") != signed:
         sys.exit("a certificate was ordered that could not be put in place")
-    place.obtain("--selinux", LABEL)
-    place.renew("--force")
-    for file in (*place.pair, place.out / "cert.pem", place.out / ".autarky/live"):
-        if os.getxattr(file, "security.selinux").rstrip(b"\0").decode() != LABEL:
+    both = lab.directory / "labelled.pem"
+
+    def has(file, label):
+        if os.getxattr(file, "security.selinux").rstrip(b"\0").decode() != label:
             sys.exit(f"{file} has another label")
+
+    place.obtain("--selinux", LABEL, "--combined", both)
+    place.renew("--force")
+    for file in (*place.pair, place.out / "cert.pem", place.out / ".autarky/live", both):
+        has(file, LABEL)
+    # A copy that others have labelled keeps that, where no label is asked for.
+    other = LABEL.replace("cert_t", "etc_t")
+    os.setxattr(both, "security.selinux", other.encode() + b"\0")
+    place.change(selinux="")
+    before = both.read_text()
+    place.renew("--force")
+    has(both, other)
+    if both.read_text() == before:
+        sys.exit("the copy was not written anew")
+
+
+def declared(lab):
+    """Somebody lets others read the key: doctor says so, and a run that has nothing else to do puts it right."""
+    place = Place(lab, "declared")
+    place.obtain("--mode", "0640", *(("--group", "daemon") if ROOT else ()))
+    was = place.private.stat()
+    os.chmod(place.private, 0o644)
+    if ROOT:
+        os.chown(place.private, 1, 1)
+    expect(run(AGENT, "agent", "doctor", place.out, ok=(0, 2)), "with mode 0644, which is not what was declared", "doctor")
+    expect(place.renew(), "it is as declared again", "renew")
+    now = place.private.stat()
+    if now.st_mode & 0o7777 != 0o640 or now.st_gid != was.st_gid:
+        sys.exit(f"not as declared: {now}")
+    left = place.renew() + run(AGENT, "agent", "doctor", place.out, ok=(0, 2))
+    if "is as declared again" in left or "not what was declared" in left:
+        sys.exit("it is not put right")
 
 
 def tlcp(lab):
@@ -296,6 +328,7 @@ def main():
         chains(lab)
         addresses(lab)
         killed(lab)
+        declared(lab)
         tlcp(lab)
         in_token(lab)
         if ROOT:

@@ -75,11 +75,18 @@ static void comes_back_as_it_was(void)
     CHECK_STR(str_of(got.what), k.what);
     CHECK_INT(got.at, 42);
     CHECK_INT(got.tries, 2);
-    /* That of a key in a token. */
+    CHECK(!got.undecided);
+    /* That of a key in a token; and one that the server has not decided about. */
     k.key = NULL;
+    k.undecided = true;
     CHECK_OK(agent_kept_put(&t.place, &k, NULL));
     CHECK_OK(agent_kept_get(&t.place, &t.a, &got, NULL));
-    CHECK(!got.key);
+    CHECK(!got.key && got.undecided);
+    k.key = t.key;
+    CHECK_OK(agent_kept_put(&t.place, &k, NULL));
+    CHECK_OK(agent_kept_get(&t.place, &t.a, &got, NULL));
+    CHECK(crypto_key_same(got.key, t.key) && got.undecided);
+    crypto_key_unref(MOVE(got.key));
     agent_kept_drop(&t.place);
     agent_kept_drop(&t.place);
     CHECK_RC(agent_kept_get(&t.place, &t.a, &got, NULL), RC_NOTFOUND);
@@ -120,6 +127,11 @@ static void is_over_some_time(void)
     CHECK(!agent_kept_over(&k, k.at) && !agent_kept_over(&k, k.at + 23 * WHEN_HOUR));
     CHECK(!agent_kept_over(&k, k.at - WHEN_HOUR)); /* the clock was set */
     CHECK(agent_kept_over(&k, k.at + WHEN_DAY) && agent_kept_over(&k, k.at - WHEN_DAY));
+    /* Persons take their time. */
+    k.undecided = true;
+    CHECK(!agent_kept_over(&k, k.at + 7 * WHEN_DAY - WHEN_HOUR));
+    CHECK(agent_kept_over(&k, k.at + 7 * WHEN_DAY) && agent_kept_over(&k, k.at - WHEN_DAY));
+    k.undecided = false;
     k.tries++;
     CHECK(agent_kept_over(&k, k.at));
 }

@@ -26,6 +26,7 @@ static struct agent_state full(const struct addr *ip)
                  .chain = STR("Some Root"),
                  .contact = STR("mailto:a@example"),
                  .hook_env = STR("/etc/hook.env"),
+                 .hook_vars = STR("A=b\nC=d\n"),
                  .reuse_key = STR("yes"),
                  .ocsp = STR("yes"),
                  .ocsp_age = STR("12h"),

@@ -239,6 +239,53 @@ static void tried_again_with_pauses(void)
     CHECK_INT(tally.next, t.begin + 5 * WHEN_DAY);
 }
 
+/* As `autarky renew` does where a server has the order: it fails, and has noted since when. */
+#define WAITS                                                                                      \
+    "#!/bin/sh\ncd \"${0%/*}\"\necho \"${2##*/}$3\" >> log\n"                                      \
+    "s=$2/.autarky/state.json\n"                                                                   \
+    "grep -q undecided_since $s || { sed \"s/\\\"version\\\"/\\\"undecided_since\\\": $(cat "      \
+    "due), "                                                                                       \
+    "&/\" $s > $s.new && mv $s.new $s; }\n"                                                        \
+    "echo 'autarky: the server has not decided yet' >&2\nexit 75\n"
+
+/* Persons are not hurried: after five minutes, then after a quarter of the time it has had, up to
+ * an hour; and nothing is said to fail. */
+static void looked_at_while_persons_decide(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agentd_tally tally;
+    struct agent_state s;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t, WAITS)));
+    s = place_state(AGENT_WEBROOT, "/srv", t.begin - 1);
+    CHECK_OK(CHECK_SPARED(place(&t, "a", &s)));
+    CHECK_OK(CHECK_SPARED(next_due(&t, t.begin)));
+    CHECK_OK(agentd_new(&t.conf, &t.daemon, NULL));
+    CHECK(settle(&t));
+    CHECK_STR(str_of(log_of(&t)), "a\n");
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(go_on(&t, 299 * WHEN_SECOND));
+        CHECK_STR(str_of(log_of(&t)), "");
+        CHECK(go_on(&t, WHEN_SECOND));
+        CHECK_STR(str_of(log_of(&t)), "a\n");
+    }
+    CHECK(go_on(&t, WHEN_HOUR));
+    CHECK_STR(str_of(log_of(&t)), "a\n");
+    CHECK(go_on(&t, 18 * WHEN_MINUTE)); /* of 75 minutes a quarter is less than 19 */
+    CHECK_STR(str_of(log_of(&t)), "");
+    CHECK(go_on(&t, WHEN_MINUTE));
+    CHECK_STR(str_of(log_of(&t)), "a\n");
+    CHECK(go_on(&t, WHEN_DAY));
+    CHECK_STR(str_of(log_of(&t)), "a\n");
+    CHECK(go_on(&t, 59 * WHEN_MINUTE));
+    CHECK_STR(str_of(log_of(&t)), "");
+    CHECK(go_on(&t, WHEN_MINUTE));
+    CHECK_STR(str_of(log_of(&t)), "a\n");
+    CHECK_INT(t.warnings, 0);
+    agentd_count(t.daemon, &tally);
+    CHECK_INT(tally.failing, 0);
+}
+
 /* Not at once again, although there is still something to do. */
 static void never_a_storm(void)
 {
@@ -484,8 +531,8 @@ static void what_cannot_be_read(void)
 
 CHECK_MAIN(CHECK_TEST(renewed_when_it_is_time), CHECK_TEST(a_silent_server_is_asked_once),
            CHECK_TEST(an_answer_ends_the_silence), CHECK_TEST(tried_again_with_pauses),
-           CHECK_TEST(never_a_storm), CHECK_TEST(what_is_added_and_removed),
-           CHECK_TEST(all_of_them_now), CHECK_TEST_ONCE(how_many_at_once),
-           CHECK_TEST(one_for_a_directory), CHECK_TEST_ONCE(ends_when_it_is_asked),
-           CHECK_TEST_ONCE(looked_at_while_it_renews), CHECK_TEST_ONCE(freed_while_it_renews),
-           CHECK_TEST_ONCE(what_cannot_be_read))
+           CHECK_TEST(looked_at_while_persons_decide), CHECK_TEST(never_a_storm),
+           CHECK_TEST(what_is_added_and_removed), CHECK_TEST(all_of_them_now),
+           CHECK_TEST_ONCE(how_many_at_once), CHECK_TEST(one_for_a_directory),
+           CHECK_TEST_ONCE(ends_when_it_is_asked), CHECK_TEST_ONCE(looked_at_while_it_renews),
+           CHECK_TEST_ONCE(freed_while_it_renews), CHECK_TEST_ONCE(what_cannot_be_read))

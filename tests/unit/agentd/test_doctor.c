@@ -86,6 +86,21 @@ static void one_that_cannot_be_renewed(void)
     CHECK(found(&t, "failed proof ") && found(&t, "/nowhere/hook"));
 }
 
+/* No failure: somebody else has to do something. */
+static void one_that_persons_decide(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_state s = place_state(AGENT_WEBROOT, "/tmp", 1);
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    s.why = STR("it has the order");
+    s.attempt = s.undecided = clock_now(clock_system());
+    CHECK_OK(CHECK_SPARED(place_make(t.path, NULL, &s)));
+    CHECK_OK(examine(&t));
+    CHECK(found(&t, "warning order ") && found(&t, "the order for the first certificate since "));
+    CHECK(!found(&t, "failed certificate") && !found(&t, "renewal"));
+}
+
 /* Nobody listens on port 1. */
 static void a_server_that_is_away(void)
 {
@@ -130,6 +145,30 @@ static void updates(void)
     CHECK(!found(&t, "holds a secret"));
 }
 
+/* Somebody has let others read the key, or a copy that has it. */
+static void keys_for_others(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct agent_state s = place_state(AGENT_WEBROOT, "/tmp", 1);
+    char copy[PLACE_PATH + 32];
+    struct str also;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    snprintf(copy, sizeof(copy), "copy:combined:%s/all", t.dir.path);
+    also = str_of(copy);
+    s.plan.also = &also;
+    s.plan.n_also = 1;
+    CHECK_OK(CHECK_SPARED(file_write(t.dir.fd, "all", STR("x"), 0640, FILE_OWNER_SELF, NULL)));
+    CHECK_OK(CHECK_SPARED(place_make(t.path, &t.pki, &s)));
+    CHECK_OK(examine(&t));
+    CHECK(!found(&t, "files"));
+    CHECK(fchmodat(t.dir.fd, "all", 0644, 0) == 0);
+    CHECK(fchmodat(t.dir.fd, "wiki/privkey.pem", 0644, 0) == 0);
+    CHECK_OK(examine(&t));
+    CHECK(found(&t, "warning files ") && found(&t, "with mode 0644, which is not what was decl"));
+    CHECK(found(&t, "/all has the key in it, and its mode is 0644 -> chmod g-w,o= "));
+}
+
 static void files_of_others(void)
 {
     CLEANUP(test_done) struct test t = {};
@@ -149,4 +188,5 @@ static void files_of_others(void)
 }
 
 CHECK_MAIN(CHECK_TEST(nothing_there), CHECK_TEST(one_that_cannot_be_renewed),
-           CHECK_TEST(a_server_that_is_away), CHECK_TEST(updates), CHECK_TEST(files_of_others))
+           CHECK_TEST(one_that_persons_decide), CHECK_TEST(a_server_that_is_away),
+           CHECK_TEST(updates), CHECK_TEST(files_of_others), CHECK_TEST(keys_for_others))
