@@ -94,36 +94,83 @@ static enum rc file_env(struct hook *h, struct str path, struct err *err)
     return RC_OK;
 }
 
-static enum rc names_of(struct arena *a, const struct agent_plan *plan, char apart, struct str *out)
+/* `bare`: of a wildcard the identifier, which is the name behind it. */
+static enum rc names_of(struct arena *a, const struct agent_plan *plan, char apart, bool bare,
+                        struct str *out)
 {
     CLEANUP(buf_done) struct buf b = BUF_INIT(CLIENT_NAMES_MAX * (CLIENT_NAME_MAX + 1));
     char text[ADDR_TEXT];
 
-    for (size_t i = 0; i < plan->n_dns; i++)
-        buf_printf(&b, "%.*s%c", STR_ARG(plan->dns[i]), apart);
+    for (size_t i = 0; i < plan->n_dns; i++) {
+        size_t skipped = bare && str_starts(plan->dns[i], STR("*.")) ? 2 : 0;
+
+        buf_printf(&b, "%.*s%c", STR_ARG(str_skip(plan->dns[i], skipped)), apart);
+    }
     for (size_t i = 0; i < plan->n_ips; i++)
         buf_printf(&b, "%s%c", addr_text(&plan->ips[i], text), apart);
     TRY(buf_rc(&b));
     return arena_str(a, str_head(buf_str(&b), b.n ? b.n - 1 : 0), out);
 }
 
+struct str agent_dehydrated_key(struct str kind)
+{
+    if (str_starts(kind, STR("rsa")))
+        return STR("rsa");
+    if (str_eq(kind, STR("ecdsa")) || str_eq(kind, STR("p256")))
+        return STR("prime256v1");
+    return str_eq(kind, STR("p384")) ? STR("secp384r1") : kind;
+}
+
+/* Lines NAME=value. */
+static enum rc carried_env(struct hook *h, struct str lines)
+{
+    struct str line, copy;
+
+    while (str_next(&lines, '\n', &line)) {
+        if (line.n == 0)
+            continue;
+        TRY(arena_str(&h->arena, line, &copy));
+        TRY(put_env(h->env, &h->n_env, copy.p));
+    }
+    return RC_OK;
+}
+
+/* As one in /etc/dehydrated has them that is told nothing else. */
+static enum rc dehydrated_env(struct hook *h, const struct agent_plan *plan, const char *dir)
+{
+    static const struct {
+        const char *name;
+        struct str value;
+    } usual[] = {
+        {"WELLKNOWN", STR("/var/www/dehydrated")},
+        {"BASEDIR", STR("/etc/dehydrated")},
+        {"ALPNCERTDIR", STR("/etc/dehydrated/alpn-certs")},
+        {"CONFIG", STR("/etc/dehydrated/config")},
+        {"COMMAND", STR("sign_domains")},
+        {"PRIVATE_KEY_ROLLOVER", STR("no")},
+    };
+    const char *slash = strrchr(dir, '/');
+    struct str names, certs = str_of(dir);
+
+    certs.n = slash ? (size_t)(slash - dir) : 0;
+    TRY(names_of(&h->arena, plan, ' ', false, &names));
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+        TRY(agent_hook_set(h, usual[i].name, usual[i].value));
+    TRY(agent_hook_set(h, "CERTDIR", certs.n ? certs : STR("/")));
+    TRY(agent_hook_set(h, "CHALLENGETYPE", plan->challenge));
+    TRY(agent_hook_set(h, "KEY_ALGO", agent_dehydrated_key(plan->key)));
+    TRY(agent_hook_set(h, "alias", str_of(slash ? slash + 1 : dir)));
+    return agent_hook_set(h, "altnames", names);
+}
+
 static enum rc style_env(struct hook *h, const struct agent_plan *plan, const char *dir)
 {
-    struct arena *a = &h->arena;
-    struct str names, base = str_of(strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir);
+    struct str names;
 
-    if (h->style == HOOK_DEHYDRATED) {
-        TRY(names_of(a, plan, ' ', &names));
-        TRY(agent_hook_set(h, "BASEDIR", str_of(dir)));
-        TRY(agent_hook_set(h, "CERTDIR", str_of(dir)));
-        TRY(agent_hook_set(h, "CHALLENGETYPE", plan->challenge));
-        TRY(agent_hook_set(h, "KEY_ALGO", plan->key));
-        TRY(agent_hook_set(h, "COMMAND", STR("sign_domains")));
-        TRY(agent_hook_set(h, "alias", base));
-        return agent_hook_set(h, "altnames", names);
-    }
+    if (h->style == HOOK_DEHYDRATED)
+        return dehydrated_env(h, plan, dir);
     if (h->style == HOOK_CERTBOT) {
-        TRY(names_of(a, plan, ',', &names));
+        TRY(names_of(&h->arena, plan, ',', true, &names));
         TRY(agent_hook_set(h, "CERTBOT_ALL_IDENTIFIERS", names));
         TRY(agent_hook_set(h, "CERTBOT_ALL_DOMAINS", names));
         /* One is proven after the other. */
@@ -138,6 +185,7 @@ enum rc agent_hook_env(struct hook *h, const struct agent_plan *plan, const char
                        struct err *err)
 {
     TRY(style_env(h, plan, dir));
+    TRY(carried_env(h, plan->hook_vars));
     return file_env(h, plan->hook_env, err);
 }
 

@@ -127,6 +127,8 @@ enum rc agent_hook_check(const struct agent_plan *plan, const char *dir, struct 
 /* There was one: calls that are under way, and those that take proofs away, have that much time;
  * others are not begun. Nothing for other solvers. */
 void agent_hook_stop(struct agent_solver *s);
+/* What dehydrated calls a kind of key; borrowed. */
+struct str agent_dehydrated_key(struct str kind);
 /* Whether the solver is a hook of dehydrated's style, which is told of more than challenges. */
 bool agent_hook_listens(const struct agent_solver *s);
 /* Tells it: words[0] is the name of the call, in dehydrated's words; runs the loop until it has

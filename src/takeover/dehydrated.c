@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dehydrated: config and CONFIG_D/NAME.sh, domains.txt, certs/ALIAS with a config of its own, and
  * accounts/ with a directory for each server. */
+#include "agent/solver.h"
 #include "base/text.h"
 #include "takeover/takeover_int.h"
 
@@ -17,11 +18,12 @@ static const struct {
     {"google-test", "https://dv.acme-v02.test-api.pki.goog/directory"},
 };
 
-enum { OCSP_DAYS_MAX = 30 };
+enum { OCSP_DAYS_MAX = 30, VARS_MAX = 4096 };
 
 struct settings {
     struct takeover_vars vars;
     struct str server, account, certs, ca_file;
+    struct str config, alpn; /* its file, and where answers to tls-alpn-01 would be */
 };
 
 /* ---- what is read */
@@ -157,6 +159,52 @@ static void take_way(struct takeover_finder *f, struct takeover_cert *c,
     }
 }
 
+/* What a hook of dehydrated finds in its environment, beside what is known without its settings. */
+static enum rc carry_vars(struct takeover_finder *f, const struct settings *s,
+                          struct takeover_cert *c, const struct takeover_vars *v)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(VARS_MAX);
+    const struct {
+        const char *name;
+        struct str value;
+    } list[] = {
+        {"WELLKNOWN", get(f, c, v, "WELLKNOWN", "/var/www/dehydrated")},
+        {"BASEDIR", takeover_shell_value(&s->vars, "BASEDIR")},
+        {"CERTDIR", s->certs},
+        {"ALPNCERTDIR", s->alpn},
+        {"CONFIG", s->config},
+        {"PRIVATE_KEY_ROLLOVER", get(f, c, v, "PRIVATE_KEY_ROLLOVER", "no")},
+    };
+
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        if (str_find(list[i].value, '\n') < list[i].value.n)
+            takeover_cannot(f, c, "%s has more than one line", list[i].name);
+        buf_printf(&b, "%s=%.*s\n", list[i].name, STR_ARG(list[i].value));
+    }
+    TRY(buf_rc(&b));
+    return arena_str(&f->t->arena, buf_str(&b), &c->plan.hook_vars);
+}
+
+/* The same for one that is called by a shell. */
+static void put_vars(struct buf *b, const struct takeover_cert *c, struct str type)
+{
+    struct str rest = c->plan.hook_vars, line, name, value;
+
+    buf_putz(b, "export COMMAND=sign_domains CHALLENGETYPE=");
+    takeover_shell_quote(b, type);
+    buf_putz(b, " KEY_ALGO=");
+    takeover_shell_quote(b, agent_dehydrated_key(c->plan.key));
+    buf_putz(b, " alias=");
+    takeover_shell_quote(b, c->name);
+    while (str_next(&rest, '\n', &line)) {
+        if (!str_cut(line, '=', &name, &value))
+            continue;
+        buf_printf(b, " %.*s=", STR_ARG(name));
+        takeover_shell_quote(b, value);
+    }
+    buf_putz(b, "; ");
+}
+
 /* One call: its name, that of the certificate, files, the time. */
 static enum rc put_call(struct takeover_finder *f, const struct takeover_cert *c, struct str hook,
                         const char *const *words, struct buf *b)
@@ -176,8 +224,8 @@ static enum rc put_call(struct takeover_finder *f, const struct takeover_cert *c
 }
 
 /* A hook that is not asked for proofs is told of new certificates all the same. */
-static enum rc take_hook(struct takeover_finder *f, struct takeover_cert *c,
-                         const struct takeover_vars *v)
+static enum rc take_hook(struct takeover_finder *f, const struct settings *s,
+                         struct takeover_cert *c, const struct takeover_vars *v)
 {
     static const char *const deploy[] = {"deploy_cert",   "privkey.pem", "cert.pem",
                                          "fullchain.pem", "chain.pem",   NULL};
@@ -189,12 +237,12 @@ static enum rc take_hook(struct takeover_finder *f, struct takeover_cert *c,
         return RC_OK;
     if (hook.p[0] != '/')
         takeover_cannot(f, c, "the hook %.*s has no absolute path", STR_ARG(hook));
-    takeover_note(f, c,
-                  "in the environment of the hook BASEDIR and CERTDIR are the certificate's "
-                  "directory, and it gets no other variables: see --hook-env");
+    TRY(carry_vars(f, s, c, v));
     if (c->plan.way == AGENT_HOOK)
         return RC_OK;
-    buf_putz(&b, c->plan.ocsp.n ? "shell:" : "shell:exec ");
+    buf_putz(&b, "shell:");
+    put_vars(&b, c, get(f, c, v, "CHALLENGETYPE", "http-01"));
+    buf_putz(&b, c->plan.ocsp.n ? "" : "exec ");
     TRY(put_call(f, c, hook, deploy, &b));
     if (c->plan.ocsp.n) {
         TRY(takeover_join(f, c->dir, str_of(ocsp[1]), &path));
@@ -269,11 +317,11 @@ static enum rc take_one(struct takeover_finder *f, const struct settings *s, str
     if (!takeover_wished(f, c))
         take_way(f, c, &vars);
     TRY(note_settings(f, c, &vars));
-    TRY(take_hook(f, c, &vars));
     TRY(takeover_account(f, c, s->account));
     TRY(takeover_join(f, dir, STR("fullchain.pem"), &chain));
     TRY(takeover_join(f, dir, STR("privkey.pem"), &key));
-    return takeover_pair(f, c, chain, STR(""), key);
+    TRY(takeover_pair(f, c, chain, STR(""), key));
+    return take_hook(f, s, c, &vars); /* which is told what key it is */
 }
 
 /* "name name > alias"; the alias is the first name where none is given. */
@@ -330,7 +378,9 @@ enum rc takeover_dehydrated(struct takeover_finder *f)
     s.server = f->wish->server.n ? f->wish->server : server_of(ca.n ? ca : STR("letsencrypt"));
     if (takeover_shell_find(&s.vars, STR("CA")) && !ca.n && !f->wish->server.n)
         s.server = STR(""); /* which is then the reason */
+    s.config = config;
     TRY(get_path(f, &s, "CERTDIR", "certs", &s.certs));
+    TRY(get_path(f, &s, "ALPNCERTDIR", "alpn-certs", &s.alpn));
     TRY(find_account(f, &s));
     take_curl(f, &s);
     return read_domains(f, &s);

@@ -128,8 +128,9 @@ def dehydrated(hooks):
     name, star = f"a.{DOMAIN}", f"*.b.{DOMAIN}"
     _, calls = hooks.obtain("dehydrated", out, name, star)
     verify_chain(hooks.lab.roots, out / "cert.pem", out / "chain.pem", out / "fullchain.pem", name)
-    env = {"BASEDIR": str(out), "CERTDIR": str(out), "CHALLENGETYPE": "dns-01", "KEY_ALGO": "ecdsa", "COMMAND": "sign_domains",
-           "alias": out.name, "altnames": f"{name} {star}"}
+    env = {"BASEDIR": "/etc/dehydrated", "CONFIG": "/etc/dehydrated/config", "ALPNCERTDIR": "/etc/dehydrated/alpn-certs",
+           "WELLKNOWN": "/var/www/dehydrated", "PRIVATE_KEY_ROLLOVER": "no", "CERTDIR": str(out.parent), "CHALLENGETYPE": "dns-01",
+           "KEY_ALGO": "prime256v1", "COMMAND": "sign_domains", "alias": out.name, "altnames": f"{name} {star}"}
     args = [c["args"] for c in calls]
     for call in calls:
         same(call["env"], env, f"variables of {call['args'][0]}")
@@ -168,6 +169,44 @@ def dehydrated(hooks):
     same(calls[-2]["args"][0:2], ["request_failure", "403"], "a request that is refused")
     if calls[-2]["args"][3:] != ["post", ""] or "rejectedIdentifier" not in calls[-2]["args"][2]:
         sys.exit(f"request_failure: {calls[-2]['args']}")
+
+
+def like_dehydrated(hooks):
+    """What Debian's dehydrated itself gives the recorder, and what it gets once that is taken over: every variable, call by call."""
+    lab, base, name = hooks.lab, hooks.lab.directory / "theirs", f"theirs.{DOMAIN}"
+    base.mkdir()
+    settings = hooks.settings("dehydrated")
+    (base / "config").write_text(
+        f"CA={lab.directory_url}\nBASEDIR={base}\nCERTDIR={base}/kept\nWELLKNOWN={base}/www\nCHALLENGETYPE=dns-01\nKEY_ALGO=secp384r1\n"
+        f"HOOK={hooks.directory / 'hook'}\nCURL_OPTS=\"--cacert {lab.roots}\"\nCONTACT_EMAIL=a@{DOMAIN}\n")
+    (base / "domains.txt").write_text(f"{name} www.{name} > ward\n")
+    env = {"PATH": OURS["PATH"], "LANG": OURS["LANG"], "HOME": os.environ.get("HOME", "/"), **settings}
+    hooks.record.write_text("")
+    run("/usr/bin/dehydrated", "--register", "--accept-terms", "--config", base / "config", env=env)
+    hooks.record.write_text("")
+    run("/usr/bin/dehydrated", "--cron", "--config", base / "config", env=env)
+    calls = [json.loads(line) for line in hooks.record.read_text().splitlines()]
+    names = ("WELLKNOWN", "BASEDIR", "CERTDIR", "ALPNCERTDIR", "CONFIG", "COMMAND", "CHALLENGETYPE", "KEY_ALGO", "PRIVATE_KEY_ROLLOVER",
+             "alias", "altnames")
+
+    def told(calls):
+        return {c["args"][0]: {n: c["env"].get(n) for n in names} for c in calls
+                if c["args"][0] in ("deploy_challenge", "clean_challenge", "deploy_cert", "exit_hook")}
+
+    theirs = told(calls)
+    same(sorted(theirs), ["clean_challenge", "deploy_cert", "deploy_challenge", "exit_hook"], "the calls of dehydrated itself")
+    if None in theirs["deploy_cert"].values():
+        sys.exit(f"dehydrated itself: {theirs}")
+    file = hooks.directory / "env"
+    file.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+    run(AUTARKY, "import", "dehydrated", base, "--hook", f"dehydrated:{hooks.directory / 'hook'}", "--hook-env", file, "--despite-timer")
+    run(AUTARKY, "import", "dehydrated", base, "--exit-code", "--despite-timer", ok=(1,))
+    hooks.record.write_text("")
+    run(AUTARKY, "renew", "--force", base / "kept/ward")
+    got = told(json.loads(line) for line in hooks.record.read_text().splitlines())
+    got.setdefault("deploy_challenge", theirs["deploy_challenge"])  # what is valid already is not proven again
+    got.setdefault("clean_challenge", theirs["clean_challenge"])
+    same(got, theirs, "what hooks of dehydrated are told")
 
 
 def chain(hooks):
@@ -296,14 +335,15 @@ def by_http(hooks, lab):
 
 def certbot(hooks):
     out = hooks.lab.directory / "certbot"
-    names = (f"c.{DOMAIN}", f"d.{DOMAIN}")
+    names = (f"c.{DOMAIN}", f"d.{DOMAIN}", f"*.d.{DOMAIN}")
+    bare = ",".join(n.removeprefix("*.") for n in names)  # of a wildcard the identifier, as certbot has it
     _, calls = hooks.obtain("certbot", out, *names, program=f"{hooks.directory / 'hook'},{hooks.directory / 'cleanup'}")
-    same([(c["program"], c["args"]) for c in calls], [("hook", []), ("cleanup", [])] * 2, "the calls of certbot")
+    same([(c["program"], c["args"]) for c in calls], [("hook", []), ("cleanup", [])] * 3, "the calls of certbot")
     for call in calls:
         env = call["env"]
         want = {"CERTBOT_DOMAIN": env["CERTBOT_DOMAIN"], "CERTBOT_IDENTIFIER": env["CERTBOT_DOMAIN"],
                 "CERTBOT_VALIDATION": env["CERTBOT_VALIDATION"], "CERTBOT_REMAINING_CHALLENGES": "0",
-                "CERTBOT_ALL_DOMAINS": ",".join(names), "CERTBOT_ALL_IDENTIFIERS": ",".join(names)}
+                "CERTBOT_ALL_DOMAINS": bare, "CERTBOT_ALL_IDENTIFIERS": bare}
         if call["program"] == "cleanup":
             want["CERTBOT_AUTH_OUTPUT"] = "record-7"
         same(env, want, "variables of certbot")
@@ -494,6 +534,7 @@ def main():
         lab.start()
         hooks = Hooks(lab, dns)
         dehydrated(hooks)
+        like_dehydrated(hooks)
         chain(hooks)
         stopped(hooks)
         if EXAMPLE.exists():  # not where documentation is left out

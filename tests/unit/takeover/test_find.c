@@ -153,6 +153,7 @@ static void dehydrated(void)
 {
     CLEANUP(test_done) struct test t = {};
     const struct takeover_cert *c;
+    char vars[1024];
 
     CHECK_OK(CHECK_SPARED(test_init(&t)));
     CHECK_OK(CHECK_SPARED(put_dehydrated(&t)));
@@ -170,7 +171,13 @@ static void dehydrated(void)
     CHECK_INT(c->plan.way, AGENT_WEBROOT);
     CHECK_STR(c->plan.style, AGENT_WEBROOT_BARE);
     CHECK(str_ends(c->plan.value, STR("/www")));
-    CHECK(str_starts(c->plan.reload, STR("shell:exec '/etc/hook' deploy_cert 'wiki.example' '")));
+    CHECK(
+        str_starts(c->plan.reload, STR("shell:export COMMAND=sign_domains CHALLENGETYPE='http-01' "
+                                       "KEY_ALGO='prime256v1' alias='wiki.example' WELLKNOWN='")));
+    CHECK(strstr(c->plan.reload.p, "/www' BASEDIR='") &&
+          strstr(c->plan.reload.p, "/alpn-certs' CONFIG='") &&
+          strstr(c->plan.reload.p, "/config' PRIVATE_KEY_ROLLOVER='no'; "
+                                   "exec '/etc/hook' deploy_cert 'wiki.example' '"));
     CHECK(c->account && noted(&t, c, "deploy_cert alone"));
     CHECK_STR(c->plan.reuse_key, "yes"); /* PRIVATE_KEY_RENEW */
     c = &t.found.certs[1];
@@ -180,6 +187,11 @@ static void dehydrated(void)
     CHECK_STR(c->plan.value, "/etc/hook");
     CHECK_STR(c->plan.dns[1], "*.b.example");
     CHECK_STR(c->plan.reload, "");
+    snprintf(vars, sizeof(vars),
+             "WELLKNOWN=%s/www\nBASEDIR=%s\nCERTDIR=%s/certs\nALPNCERTDIR=%s/alpn-certs\n"
+             "CONFIG=%s/config\nPRIVATE_KEY_ROLLOVER=no\n",
+             t.dir.path, t.dir.path, t.dir.path, t.dir.path, t.dir.path);
+    CHECK_STR(c->plan.hook_vars, vars);
     CHECK(t.found.certs[2].why.n); /* it was never obtained */
 }
 
@@ -257,7 +269,7 @@ static void dehydrated_ocsp(void)
     CHECK_STR(c[0].plan.ocsp_age, "3d");
     CHECK(strstr(c[0].plan.reload.p,
                  "/ocsp.der' ] || exec '/etc/hook' deploy_ocsp 'wiki.example' '"));
-    CHECK(str_starts(c[0].plan.reload, STR("shell:'/etc/hook' deploy_cert 'wiki.example' '")));
+    CHECK(strstr(c[0].plan.reload.p, "='no'; '/etc/hook' deploy_cert 'wiki.example' '"));
     CHECK_STR(c[1].plan.ocsp, "yes");
     CHECK_STR(c[1].plan.reload, "");
     CHECK_OK(CHECK_SPARED(put_z(&t, "config", "CA=" SERVER "\nOCSP_FETCH=yes\nOCSP_DAYS=x\n")));
