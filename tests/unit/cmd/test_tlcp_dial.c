@@ -36,7 +36,7 @@ static enum rc choose(void *, const struct tlcp_hello *, struct tlcp_shown *out,
     return RC_OK;
 }
 
-static enum rc judge(void *, const struct str *, size_t n, struct err *)
+static enum rc judge(void *, const struct str *, size_t n, enum x509_trouble *, struct err *)
 {
     bool good[] = {
         [ANY] = true, [NONE] = false, [ONE] = n == 1, [SECOND] = n == 2 && handshakes == 2};
