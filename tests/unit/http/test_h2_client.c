@@ -399,8 +399,7 @@ static void wrong_answers(void)
         ":status: 200\na\tb: c\n",
         ":status: 200\na\1b: c\n",
         ":status: 200\na: b\1c\n",
-        ":status: 200\na: b\x7f"
-        "c\n",
+        ":status: 200\na: b\177\n",
         ":status: 99\n",
         ":status: 20\n",
         ":status: 2x0\n",
