@@ -121,6 +121,7 @@ int cmd_show_problems(struct str problems);
 int cmd_init(const struct cmd_args *args);
 int cmd_serve(const struct cmd_args *args);
 int cmd_reload(const struct cmd_args *args);
+int cmd_upgrade(const struct cmd_args *args);
 int cmd_status(const struct cmd_args *args);
 int cmd_doctor(const struct cmd_args *args);
 int cmd_version(const struct cmd_args *args);

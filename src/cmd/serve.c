@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "crypto/crypto.h"
 #include "serve/serve.h"
+#include "store/store.h"
 
 /* Whoever is neither root nor the owner would fail at the first file, and the reason would look
  * like a fault of that file. */
@@ -31,6 +32,7 @@ int cmd_serve(const struct cmd_args *args)
         .data = cmd_data(args),
         .config = args->values[CMD_OPT_CONFIG],
         .without_sm = crypto_without_tls_sm(),
+        .schema = store_schema_program(),
     };
     int status = check_owner(args);
 

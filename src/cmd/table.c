@@ -7,6 +7,7 @@
 #include "cmd/operators.h"
 #include "program/program.h"
 #include "program/rows.h"
+#include "serve/serve.h"
 #include "store/store.h"
 
 static const struct cmd_row rows[] = {
@@ -21,13 +22,20 @@ static const struct cmd_row rows[] = {
              OPT(PASSPHRASE_CREDENTIAL), OPT(PASSPHRASE_PROMPT), OPT(DRY_RUN)),
      cmd_init},
     {"serve", NULL, "run everything that the configuration enables",
-     "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGTERM ends\n"
-     "in order.",
+     "In the foreground. SIGHUP or `autarky reload` reads the configuration again, SIGUSR2\n"
+     "or `autarky upgrade` puts the program that is installed now in its place, SIGTERM ends in\n"
+     "order.",
      NULL, NULL, cmd_serve},
     {"reload", NULL, "let the running server read its configuration again",
      "Either every part of it takes the new configuration, or all keep the old one and the\n"
      "reasons are shown. One that changes what sites pass on waits for gateway.change_window.",
      NULL, OPTIONS(OPT(REASON), OPT(DESPITE_WINDOW)), cmd_reload},
+    {"upgrade", NULL, "put the program that is installed now in the place of the running one",
+     "The running server looks whether the file at its path can take over with this configuration\n"
+     "and database; if not it goes on as it is. Otherwise the new program gets its sockets: no\n"
+     "connection is refused, and what the gateway's sites have under way has gateway.drain to\n"
+     "finish. Returns when all processes of the new program are ready.",
+     NULL, OPTIONS(OPT(REASON)), cmd_upgrade},
     {"status", NULL, "show how the running server is", NULL, NULL, NULL, cmd_status},
     {"doctor", NULL, "show what is wrong, and the command that mends it", NULL, NULL, NULL,
      cmd_doctor},
@@ -470,5 +478,6 @@ const struct program program = {
     .name = "autarky",
     .title = "Autarky: certificates for a network of one's own.",
     .schema = store_schema_program,
+    .handover = SERVE_HANDOVER,
     .has = cmd_has,
 };

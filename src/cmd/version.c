@@ -25,6 +25,8 @@ int cmd_version(const struct cmd_args *args)
     json_kv_z(&o, "openssl", crypto_version());
     if (program.schema)
         json_kv_u64(&o, "schema", program.schema());
+    if (program.handover)
+        json_kv_u64(&o, "handover", program.handover);
     json_end(&o);
     if (json_out_done(&o) != RC_OK)
         return cmd_failf("out of memory");

@@ -154,6 +154,9 @@
      .take = &live,
      .help = "When a reload may change what sites pass on, as in renew_window: another time it "
              "waits for the next window; autarky reload --despite-window does not"},
+    {KEY("gateway.drain", CONF_ONE, gateway.drain, &conf_kind_span), .min = WHEN_SECOND,
+     .max = WHEN_DAY, .initial = "10m", .take = &live,
+     .help = "How long processes of the gateway that others replace may finish what they have"},
     {KEY("gateway.keys", CONF_ONE, gateway.keys, &conf_kind_choice), .names = conf_choice_keys,
      .initial = "workers", .take = &gateway,
      .help = "Who has the private keys of sites: the gateway's processes, or the keeper alone"},

@@ -116,6 +116,7 @@ struct conf_gateway {
     uint64_t workers; /* 0: one for each CPU */
     enum conf_keys keys;
     struct str renew_window, change_window; /* as base/window.h; empty: any time */
+    when_t drain;                           /* of workers that others replace */
     const struct conf_site *sites;
     size_t n_sites;
     const struct conf_path *paths;

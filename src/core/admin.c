@@ -233,6 +233,7 @@ static const struct command commands[] = {
     {"cert escrow", .once = true, .why = "reason", .change = core_cert_escrow},
     {"ui link", .ask = core_ui_link, .record = true, .once = true, .why = "reason"},
     {"reload", .change = core_reload, .record = true, .why = "reason"},
+    {"upgrade", .change = core_upgrade, .record = true, .why = "reason"},
     {"site list", NULL, false, site_list},
     {"site renew", NULL, false, site_renew, .record = true, .why = "reason"},
     {"issuer list", .look = api_issuer_list},

@@ -68,6 +68,11 @@ enum rc core_policy_asked(struct core *core, const struct core_who *who, struct 
 void core_reload(struct core *core, struct ipc_req *req, const struct json *args,
                  struct core_who who);
 
+/* Admin command `upgrade`; ends `req` with {"version"} of the program that takes over, once it is
+ * known that it can. RC_DENIED: why not. RC_CLOSED without a supervisor. */
+void core_upgrade(struct core *core, struct ipc_req *req, const struct json *args,
+                  struct core_who who);
+
 /* ---- control.c: the control socket */
 
 /* Begins to accept on core->control; ends all conversations. */

@@ -21,6 +21,7 @@ MSG(msg_supervisor, "core.admin-supervisor",
 enum {
     ANSWER_MAX = 4 * 1024 * 1024,
     SUPERVISOR_SECONDS = 30,
+    UPGRADE_SECONDS = 50,     /* within those of who asks */
     CHANGES_MAX = 256 * 1024, /* bytes of all that changes, as JSON */
     WORDS_MAX = 800,          /* of them in the words of the approval */
     ARENA_MAX = 4 * CHANGES_MAX,
@@ -257,4 +258,40 @@ void core_reload(struct core *core, struct ipc_req *req, const struct json *args
         IGNORE_RC(ERR(&err, err.rc, msg_supervisor));
     if (err.rc != RC_OK)
         core_admin_refuse(req, &err);
+}
+
+/* ---- another program */
+
+static void upgraded(void *arg, const struct ipc_answer *a)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
+    struct ipc_req *req = arg;
+    const struct ipc_reloaded *m = a->msg;
+    struct err err = ERR_INIT;
+    struct json_out o;
+
+    if (a->rc != RC_OK) {
+        if (a->err)
+            err = *a->err;
+        err.rc = a->rc;
+        core_admin_refuse(req, &err);
+        return;
+    }
+    json_out_init(&o, &text, JSON_COMPACT);
+    json_obj(&o);
+    json_kv_str(&o, "version", m->text);
+    json_end(&o);
+    core_admin_reply(req, &o, &text);
+}
+
+void core_upgrade(struct core *core, struct ipc_req *req, const struct json *, struct core_who)
+{
+    const struct ipc_ask ask = {
+        .type = IPC_UPGRADE, .timeout = UPGRADE_SECONDS * WHEN_SECOND, .fn = upgraded, .arg = req};
+    struct err err = ERR_INIT;
+
+    if (core->supervisor && ipc_call(core->supervisor, &ask, NULL) == RC_OK)
+        return;
+    IGNORE_RC(ERR(&err, RC_CLOSED, msg_supervisor));
+    core_admin_refuse(req, &err);
 }

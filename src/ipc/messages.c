@@ -15,6 +15,7 @@ enum {
     ISSUERS_MAX = 64,
     CERT_BYTES = 72 * KIB, /* X509_CERT_MAX */
     PROCESSES_MAX = 96,
+    STATUS_PROCESSES_MAX = 192, /* with those of a program before */
     SERIAL_BYTES = 20,
     EMAIL_BYTES = 254,
     URI_BYTES = 1 * KIB,
@@ -61,7 +62,7 @@ IPC_FIELDS(ipc_process, IPC_F_U8(ipc_process, role, ROLE_COUNT - 1),
 
 IPC_FIELDS(ipc_status, IPC_F_U64(ipc_status, generation), IPC_F_BOOL(ipc_status, policy_waits),
            IPC_F_I64(ipc_status, reload_at), IPC_F_STR(ipc_status, reload_refused, 4 * KIB),
-           IPC_F_LIST(ipc_status, processes, ipc_process, PROCESSES_MAX));
+           IPC_F_LIST(ipc_status, processes, ipc_process, STATUS_PROCESSES_MAX));
 
 IPC_FIELDS(ipc_restart, IPC_F_U8(ipc_restart, role, ROLE_COUNT - 1));
 

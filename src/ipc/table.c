@@ -54,13 +54,15 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_DRAIN, "drain", SUPERVISOR, EVERY, ipc_drain, 4, ipc_none, 0, 1),
     CALL(IPC_PING, "ping", SUPERVISOR, EVERY, ipc_none, 0, ipc_none, 0, 4),
     CALL(IPC_MEASURE, "measure", SUPERVISOR, EVERY, ipc_none, 0, ipc_metrics, 256 * KIB + SLACK, 1),
+    CALL(IPC_LEAVE, "leave", SUPERVISOR, EVERY, ipc_none, 0, ipc_none, 0, 1),
 
     NOTIFY(IPC_READY, "ready", EVERY, SUPERVISOR, ipc_ready, 2 * SLACK, IPC_F_ONCE),
     NOTIFY(IPC_PEER_LOST, "peer-lost", EVERY, SUPERVISOR, ipc_peer, 2, 0),
 
     CALL(IPC_RELOAD, "reload", CORE, SUPERVISOR, ipc_reload, 1, ipc_reloaded, 18 * KIB, 1),
+    CALL(IPC_UPGRADE, "upgrade", CORE, SUPERVISOR, ipc_none, 0, ipc_reloaded, 18 * KIB, 1),
     CALL(IPC_RESTART, "restart", CORE, SUPERVISOR, ipc_restart, 1, ipc_none, 0, 1),
-    CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 512 * KIB, 4),
+    CALL(IPC_STATUS, "status", CORE, SUPERVISOR, ipc_none, 0, ipc_status, 800 * KIB, 4),
     CALL(IPC_GATHER, "gather", CORE, SUPERVISOR, ipc_none, 0, ipc_gathered,
          IPC_GATHERED_BYTES + SLACK, 4),
 

@@ -21,11 +21,13 @@ enum ipc_type {
     IPC_PEER_LOST, /* ipc_peer, notify: the channel to that process broke, and it has not ended */
     /* supervisor to every role */
     IPC_MEASURE = 20, /* ipc_none -> ipc_metrics, its own */
+    IPC_LEAVE,        /* ipc_none -> ipc_none: from here on without supervisor and peers */
     /* core to the supervisor */
     IPC_RELOAD = 32, /* ipc_reload -> ipc_reloaded */
     IPC_STATUS,      /* ipc_none -> ipc_status */
     IPC_RESTART,     /* ipc_restart -> ipc_none, when it is under way: read your files anew */
     IPC_GATHER,      /* ipc_none -> ipc_gathered, of those that have no channel to front */
+    IPC_UPGRADE,     /* ipc_none -> ipc_reloaded: that version can take over, and will */
     /* front to core */
     IPC_HTTP = 48, /* ipc_http -> ipc_http_reply */
     IPC_API_CERT,  /* ipc_api_cert -> ipc_api_cert_reply */

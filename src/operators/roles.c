@@ -25,6 +25,7 @@ static const struct operators_action actions[] = {
     {"cert escrow", S, true, "serial! reason! dry_run:b"},
     {"ui link", 0, true, "reason"}, /* it signs in whoever has it */
     {"reload", O | S, false, "reason"},
+    {"upgrade", 0, true, "reason"}, /* another program is root's */
     {"site list", SEES, false, "limit:i cursor", "items"},
     {"site renew", O, false, "name! reason"},
     {"issuer list", SEES, false, "limit:i cursor", "issuers"},

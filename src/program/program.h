@@ -13,6 +13,7 @@ struct program {
     const char *name;
     const char *title;        /* the first line of its help */
     unsigned (*schema)(void); /* of its database, with --data and --config; NULL: it has none */
+    unsigned handover;        /* what it takes over from another one (serve/serve.h); 0: nothing */
     /* Whether it has that command; `verb` is what stands behind the noun, whatever that is. */
     bool (*has)(struct str noun, struct str verb);
 };

@@ -254,6 +254,8 @@ void role_ready(struct role_env *env)
     if (c->phase != PHASE_STARTED)
         return;
     c->phase = PHASE_READY;
+    if (!env->supervisor)
+        return;
     sandbox_report_text(&c->report, &text);
     m.sandbox = buf_str(&text);
     rc = ipc_notify(env->supervisor, IPC_READY, &m, -1);
@@ -343,7 +345,8 @@ static void on_turn(void *arg)
 {
     struct role_child *c = arg;
 
-    if (c->drained && role_links_idle(c) && ipc_chan_idle(c->env.supervisor))
+    if (c->drained && role_links_idle(c) &&
+        (!c->env.supervisor || ipc_chan_idle(c->env.supervisor)))
         finish(c, ROLE_EXIT_DONE);
 }
 
@@ -384,6 +387,16 @@ static void on_drain(void *arg, struct ipc_req *req, const void *, int)
         drain(c);
 }
 
+/* What it has is finished without anybody's help, until SIGTERM or the end of all of it. The
+ * supervisor that comes may speak another version, so nothing is said to it. */
+static void on_leave_alone(void *arg, struct ipc_req *req, const void *, int)
+{
+    struct role_child *c = arg;
+
+    c->env.alone = true;
+    IGNORE_RC(ipc_reply(req, NULL)); /* without an answer the supervisor ends this process */
+}
+
 /* From whoever wants this process to end: once politely, then at once. */
 static void on_sigterm(void *arg, int)
 {
@@ -422,6 +435,12 @@ static void on_supervisor_close(void *arg, enum rc why, const struct err *err)
 {
     struct role_child *c = arg;
 
+    if (c->env.alone) {
+        ipc_req_drop(MOVE(c->prepare_req));
+        ipc_req_drop(MOVE(c->drain_req));
+        ipc_chan_free(MOVE(c->env.supervisor));
+        return;
+    }
     role_child_fail(c, why == RC_VERSION ? ROLE_EXIT_VERSION : ROLE_EXIT_FAILED, err);
 }
 
@@ -438,6 +457,7 @@ static const struct ipc_handler handlers[] = {
     {IPC_COMMIT, on_commit},
     {IPC_ABORT, on_abort},
     {IPC_DRAIN, on_drain},
+    {IPC_LEAVE, on_leave_alone},
     {IPC_PING, on_ping},
     {IPC_MEASURE, on_measure},
 };

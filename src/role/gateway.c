@@ -54,13 +54,25 @@ static const struct sandbox sandbox = {
     .files = FILES,
 };
 
+static void on_logged(void *arg);
+
 /* For the certificates that the keeper pushes to a new process: until then nobody is accepted who
  * would only be refused. A site that can have none does not keep the others waiting: when nothing
  * more has come for a while, that was all that there is. */
 enum { PATIENCE_SECONDS = 5, PAUSE_SECONDS = 1 };
 
+struct worker;
+
+/* Lines of one format that the log took, since nobody else is there; that is said a moment later.
+ */
+struct logged {
+    struct worker *worker;
+    struct ev_defer told;
+};
+
 struct worker {
     struct role_env *env;
+    struct logged logged[2]; /* by CONF_ACCESS_COMBINED */
     struct ev_timer patience;
     int64_t deadline; /* monotonic */
     bool started;
@@ -100,6 +112,10 @@ static enum rc gateway_role_open(struct role_env *env, struct err *err)
     w->env = env;
     handshakes_init(&w->handshakes);
     inspections_init(&w->inspections, env->ev);
+    for (size_t i = 0; i < 2; i++) {
+        w->logged[i].worker = w;
+        ev_defer_init(&w->logged[i].told, on_logged, &w->logged[i]);
+    }
     w->away = env->conf->gateway.keys == CONF_KEYS_KEEPER;
     ev_timer_init(&w->patience, env->ev, start_serving, w);
     w->n_servers = role_resolv_conf("backends", w->servers);
@@ -151,6 +167,28 @@ static void on_combined(void *arg, const struct ipc_answer *a)
     on_written(arg, CONF_ACCESS_COMBINED, a);
 }
 
+static void on_logged(void *arg)
+{
+    struct logged *l = arg;
+    struct worker *w = l->worker;
+    bool combined = l == &w->logged[1];
+
+    gateway_access_told(w->gateway, combined ? CONF_ACCESS_COMBINED : CONF_ACCESS_JSON, RC_OK,
+                        NULL);
+}
+
+/* The program that takes over writes the file now. */
+static enum rc log_lines(struct worker *w, enum conf_access format, struct str lines)
+{
+    struct str line;
+
+    while (str_next(&lines, '\n', &line))
+        if (line.n)
+            log_info("gateway.access-line", LOG_STR("line", line));
+    ev_defer(w->env->ev, &w->logged[format == CONF_ACCESS_COMBINED].told);
+    return RC_OK;
+}
+
 static enum rc write_lines(void *arg, unsigned format, struct str lines)
 {
     struct worker *w = arg;
@@ -161,6 +199,8 @@ static enum rc write_lines(void *arg, unsigned format, struct str lines)
                                 .fn = format == CONF_ACCESS_JSON ? on_json : on_combined,
                                 .arg = w};
 
+    if (!courier && w->env->alone && !w->env->supervisor)
+        return log_lines(w, format, lines);
     return courier ? ipc_call(courier, &ask, NULL) : RC_CLOSED;
 }
 
@@ -237,6 +277,8 @@ static void gateway_role_close(struct role_env *env)
         return;
     gateway_role_abort(env);
     ev_timer_stop(&w->patience);
+    for (size_t i = 0; i < 2; i++)
+        ev_defer_cancel(&w->logged[i].told);
     gateway_free(w->gateway);
     handshakes_done(&w->handshakes);
     inspections_done(&w->inspections);

@@ -74,7 +74,7 @@ static void on_close(void *arg, enum rc why, const struct err *err)
         log_error("role.peer-lost", LOG_Z("peer", role_name(l->role)), LOG_ERR(err));
     lose(l);
     /* If this fails, the supervisor's own channel is broken, which ends this process. */
-    if (why != RC_CLOSED)
+    if (why != RC_CLOSED && c->env.supervisor)
         IGNORE_RC(ipc_notify(c->env.supervisor, IPC_PEER_LOST, &m, -1));
 }
 

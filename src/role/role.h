@@ -26,8 +26,9 @@ struct ev;
 
 enum {
     ROLE_LISTENERS_MAX = 64, /* of one process */
-    ROLE_PEERS_MAX = 80,     /* every worker of the gateway and its successor, and some others */
-    ROLE_ADDRESS_MAX = 108,  /* of a listener as text, with the terminator: the longest is a path */
+    /* Every worker of the gateway, its successor, as many that drain yet, and some others. */
+    ROLE_PEERS_MAX = 112,
+    ROLE_ADDRESS_MAX = 108, /* of a listener as text, with the terminator: the longest is a path */
     ROLE_KIND_MAX = 16,
     ROLE_START_SECONDS = 60,
     ROLE_DRAIN_SECONDS = 10,
@@ -74,10 +75,11 @@ struct role_env {
     struct id node;
     uint64_t boot;
     bool unprivileged;
+    bool alone; /* another program takes over: supervisor and peers go away, and nobody comes */
     struct role_listener listeners[ROLE_LISTENERS_MAX];
     size_t n_listeners;
-    struct ipc_chan *supervisor;
-    void *state; /* the role's own, from open to close */
+    struct ipc_chan *supervisor; /* NULL: it is alone, and the supervisor another program */
+    void *state;                 /* the role's own, from open to close */
 };
 
 /* Hooks that are NULL do nothing, and succeed. */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -25,6 +26,7 @@ MSG(msg_old, "serve.address-still-held",
     "{0}; this service holds it itself under another address of the present configuration: change "
     "the port as well, or restart the service");
 
+MSG(msg_control, "serve.control-socket", "the socket {0}: {1}");
 MSG(msg_private, "serve.private-socket", "the socket " ROLE_PRIVATE_SOCKET " in DATA: {0}");
 
 static const struct {
@@ -42,6 +44,11 @@ static enum role owner_of(const char *kind)
         if (strcmp(kind, kinds[i].kind) == 0)
             return kinds[i].owner;
     return ROLE_SUPERVISOR;
+}
+
+bool serve_socket_known(const char *kind)
+{
+    return owner_of(kind) != ROLE_SUPERVISOR;
 }
 
 bool serve_socket_is_for(const struct serve_socket *s, const struct serve_slot *slot)
@@ -82,6 +89,22 @@ static struct serve_socket *add(struct serve_sockets *s, const char *kind, unsig
     return sock;
 }
 
+/* From the program before. */
+static bool has_kind(const struct serve_sockets *s, const char *kind)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->v[i].l.kind, kind) == 0)
+            return true;
+    return false;
+}
+
+static enum rc people_may(const char *path, bool people, struct err *err)
+{
+    if (chmod(path, people ? PEOPLE_MODE : PATH_MODE) == 0)
+        return RC_OK;
+    return ERR(err, RC_IO, msg_control, str_of(path), str_of(strerrordesc_np(errno)));
+}
+
 enum rc serve_sockets_control(struct serve_sockets *s, const char *data, bool people,
                               struct err *err)
 {
@@ -90,6 +113,8 @@ enum rc serve_sockets_control(struct serve_sockets *s, const char *data, bool pe
     int fd;
 
     TRY(serve_control_path(data, true, &path, err));
+    if (has_kind(s, "control"))
+        return people_may(buf_z(&path), people, err);
     /* Core asks the kernel who it is, before it reads a byte. */
     TRY(net_listen_unix(buf_z(&path), people ? PEOPLE_MODE : PATH_MODE, &fd, err));
     sock = add(s, "control", 0, err);
@@ -122,6 +147,8 @@ enum rc serve_sockets_private(struct serve_sockets *s, int data, const char *use
     struct serve_socket *sock;
     enum rc rc;
 
+    if (has_kind(s, "private"))
+        return RC_OK;
     snprintf(path, sizeof(path), "/proc/self/fd/%d/" ROLE_PRIVATE_SOCKET, data);
     rc = net_listen_unix(path, PATH_MODE, &fd, &why);
     if (rc != RC_OK)

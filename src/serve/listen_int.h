@@ -40,6 +40,8 @@ enum rc serve_sockets_bind(const struct conf *conf, const struct serve_wanted *w
 void serve_sockets_adopt(struct serve_sockets *now, struct serve_sockets *next);
 /* Closes what was bound anew. */
 void serve_sockets_drop(struct serve_sockets *next);
+/* Whether there is such a kind. */
+bool serve_socket_known(const char *kind);
 /* Whether that slot's process accepts on it. */
 bool serve_socket_is_for(const struct serve_socket *s, const struct serve_slot *slot);
 /* The text of listeners.json. */

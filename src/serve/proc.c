@@ -38,58 +38,6 @@ const char *serve_proc_state_name(const struct serve_slot *slot, const struct se
 
 /* ---- ending */
 
-static void kill_later(struct serve_proc *p, int64_t delay)
-{
-    ev_timer_start(&p->limit, delay, 0);
-}
-
-void serve_proc_kill(struct serve_proc *p)
-{
-    int signum = p->signals++ == 0 ? SIGTERM : SIGKILL;
-
-    /* The pid cannot have become another process's: it is ours until serve_procs_reap has waited
-     * for it. */
-    if (kill(p->pid, signum) != 0)
-        log_error("serve.role-not-killed", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
-                  LOG_TEXT(strerrordesc_np(errno)));
-    kill_later(p, SERVE_KILL_AFTER);
-}
-
-static void on_limit(void *arg)
-{
-    struct serve_proc *p = arg;
-
-    if (p->signals == 0 && p->state == PROC_STARTING)
-        log_error("serve.role-not-ready", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
-                  LOG_TEXT("it did not become ready in time and is ended"));
-    else if (p->signals == 0 && p->state == PROC_DRAINING && p->chan)
-        log_warn("serve.drain-cut", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
-                 LOG_TEXT("it did not finish its work in time and is ended"));
-    serve_proc_kill(p);
-}
-
-static void ignore_answer(void *, const struct ipc_answer *)
-{
-}
-
-void serve_proc_drain(struct serve_proc *p)
-{
-    const struct ipc_drain m = {ROLE_DRAIN_SECONDS * 1000};
-    const struct ipc_ask ask = {.type = IPC_DRAIN, .msg = &m, .fn = ignore_answer};
-
-    if (p->state == PROC_DRAINING)
-        return;
-    p->state = PROC_DRAINING;
-    p->expected = true;
-    ev_timer_stop(&p->ping);
-    if (p->signals > 0)
-        return; /* its end is under way already, and has its limit */
-    if (!p->chan || ipc_call(p->chan, &ask, NULL) != RC_OK)
-        serve_proc_kill(p);
-    else
-        kill_later(p, SERVE_DRAIN_TIMEOUT);
-}
-
 void serve_proc_free(struct serve_proc *p)
 {
     ev_timer_stop(&p->limit);
@@ -114,7 +62,7 @@ static void on_close(void *arg, enum rc why, const struct err *err)
                   LOG_ERR(err));
     /* Usually its death is why, and comes in a moment. */
     if (p->signals == 0)
-        kill_later(p, SERVE_KILL_AFTER);
+        serve_proc_limit(p, SERVE_KILL_AFTER);
 }
 
 /* ---- living */
@@ -174,6 +122,13 @@ static void on_reload(void *arg, struct ipc_req *req, const void *msg, int)
     serve_reload_begin(p->slot->sup, req, m->despite_window);
 }
 
+static void on_upgrade(void *arg, struct ipc_req *req, const void *, int)
+{
+    struct serve_proc *p = arg;
+
+    serve_upgrade_begin(p->slot->sup, req);
+}
+
 static void on_status(void *arg, struct ipc_req *req, const void *, int)
 {
     struct serve_proc *p = arg;
@@ -196,7 +151,7 @@ static void on_restart(void *arg, struct ipc_req *req, const void *msg, int)
     const struct ipc_restart *m = msg;
     struct err err = ERR_INIT;
 
-    if (m->role != ROLE_SIGNER || sup->stopping) {
+    if (m->role != ROLE_SIGNER || serve_ends(sup)) {
         IGNORE_RC(ERR(&err, RC_DENIED, msg_restart));
         ipc_reply_err(req, &err);
         return;
@@ -222,7 +177,8 @@ static void on_peer_lost(void *arg, struct ipc_req *, const void *msg, int)
 
 static const struct ipc_handler handlers[] = {
     {IPC_READY, on_ready},     {IPC_PEER_LOST, on_peer_lost}, {IPC_RELOAD, on_reload},
-    {IPC_RESTART, on_restart}, {IPC_STATUS, on_status},       {IPC_GATHER, on_gather}};
+    {IPC_RESTART, on_restart}, {IPC_STATUS, on_status},       {IPC_GATHER, on_gather},
+    {IPC_UPGRADE, on_upgrade}};
 
 /* ---- starting */
 
@@ -341,6 +297,20 @@ static bool instance_taken(const struct serve_slot *slot, uint8_t instance)
     return false;
 }
 
+void serve_proc_init(struct serve_proc *p, struct serve_slot *slot, pid_t pid)
+{
+    struct serve *sup = slot->sup;
+
+    p->slot = slot;
+    p->pid = pid;
+    p->started_at = clock_now(sup->clock);
+    p->started_mono = clock_mono(sup->clock);
+    ev_timer_init(&p->limit, sup->ev, serve_proc_on_limit, p);
+    ev_timer_init(&p->ping, sup->ev, on_ping, p);
+    ev_timer_init(&p->relink, sup->ev, on_relink, p);
+    list_push(&sup->procs, &p->link);
+}
+
 /* The pid is of a child from here on: on failure it is killed and waited for as any other. */
 static enum rc start(struct serve_slot *slot, struct err *err)
 {
@@ -363,18 +333,12 @@ static enum rc start(struct serve_slot *slot, struct err *err)
         mem_free(p);
         return rc;
     }
-    p->slot = slot;
+    serve_proc_init(p, slot, p->pid);
     while (instance_taken(slot, slot->instances))
         slot->instances++;
     p->instance = slot->instances++;
-    p->started_at = clock_now(sup->clock);
-    p->started_mono = clock_mono(sup->clock);
-    ev_timer_init(&p->limit, sup->ev, on_limit, p);
-    ev_timer_init(&p->ping, sup->ev, on_ping, p);
-    ev_timer_init(&p->relink, sup->ev, on_relink, p);
-    list_push(&sup->procs, &p->link);
     slot->cur = p;
-    kill_later(p, seconds * WHEN_SECOND);
+    serve_proc_limit(p, seconds * WHEN_SECOND);
     rc = ipc_chan_new(sup->ev, fd, &conf, &p->chan);
     if (rc == RC_OK)
         rc = greet(sup, p);
@@ -398,7 +362,7 @@ void serve_slot_start(struct serve_slot *slot)
     struct err err = ERR_INIT;
 
     ev_timer_stop(&slot->again);
-    if (slot->sup->stopping || !serve_slot_wanted(slot))
+    if (serve_ends(slot->sup) || !serve_slot_wanted(slot))
         return;
     err.rc = start(slot, &err);
     if (err.rc == RC_OK)
@@ -520,7 +484,7 @@ static void ended(struct serve_proc *p, int status)
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     bool current = slot->cur == p;
     bool version = p->version || (p->state == PROC_STARTING && code == ROLE_EXIT_VERSION);
-    bool expected = p->expected || sup->stopping;
+    bool expected = p->expected || serve_ends(sup);
 
     serve_reload_lost(sup, p);
     tell_gone(sup, p);
@@ -531,8 +495,10 @@ static void ended(struct serve_proc *p, int status)
     else if (code != ROLE_EXIT_DONE && p->signals == 0)
         log_warn("serve.role-died-ending", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
                  LOG_Z("ended_by", describe(status).how));
+    else if (p->alone)
+        log_info("serve.left-ended", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid));
     serve_proc_free(p);
-    if (sup->stopping)
+    if (serve_ends(sup))
         serve_sup_proc_ended(sup);
     else if (current && expected)
         serve_slot_start(slot);

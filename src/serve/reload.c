@@ -16,7 +16,8 @@
 enum { TEXT_MAX = 16384 };
 
 MSG(msg_problems, "serve.conf-problems", "the configuration cannot be used: {0}");
-MSG(msg_busy, "serve.reload-busy", "a reload is under way; ask again when it is done");
+MSG(msg_busy, "serve.reload-busy",
+    "a reload or an upgrade is under way; ask again when it is done");
 MSG(msg_stopping, "serve.reload-stopping", "the service is ending");
 MSG(msg_refused, "serve.reload-refused",
     "nothing was changed; these keys cannot change while the installation lives: {0}");
@@ -469,9 +470,9 @@ void serve_reload_begin(struct serve *sup, struct ipc_req *req, bool despite_win
 {
     struct err err = ERR_INIT;
 
-    if (sup->reload || sup->stopping) {
+    if (sup->reload || sup->upgrade || serve_ends(sup)) {
         sup->reload_again |= !req;
-        answer_busy(req, RC_AGAIN, sup->stopping);
+        answer_busy(req, RC_AGAIN, serve_ends(sup));
         return;
     }
     sup->reload = reload_new(sup);

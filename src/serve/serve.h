@@ -11,6 +11,10 @@
 struct conf;
 struct conf_input;
 
+/* What one program hands to the next at an upgrade, as a number: `autarky version --json` has it.
+ */
+enum { SERVE_HANDOVER = 1 };
+
 struct serve_options {
     const char *data;   /* DATA */
     const char *config; /* NULL: autarky.yaml in DATA */
@@ -18,6 +22,7 @@ struct serve_options {
     uint64_t boot;
     /* What follows may be left out. */
     const char *without_sm;             /* as conf/load.h */
+    unsigned schema;                    /* of the database, by this program */
     const struct role_def *const *defs; /* NULL: role_defs */
     const char *program;                /* what roles execute; NULL: this very program */
     /* Once all roles are ready for the first time; `listeners` is the text of listeners.json. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the supervisor: supervisor.c (its life), slots.c (which processes there are to be),
- * proc.c (one process and its successors), listen.c (sockets; listen_int.h), place.c (where what
- * belongs to one DATA is), accepted.c (the policy that was accepted; accepted_int.h), reload.c (two
- * phases) and window.c (when; reload_int.h), gather.c (numbers; gather_int.h), spawn.c (fork and
- * execute). */
+ * proc.c and drain.c (one process and its successors; proc_int.h), listen.c (sockets;
+ * listen_int.h), place.c (where what belongs to one DATA is), accepted.c (the policy that was
+ * accepted; accepted_int.h), reload.c (two phases) and window.c (when; reload_int.h), gather.c
+ * (numbers; gather_int.h), spawn.c (fork and execute), upgrade.c, state.c and adopt.c (another
+ * program in its place; handover_int.h). */
 #pragma once
 
 #include "base/addr.h"
@@ -13,7 +14,9 @@
 #include "ev/ev.h"
 #include "serve/accepted_int.h"
 #include "serve/gather_int.h"
+#include "serve/handover_int.h"
 #include "serve/listen_int.h"
+#include "serve/proc_int.h"
 #include "serve/reload_int.h"
 #include "serve/serve.h"
 
@@ -22,7 +25,8 @@ enum {
     SERVE_SLOTS_MAX = ROLE_COUNT + CONF_WORKERS_MAX,
     SERVE_INSTANCES = 256,  /* numbers that processes of one role can have */
     SERVE_QUICK_DEATHS = 5, /* in a row: from then on reported as failing */
-    SERVE_SIGNALS = 4,
+    SERVE_SIGNALS = 5,
+    SERVE_DRAINING_MAX = CONF_WORKERS_MAX, /* replaced workers; of more, the oldest goes */
 };
 
 #define SERVE_BACKOFF_FIRST (100 * (WHEN_SECOND / 1000))
@@ -61,6 +65,8 @@ struct serve_proc {   /* one child, from fork to wait */
     struct ipc_chan *chan; /* NULL once it is closed */
     when_t started_at;
     int64_t started_mono;
+    bool left, leaves;     /* it has said that it goes on alone; and nothing waits for its end */
+    bool alone, told;      /* another supervisor has started it; it has been told to end */
     bool expected;         /* to end: by us, or because it said so */
     bool version;          /* it speaks another one than we */
     unsigned signals;      /* sent so far: the first is SIGTERM, the next SIGKILL */
@@ -119,14 +125,17 @@ struct serve {
     size_t n_slots;
     struct list procs;
     struct serve_gather gather;
-    struct serve_reload *reload; /* NULL: none is under way */
-    bool reload_again;           /* SIGHUP came meanwhile */
-    struct ev_defer again;       /* so there will be another one */
-    struct ev_timer window;      /* a reload waits for its window, ... */
-    when_t reload_at;            /* ... which opens then; 0: none waits */
-    struct buf refused;          /* why the last one was that nobody waited for */
-    bool was_ready;              /* all of them, once */
-    bool stopping;
+    struct serve_reload *reload;     /* NULL: none is under way */
+    bool reload_again;               /* SIGHUP came meanwhile */
+    struct ev_defer again;           /* so there will be another one */
+    struct ev_timer window;          /* a reload waits for its window, ... */
+    when_t reload_at;                /* ... which opens then; 0: none waits */
+    struct buf refused;              /* why the last one was that nobody waited for */
+    bool was_ready;                  /* all of them, once */
+    bool stopping, leaving;          /* leaving: for another program */
+    struct serve_upgrade *upgrade;   /* NULL: none is under way */
+    struct serve_handover *handover; /* of the program before; NULL: there was none */
+    struct buf file, argv;           /* this program's path, and /proc/self/cmdline */
     int status;
     when_t started_at;
     struct ev_signal *signals[SERVE_SIGNALS];
@@ -157,37 +166,28 @@ static inline const struct role_def *const *serve_defs(const struct serve *sup)
  * RC_TOOBIG. */
 enum rc serve_slots_make(struct serve *sup, const struct conf *conf, struct serve_wanted *out,
                          struct err *err);
+/* The slot of that number, made if need be. RC_NOTFOUND: there is no such role. RC_TOOBIG. */
+enum rc serve_slot_of(struct serve *sup, enum role role, unsigned number, struct serve_slot **out,
+                      struct err *err);
 /* Whether the configuration in force wants its process. */
 bool serve_slot_wanted(const struct serve_slot *slot);
 /* Ends all its processes, in order, because nobody wants them any more. */
 void serve_slot_end(struct serve_slot *slot);
 
-/* ---- proc.c */
-
-/* Starts the slot's process; on failure it will be tried again like one that died. */
-void serve_slot_start(struct serve_slot *slot);
-void serve_slot_again(void *slot); /* as a timer's callback */
-/* A new process in place of the present one, whose work is finished first or meanwhile
- * (role_def.overlaps). */
-void serve_slot_restart(struct serve_slot *slot);
-/* Asks for an orderly end, and sees to it that there is one. */
-void serve_proc_drain(struct serve_proc *p);
 /* place.c: removes the copy of the database that a backup has left which was killed; not that of
  * one under way. */
 void serve_sweep(int data);
-/* The next signal: SIGTERM, then SIGKILL. */
-void serve_proc_kill(struct serve_proc *p);
-/* Collects those that have ended; on SIGCHLD. */
-void serve_procs_reap(struct serve *sup);
-/* Closes the channel and forgets it; the process must have ended. */
-void serve_proc_free(struct serve_proc *p);
-const char *serve_proc_state_name(const struct serve_slot *slot, const struct serve_proc *p);
 
 /* ---- supervisor.c */
 
 /* Is it the first time that all slots are ready? and what is next when a process has ended? */
 void serve_sup_proc_ready(struct serve *sup);
 void serve_sup_proc_ended(struct serve *sup);
+/* Whether nothing is started any more. */
+static inline bool serve_ends(const struct serve *sup)
+{
+    return sup->stopping || sup->leaving;
+}
 /* A process could not start for a reason that starting it again does not mend. */
 void serve_sup_cannot(struct serve *sup, const struct serve_slot *slot);
 void serve_sup_status(struct serve *sup, struct ipc_req *req);

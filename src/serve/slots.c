@@ -4,6 +4,8 @@
 
 MSG(msg_slots, "serve.many-roles", "more roles than the supervisor has room for");
 
+MSG(msg_no_role, "serve.no-role", "this program has no role {0}");
+
 static unsigned count(const struct role_def *def, const struct conf *conf)
 {
     unsigned n = def->wanted ? def->wanted(conf) : 1;
@@ -45,6 +47,23 @@ enum rc serve_slots_make(struct serve *sup, const struct conf *conf, struct serv
                 TRY(make(sup, *defs, i, err));
     }
     *out = wanted;
+    return RC_OK;
+}
+
+enum rc serve_slot_of(struct serve *sup, enum role role, unsigned number, struct serve_slot **out,
+                      struct err *err)
+{
+    const struct role_def *const *defs = serve_defs(sup);
+
+    while (*defs && (*defs)->role != role)
+        defs++;
+    if (!*defs)
+        return ERR(err, RC_NOTFOUND, msg_no_role, str_of(role_name(role)));
+    if (!there_is(sup, *defs, number))
+        TRY(make(sup, *defs, number, err));
+    for (size_t i = 0; i < sup->n_slots; i++)
+        if (sup->slots[i].def == *defs && sup->slots[i].number == number)
+            *out = &sup->slots[i];
     return RC_OK;
 }
 

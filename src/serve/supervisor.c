@@ -39,7 +39,12 @@ static const struct sandbox sandbox = {
             | CAP(CAP_SYS_RESOURCE), /* roles raise their limits */
 };
 
-enum { EXIT_FAILED = 2, TEXT_MAX = 16384, STATE_BYTES = 96, PROCESSES = 2 * SERVE_SLOTS_MAX + 1 };
+enum {
+    EXIT_FAILED = 2,
+    TEXT_MAX = 16384,
+    STATE_BYTES = 96,
+    PROCESSES = 2 * SERVE_SLOTS_MAX + SERVE_LEFT_MAX + 1,
+};
 
 static const char listeners_file[] = "listeners.json";
 
@@ -167,12 +172,16 @@ static void drain_next(struct serve *sup)
     unsigned order = ~0u;
 
     LIST_FOREACH (it, &sup->procs)
-        if (serve_proc_at(it)->slot->def->drain_order < order)
+        if (serve_proc_at(it)->slot->def->drain_order < order && !serve_proc_at(it)->leaves)
             order = serve_proc_at(it)->slot->def->drain_order;
     LIST_FOREACH (it, &sup->procs)
-        if (serve_proc_at(it)->slot->def->drain_order == order)
+        if (serve_proc_at(it)->slot->def->drain_order == order && !serve_proc_at(it)->leaves)
             serve_proc_drain(serve_proc_at(it));
-    if (list_empty(&sup->procs))
+    if (order != ~0u)
+        return;
+    if (sup->leaving)
+        serve_upgrade_go(sup);
+    else
         ev_stop(sup->ev);
 }
 
@@ -192,7 +201,11 @@ static void stop(struct serve *sup, int status)
     if (sup->stopping)
         return;
     sup->stopping = true;
+    sup->leaving = false;
     sup->status = status;
+    LIST_FOREACH (it, &sup->procs)
+        serve_proc_at(it)->leaves = false;
+    serve_upgrade_cancel(sup);
     serve_notify("STOPPING=1");
     log_info("serve.stops");
     serve_reload_cancel(sup);
@@ -205,7 +218,19 @@ static void stop(struct serve *sup, int status)
 
 void serve_sup_proc_ended(struct serve *sup)
 {
-    drain_next(sup);
+    if (!serve_upgrade_waits(sup))
+        drain_next(sup);
+}
+
+/* There is no way back: the program before is gone. */
+static void say_failed(const struct serve *sup)
+{
+    if (sup->handover && !sup->was_ready)
+        log_error("serve.upgrade-failed", LOG_Z("from", sup->handover->version),
+                  LOG_Z("version", AUTARKY_VERSION),
+                  LOG_TEXT("this program has taken over and cannot start, so the service ends: "
+                           "mend what the lines before say, or put the program before in place "
+                           "again, and start it"));
 }
 
 void serve_sup_cannot(struct serve *sup, const struct serve_slot *slot)
@@ -213,6 +238,7 @@ void serve_sup_cannot(struct serve *sup, const struct serve_slot *slot)
     log_error("serve.cannot-start", LOG_Z("role", role_name(slot->def->role)),
               LOG_TEXT("it cannot do its work, so the service does not start; the lines before say "
                        "why"));
+    say_failed(sup);
     stop(sup, EXIT_FAILED);
 }
 
@@ -220,8 +246,11 @@ static void on_signal(void *arg, int signum)
 {
     struct serve *sup = arg;
 
-    if (signum == SIGCHLD)
+    if (signum == SIGCHLD) {
+        serve_upgrade_reap(sup);
         serve_procs_reap(sup);
+    } else if (signum == SIGUSR2)
+        serve_upgrade_begin(sup, NULL);
     else if (signum == SIGHUP)
         serve_reload_begin(sup, NULL, false);
     else if (sup->stopping)
@@ -244,6 +273,8 @@ static enum rc open_data(struct serve *sup, struct err *err)
     sup->data_path = mem_strdup(path);
     if (!sup->data_path)
         return RC_NOMEM;
+    if (sup->handover)
+        return serve_adopt_lock(sup->handover, sup->data, &sup->lock, err);
     return serve_lock(sup->data, sup->data_path, &sup->lock, err);
 }
 
@@ -262,6 +293,10 @@ static enum rc open_sockets(struct serve *sup, struct err *err)
     const struct role_def *keeper = find_def(sup, ROLE_KEEPER);
     struct serve_sockets first = {};
 
+    if (sup->handover) {
+        sup->sockets = sup->handover->sockets;
+        sup->handover->sockets.n = 0;
+    }
     TRY(serve_sockets_control(&sup->sockets, sup->data_path,
                               sup->conf->control.people.n + sup->conf->control.n_operators > 0,
                               err));
@@ -292,7 +327,7 @@ static enum rc take_sockets(struct serve *sup, struct err *err)
 
 static enum rc open_loop(struct serve *sup)
 {
-    static const int signals[SERVE_SIGNALS] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+    static const int signals[SERVE_SIGNALS] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGUSR2};
 
     signal(SIGPIPE, SIG_IGN);
     TRY(ev_new(sup->clock, &sup->ev));
@@ -302,6 +337,7 @@ static enum rc open_loop(struct serve *sup)
     buf_init(&sup->refused, ERR_ARGS_BYTES);
     for (size_t i = 0; i < SERVE_SIGNALS; i++)
         TRY(ev_signal_new(sup->ev, signals[i], on_signal, sup, &sup->signals[i]));
+    serve_upgrade_signals(false); /* those that came between two programs come now */
     return RC_OK;
 }
 
@@ -309,10 +345,12 @@ static enum rc begin(struct serve *sup, struct err *err)
 {
     const struct sandbox_at at = {.dir = sup->data};
 
+    TRY(serve_adopt(&sup->handover, err));
     TRY(open_data(sup, err));
+    TRY(serve_upgrade_init(sup));
     serve_sweep(sup->data);
     /* Left by one that was killed: what it says is not so any more. */
-    sup->orphans = unlinkat(sup->data, listeners_file, 0) == 0;
+    sup->orphans = !sup->handover && unlinkat(sup->data, listeners_file, 0) == 0;
     TRY(serve_test_clock_open(&sup->test_clock));
     TRY(open_loop(sup));
     TRY(serve_conf_read(sup, &sup->input, &sup->conf, err));
@@ -327,8 +365,13 @@ static enum rc begin(struct serve *sup, struct err *err)
     TRY(serve_slots_make(sup, sup->conf, &sup->wanted, err));
     TRY(take_sockets(sup, err));
     TRY(sandbox_enter(&sandbox, &at, &sup->report, err));
+    if (sup->handover) {
+        sup->generation = sup->attempts = sup->handover->generation + 1;
+        TRY(serve_adopt_left(sup, sup->handover, err));
+    }
     for (size_t i = 0; i < sup->n_slots; i++)
         serve_slot_start(&sup->slots[i]);
+    serve_procs_reap(sup); /* those that ended between two programs */
     return RC_OK;
 }
 
@@ -341,7 +384,11 @@ static void supervisor_free(struct serve *sup)
     LIST_FOREACH (it, &sup->procs)
         serve_proc_free(serve_proc_at(it));
     serve_reload_cancel(sup);
+    serve_upgrade_cancel(sup);
     buf_done(&sup->refused);
+    buf_done(&sup->file);
+    buf_done(&sup->argv);
+    mem_free(sup->handover);
     serve_sockets_unlink(&sup->sockets, sup->data);
     serve_sockets_adopt(&sup->sockets, &none);
     if (sup->ev) {
@@ -384,6 +431,7 @@ int serve_run(const struct serve_options *s)
         ev_run(sup->ev);
     } else {
         log_error("serve.cannot-start", LOG_ERR(&err));
+        say_failed(sup);
         sup->status = EXIT_FAILED;
     }
     status = sup->status;

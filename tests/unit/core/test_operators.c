@@ -20,6 +20,7 @@ static const struct {
     {"cert escrow", "S"},
     {"ui link", ""},
     {"reload", "OS+"},
+    {"upgrade", ""},
     {"site list", "VOSU+"},
     {"site renew", "O+"},
     {"issuer list", "VOSU+"},

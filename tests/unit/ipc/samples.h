@@ -274,6 +274,8 @@ static const struct sample {
     {IPC_ADMIN, &sample_admin, &sample_admin_reply},
     {IPC_METRICS, &sample_none, &sample_gathered},
     {IPC_MEASURE, &sample_none, &sample_metrics},
+    {IPC_LEAVE, &sample_none, &sample_none},
+    {IPC_UPGRADE, &sample_none, &sample_reloaded},
     {IPC_GATHER, &sample_none, &sample_gathered},
     {IPC_VOUCH, &sample_vouch, &sample_none},
     {IPC_IDENTITY, &sample_identity, &sample_none},
