@@ -8,6 +8,7 @@
 #include "tool.h"
 #include "x509/csr.h"
 #include "x509/lint.h"
+#include "x509/ocsp.h"
 #include "x509/verify.h"
 
 static const struct {
@@ -211,6 +212,78 @@ static void openssls_chains_are_read(void)
     }
 }
 
+/* Standard input: public key, what was signed, and the signature, in base64, a line each. */
+static const char signature_script[] =
+    "d=$(mktemp -d) && trap 'rm -r \"$d\"' EXIT && cd \"$d\" && "
+    "for f in key tbs sig; do read -r line && echo \"$line\" | \"$1\" base64 -d -A > $f || exit 9; "
+    "done; "
+    "if [ \"$2\" = SM2 ]; then opt=\"-digest sm3 -pkeyopt distid:$3\"; fi; "
+    "\"$1\" pkeyutl -verify -pubin -keyform DER -inkey key -rawin -in tbs -sigfile sig $opt";
+
+/* By that identifier, where it is SM2. */
+static bool openssl_takes(size_t algorithm, const struct crypto_key *key, struct str tbs,
+                          struct str signature, const char *identifier)
+{
+    CLEANUP(buf_done) struct buf in = BUF_INIT(PEM_MAX);
+    CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
+    const struct str parts[] = {crypto_key_spki(key), tbs, signature};
+    char name[16], id[32], script[sizeof(signature_script)];
+    char *const run[] = {"sh", "-c", script, "sh", tool_openssl(), name, id, NULL};
+
+    memcpy(script, signature_script, sizeof(script));
+    snprintf(name, sizeof(name), "%s", algorithms[algorithm].name);
+    snprintf(id, sizeof(id), "%s", identifier);
+    for (size_t i = 0; i < 3; i++) {
+        text_b64(&in, parts[i]);
+        buf_putz(&in, "\n");
+    }
+    return buf_rc(&in) == RC_OK && tool_run(run, buf_str(&in), &out) == 0 &&
+           strstr(buf_z(&out), "Verified Successfully");
+}
+
+/* RFC 8998 section 3.2.1 and GB/T 32918: with the standard identifier, on lists and answers as on
+ * certificates, for OpenSSL 3.5 takes the empty one unless it is told. */
+static void openssl_verifies_our_lists_and_answers(void)
+{
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        CLEANUP(chain_done) struct chain c = {.leaf_der = {NULL}};
+        CLEANUP(buf_done) struct buf list = BUF_INIT(X509_CRL_MAX);
+        CLEANUP(buf_done) struct buf answer = BUF_INIT(X509_OCSP_MAX);
+        struct x509_ocsp_issuer names;
+        struct x509_ocsp_single single = {.this_update = PKI_FROM,
+                                          .next_update = PKI_FROM + WHEN_DAY};
+        struct x509_ocsp_answer said;
+        struct x509_crl crl;
+
+        CHECK_OK(chain_init(&c, algorithms[i].pem));
+        CHECK_OK(x509_crl_sign(c.p.issuer_key,
+                               &(struct x509_crl_in){.sig_alg = crypto_sig_default(c.p.issuer_key),
+                                                     .issuer = c.p.issuer.subject,
+                                                     .issuer_key_id = c.p.issuer.ski,
+                                                     .this_update = PKI_FROM,
+                                                     .next_update = PKI_FROM + WHEN_DAY,
+                                                     .number = 1},
+                               &list, NULL));
+        CHECK_OK(x509_crl_parse(&c.p.a, buf_str(&list), &crl, NULL));
+        CHECK_OK(x509_crl_check(&crl, &c.p.issuer, c.p.issuer_key, NULL));
+        CHECK(openssl_takes(i, c.p.issuer_key, crl.tbs, crl.signature, CRYPTO_SM2_ID));
+        CHECK(i != 0 || !openssl_takes(i, c.p.issuer_key, crl.tbs, crl.signature, ""));
+        /* The issuer itself may answer (RFC 6960 section 4.2.2.2). */
+        CHECK_OK(x509_ocsp_issuer_of(&c.p.issuer, &names));
+        single.id = x509_ocsp_id_of(&names, X509_OCSP_SHA1, &c.leaf.serial);
+        CHECK_OK(x509_ocsp_answer_build(&(struct x509_ocsp_in){.singles = &single,
+                                                               .n = 1,
+                                                               .produced = PKI_FROM,
+                                                               .responder = c.p.issuer.der,
+                                                               .key = c.p.issuer_key},
+                                        &answer, NULL));
+        CHECK_OK(x509_ocsp_answer_parse(&c.p.a, buf_str(&answer), &said, NULL));
+        CHECK_OK(x509_ocsp_answer_check(&c.p.a, &said, &c.p.issuer, PKI_FROM + WHEN_HOUR, NULL));
+        CHECK(openssl_takes(i, c.p.issuer_key, said.tbs, said.signature, CRYPTO_SM2_ID));
+        CHECK(i != 0 || !openssl_takes(i, c.p.issuer_key, said.tbs, said.signature, ""));
+    }
+}
+
 /* OpenSSL below 4 signs SM2 requests with the empty identifier; what is signed with a third is
  * nobody's proof. */
 static void sm2_requests_of_other_identifiers(void)
@@ -307,5 +380,6 @@ static void openssl_verifies_our_requests(void)
 
 CHECK_MAIN(CHECK_TEST_ONCE(our_chains_verify), CHECK_TEST_ONCE(openssl_verifies_our_chains),
            CHECK_TEST_ONCE(openssls_chains_are_read),
+           CHECK_TEST_ONCE(openssl_verifies_our_lists_and_answers),
            CHECK_TEST_ONCE(sm2_requests_of_other_identifiers), CHECK_TEST(certificates_of_the_rfc),
            CHECK_TEST(our_requests_are_read), CHECK_TEST_ONCE(openssl_verifies_our_requests))
