@@ -319,6 +319,15 @@ static bool is_final(const struct err *why, enum rc rc)
     return rc == RC_CONFLICT;
 }
 
+/* One name that no waiting helps is enough. */
+static bool ends(const struct acme_request *r, enum rc rc)
+{
+    for (size_t i = 0; i < r->n_subs; i++)
+        if (is_final(&r->subs[i].err, RC_DENIED))
+            return true;
+    return is_final(&r->err, rc);
+}
+
 /* An order that persons allow could not be gone on with. */
 static void not_issued(struct acme_request *r, enum rc rc)
 {
@@ -326,8 +335,8 @@ static void not_issued(struct acme_request *r, enum rc rc)
 
     r->err.rc = rc;
     log_warn("acme.approved-not-issued", LOG_STR("order", id_str(&d->order.id)),
-             LOG_BOOL("ends", is_final(&r->err, rc)), LOG_ERR(&r->err));
-    if (!is_final(&r->err, rc)) {
+             LOG_BOOL("ends", ends(r, rc)), LOG_ERR(&r->err));
+    if (!ends(r, rc)) {
         reply_waits(r, d);
         return;
     }

@@ -192,19 +192,29 @@ static void label_of(const struct also *a, const char *path, struct agent_owner 
     out->label[n > 0 ? n : 0] = '\0';
 }
 
-/* Nothing is asked of the kernel that is so already; where no labels are kept, none decides. */
+static bool selinux_is_active(void)
+{
+    return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+/* Nothing is asked of the kernel that is so already; where no labels are kept, none decides, and
+ * one that nobody declared is no reason to fail where it means nothing. */
 static enum rc put_label(const struct also *a, int fd, const struct agent_owner *o)
 {
     char is[AGENT_LABEL_MAX + 1] = "";
     ssize_t n = fgetxattr(fd, "security.selinux", is, sizeof(is) - 1);
-
+    bool declared = a->p->owner.label[0];
     enum rc rc;
 
     is[n > 0 ? n : 0] = '\0';
     if (strcmp(is, o->label) == 0)
         return RC_OK;
     rc = agent_owner_label(o, fd, a->path, a->err);
-    return rc == RC_UNSUPPORTED ? RC_OK : rc;
+    if (rc == RC_UNSUPPORTED || (rc == RC_DENIED && !declared && !selinux_is_active())) {
+        *a->err = (struct err)ERR_INIT;
+        return RC_OK;
+    }
+    return rc;
 }
 
 /* The owner before the mode, because changing the owner may clear bits of the mode. */

@@ -575,7 +575,7 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
     out->renew_at = due(&j);
     warn_of_clock(&j);
     if (o->dry_run) {
-        out->due = !rests(&j);
+        out->due = !rests(&j) && (insists(&j) || j.state.pending || agent_job_now(&j) >= due(&j));
         return RC_OK;
     }
     mend(&j);
@@ -588,12 +588,14 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
         staple_all_the_same(&j);
     if (rc == RC_OK || rc == RC_CANCELLED || out->issued || j.remembered)
         return rc;
-    if (out->undecided)
+    if (out->undecided) {
         agent_job_undecided(&j);
-    else if (j.servers[0].client || j.servers[1].client)
+    } else if (j.servers[0].client || j.servers[1].client) {
         agent_job_failed(&j);
-    else
+    } else {
+        j.state.undecided = 0; /* the order itself is kept; this is what there is to be told */
         agent_job_cause(&j);
+    }
     IGNORE_RC(agent_job_save(&j, NULL)); /* the failure itself is what is told */
     return rc;
 }

@@ -14,10 +14,18 @@ MSG(msg_failed, "agent.mend-failed", "{0}/privkey.pem cannot be given its owner 
 
 #define KEY AGENT_HOME "/live/privkey.pem"
 
+/* Without a declared mode a group may have been let in by a hook, by an ACL too, whose mask these
+ * bits are: only what no key may have is taken away. */
+static mode_t mode_of(const struct agent_owner *o, mode_t is)
+{
+    return o->declared ? o->key : is & (S_IRUSR | S_IWUSR | S_IRGRP);
+}
+
 static bool fits(const struct agent_owner *o, const struct stat *st)
 {
     return (o->who.uid == (uid_t)-1 || st->st_uid == o->who.uid) &&
-           (o->who.gid == (gid_t)-1 || st->st_gid == o->who.gid) && (st->st_mode & 07777) == o->key;
+           (o->who.gid == (gid_t)-1 || st->st_gid == o->who.gid) &&
+           (st->st_mode & 07777) == mode_of(o, st->st_mode & 07777);
 }
 
 bool agent_mend_needed(const struct agent_place *p, char out[static AGENT_MEND_TEXT])
@@ -35,9 +43,10 @@ bool agent_mend_needed(const struct agent_place *p, char out[static AGENT_MEND_T
 enum rc agent_mend(const struct agent_place *p, struct err *err)
 {
     CLEANUP(fd_closep) int fd = openat(p->dir, KEY, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
 
-    if (fd >= 0 && fchown(fd, p->owner.who.uid, p->owner.who.gid) == 0 &&
-        fchmod(fd, p->owner.key) == 0)
+    if (fd >= 0 && fstat(fd, &st) == 0 && fchown(fd, p->owner.who.uid, p->owner.who.gid) == 0 &&
+        fchmod(fd, mode_of(&p->owner, st.st_mode & 07777)) == 0)
         return RC_OK;
     return ERR(err, errno == EPERM || errno == EACCES ? RC_DENIED : RC_IO, msg_failed,
                str_of(p->path), str_of(strerrordesc_np(errno)));

@@ -149,6 +149,7 @@ enum rc agent_owner_find(struct str user, struct str group, struct str mode, str
     TRY(find_user(user, &o.who.uid, err));
     TRY(find_group(group, &o.who.gid, err));
     TRY(read_mode(mode, &o.key, err));
+    o.declared = mode.n > 0;
     TRY(read_label(label, &o, err));
     *out = o;
     return RC_OK;

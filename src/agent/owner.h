@@ -15,6 +15,7 @@ enum {
 struct agent_owner {
     struct file_owner who;           /* of all files of a set; -1: as they are made */
     mode_t key;                      /* of privkey.pem; the others are 0644 */
+    bool declared;                   /* that mode is, and not the usual one */
     char label[AGENT_LABEL_MAX + 1]; /* of SELinux; "": what their place gives them */
 };
 #define AGENT_OWNER_SELF ((struct agent_owner){.who = FILE_OWNER_SELF, .key = 0600})

@@ -66,5 +66,6 @@ bool client_falls_back(const struct client_trouble *t, when_t latest, when_t now
 
     if (t->rc == RC_CRYPTO && latest == 0)
         return false;
-    return t->ill || (t->rc == RC_QUOTA && again >= latest);
+    return t->ill || (t->rc == RC_QUOTA && again >= latest) ||
+           (t->rc == RC_AGAIN && latest && now >= latest);
 }

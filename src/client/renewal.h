@@ -42,7 +42,8 @@ struct client_trouble {
 enum { CLIENT_PATIENCE_HOURS = 6 }; /* of a server that is too busy and names no time */
 
 /* Whether a second one is asked. It is for one that ails, and for one that asks for more patience
- * than the certificate in place has, which can wait until `latest` (0: there is none). It is not
+ * than the certificate in place has, which can wait until `latest` (0: there is none); persons that
+ * have not decided (RC_AGAIN) have until then. It is not
  * for what the first one refuses, nor for proofs that are not made or not found: the second would
  * do the same. Nor is it, before there has been a certificate, for a server that is not trusted
  * (RC_CRYPTO): its roots are missing. */

@@ -9,12 +9,15 @@
 MSG(msg_slow, "cmd.upgrade-slow",
     "the new program has taken over, and not all of its processes are ready after {0} seconds; "
     "`autarky status` and its log say which");
+MSG(msg_went_on, "cmd.upgrade-went-on",
+    "the new program could not be executed, and the one before goes on; its log says why "
+    "(serve.upgrade-refused)");
 
 enum { WAIT_SECONDS = 120, ANSWER_MAX = 4 * 1024 * 1024 };
 
 /* Which process decides, and whether all is as it is to be. */
 struct look {
-    uint64_t core;
+    uint64_t core, generation;
     bool ready;
     uint64_t left; /* processes that finish what they have */
 };
@@ -22,7 +25,7 @@ struct look {
 static struct look look_at(const struct json *root)
 {
     struct json_iter it = json_iter(json_get(root, "processes"));
-    struct look l = {.ready = true};
+    struct look l = {.ready = true, .generation = json_shown_u64(root, "generation")};
     const struct json *p;
 
     while (json_next(&it, NULL, &p)) {
@@ -46,8 +49,8 @@ static enum rc ask_status(const struct cmd_args *args, struct json_doc **out, st
 
 /* The socket stays, so who asks meanwhile waits; a question that the one before has taken and not
  * answered any more is asked again. */
-static enum rc wait_for_next(const struct cmd_args *args, uint64_t before, struct look *out,
-                             struct err *err)
+static enum rc wait_for_next(const struct cmd_args *args, const struct look *before,
+                             struct look *out, struct err *err)
 {
     static const struct timespec pause = {.tv_nsec = 200'000'000};
     int64_t end = clock_mono(clock_system()) + WAIT_SECONDS * WHEN_SECOND;
@@ -60,8 +63,8 @@ static enum rc wait_for_next(const struct cmd_args *args, uint64_t before, struc
         if (ask_status(args, &doc, &ignored) != RC_OK)
             continue;
         *out = look_at(json_root(doc));
-        if (out->ready && out->core && out->core != before)
-            return RC_OK;
+        if (out->ready && out->core && out->core != before->core)
+            return out->generation != before->generation ? RC_OK : ERR(err, RC_IO, msg_went_on);
     }
     return ERR(err, RC_TIMEOUT, msg_slow, STR("120"));
 }
@@ -91,13 +94,14 @@ static enum rc upgrade(const struct cmd_args *args, struct err *err)
 {
     CLEANUP(json_freep) struct json_doc *before = NULL, *answer = NULL;
     CLEANUP(buf_done) struct buf ask = BUF_INIT(ASK_MAX), text = BUF_INIT(ANSWER_MAX);
-    struct look l = {};
+    struct look was, l = {};
 
     TRY(ask_reason(args, &ask));
     TRY(ask_status(args, &before, err));
     TRY(cmd_control(cmd_data(args), "upgrade", buf_str(&ask), &text, err));
     TRY(json_parse(buf_str(&text), ANSWER_MAX, &answer, err));
-    TRY(wait_for_next(args, look_at(json_root(before)).core, &l, err));
+    was = look_at(json_root(before));
+    TRY(wait_for_next(args, &was, &l, err));
     return show(args, json_shown(json_root(answer), "version"), &l);
 }
 

@@ -415,7 +415,9 @@ enum rc keeper_public_order(struct keeper_slot *slot, const struct client_want *
 bool keeper_public_failed(struct keeper_slot *slot, const struct client_result *result)
 {
     when_t now = now_of(slot->keeper);
-    const struct client_trouble trouble = {result->rc, result->ill, result->retry_at};
+    /* A public CA asks no person: one that does not decide ails. */
+    const struct client_trouble trouble = {result->rc, result->ill || result->rc == RC_AGAIN,
+                                           result->retry_at};
     bool second =
         slot->at == slot->first && slot->second &&
         client_falls_back(

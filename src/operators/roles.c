@@ -21,7 +21,7 @@ static const struct operators_action actions[] = {
     {"cert numbers", SEES, false, ""},
     {"cert sign", O, false,
      "csr! profile names:l common_name reason owner team service key_by_ca:b dry_run:b"},
-    {"cert revoke", O | S, false, "serial! reason! why dry_run:b"},
+    {"cert revoke", O | S, false, "serial! reason! whole:b why dry_run:b"},
     {"cert escrow", S, true, "serial! reason! dry_run:b"},
     {"ui link", 0, true, "reason"}, /* it signs in whoever has it */
     {"reload", O | S, false, "reason"},

@@ -115,6 +115,9 @@ static enum rc block_key(struct store_txn *txn, const struct revocation_ask *ask
     return store_key_block(txn, &key);
 }
 
+static enum rc compromised(struct store_txn *txn, const struct revocation_ask *ask,
+                           const struct store_certificate *c, struct revocation_result *out);
+
 /* A page of those that are still valid; each that is revoked falls out of the next page. */
 static enum rc revoke_page(struct store_txn *txn, const struct revocation_ask *ask,
                            const struct store_certificate_filter *filter, const char *because,
@@ -123,15 +126,19 @@ static enum rc revoke_page(struct store_txn *txn, const struct revocation_ask *a
     CLEANUP(arena_done) struct arena a = ARENA_INIT(REVOKE_ARENA);
     struct store_certificate *list;
     struct store_cursor at = {};
+    enum rc rc;
 
     TRY(store_certificate_list(txn, &a, filter, &at, &list, out_n));
     for (size_t i = 0; i < *out_n; i++) {
-        TRY(store_certificate_revoke(txn, &list[i].id, ask->now, ask->reason));
+        rc = store_certificate_revoke(txn, &list[i].id, ask->now, ask->reason);
+        if (rc == RC_CONFLICT) /* a moment ago, with another one of its key */
+            continue;
+        TRY(rc);
         TRY(mark(txn, ask, &list[i], ask->now, out));
         TRY(audit(txn, ask, &list[i], "certificate.revoked", because));
-        if (ask->reason == X509_REASON_KEY_COMPROMISE)
-            TRY(block_key(txn, ask, &list[i]));
         out->others++;
+        if (ask->reason == X509_REASON_KEY_COMPROMISE && !filter->spki)
+            TRY(compromised(txn, ask, &list[i], out));
     }
     return RC_OK;
 }

@@ -527,6 +527,7 @@ int role_child_run(const struct role_def *def)
      * they mean. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN); /* another program takes over */
     signal(SIGPIPE, SIG_IGN);
     if (!c)
         return ROLE_EXIT_FAILED;

@@ -40,11 +40,11 @@ const char *serve_proc_state_name(const struct serve_slot *slot, const struct se
 
 void serve_proc_free(struct serve_proc *p)
 {
+    list_remove(&p->link);        /* nobody finds it any more ... */
+    ipc_chan_free(MOVE(p->chan)); /* ... while its calls have their last word */
     ev_timer_stop(&p->limit);
     ev_timer_stop(&p->ping);
     ev_timer_stop(&p->relink);
-    ipc_chan_free(MOVE(p->chan));
-    list_remove(&p->link);
     mem_free(p);
 }
 
@@ -500,9 +500,9 @@ static void ended(struct serve_proc *p, int status)
     serve_proc_free(p);
     if (serve_ends(sup))
         serve_sup_proc_ended(sup);
-    else if (current && expected)
+    else if (current && expected && !slot->cur)
         serve_slot_start(slot);
-    else if (current)
+    else if (current && !expected)
         lost(slot, code == ROLE_EXIT_CANNOT, version);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/owned.h"
 #include "ev/clock.h"
 #include "ipc/messages.h"
 #include "json/json.h"
@@ -65,6 +66,9 @@ struct serve_upgrade {
     size_t waiting; /* for processes that have not said yet that they go on */
     char version[SERVE_VERSION_MAX];
     struct ev_timer limit;
+    /* Signals are held back, and those that came before are heard, in a turn of the loop. */
+    struct ev_defer turn, go;
+    bool going;
 };
 
 static void step_over(void *arg);
@@ -78,6 +82,10 @@ static void forget(struct serve_upgrade *u)
     if (u->pid > 0)
         (void)kill(u->pid, SIGKILL); /* waited for by whoever comes: it is nobody's */
     ev_timer_stop(&u->limit);
+    ev_defer_cancel(&u->turn);
+    ev_defer_cancel(&u->go);
+    if (u->going)
+        serve_upgrade_signals(false);
     ipc_req_drop(u->req);
     fd_close(&u->program);
     fd_close(&u->says);
@@ -297,7 +305,8 @@ static void on_left(void *arg, const struct ipc_answer *a)
         return;
     p->left = a->rc == RC_OK;
     p->leaves = p->left && p->slot->def->role == ROLE_GATEWAY;
-    if (!p->left && p->signals == 0)
+    /* One whose channel is closed may have been waited for: its process id is nobody's. */
+    if (!p->left && a->rc != RC_CLOSED && p->signals == 0)
         serve_proc_kill(p);
     else if (p->leaves && must_stop_accepting(sup->conf))
         serve_proc_drain(p);
@@ -357,6 +366,30 @@ static void step_over(void *arg)
                   LOG_TEXT(strerrordesc_np(errno)));
 }
 
+/* The new program binds what the configuration has and this one does not while it holds what this
+ * one has: an address that two of them want ends it, when there is no way back. */
+static enum rc can_listen(struct serve *sup, struct err *err)
+{
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_unrefp) const struct conf *next = NULL;
+    struct serve_sockets *trial;
+    struct serve_wanted wanted;
+    enum rc rc;
+
+    conf_input_init(&in);
+    if (serve_conf_read(sup, &in, &next, NULL) != RC_OK)
+        return RC_OK; /* in words of the new program, perhaps: it has said that it is good */
+    TRY(serve_slots_make(sup, next, &wanted, err));
+    trial = MEM_NEW(struct serve_sockets);
+    if (!trial)
+        return RC_NOMEM;
+    rc = serve_sockets_bind(next, &wanted, &sup->sockets, trial, err);
+    if (rc == RC_OK)
+        serve_sockets_drop(trial);
+    mem_free(trial);
+    return rc;
+}
+
 void serve_upgrade_reap(struct serve *sup)
 {
     struct serve_upgrade *u = sup->upgrade;
@@ -371,6 +404,8 @@ void serve_upgrade_reap(struct serve *sup)
     if (err.rc == RC_OK && u->step == VERSION)
         err.rc = ask_config(u, &err);
     else if (err.rc == RC_OK)
+        err.rc = can_listen(sup, &err);
+    if (err.rc == RC_OK && !u->pid)
         make_way(u);
     if (err.rc != RC_OK)
         give_up(u, &err);
@@ -470,10 +505,8 @@ static enum rc execute(const struct serve *sup, const struct serve_handover *h, 
     if (setenv(SERVE_HANDOVER_VARIABLE, value, 1) != 0 || !keep(h, state, 0))
         return no_execution(err);
     log_flush();
-    serve_upgrade_signals(true);
     execveat(sup->upgrade->program, "", argv, environ, AT_EMPTY_PATH);
     rc = no_execution(err);
-    serve_upgrade_signals(false);
     IGNORE_RC(keep(h, state, FD_CLOEXEC) ? RC_OK : RC_IO); /* what is spawned closes them anyway */
     unsetenv(SERVE_HANDOVER_VARIABLE);
     return rc;
@@ -492,8 +525,10 @@ static void go_on(struct serve *sup)
     serve_notify("READY=1");
 }
 
-void serve_upgrade_go(struct serve *sup)
+static void on_go(void *arg)
 {
+    struct serve_upgrade *u = arg;
+    struct serve *sup = u->sup;
     struct serve_handover *h = MEM_NEW(struct serve_handover);
     struct err err = ERR_INIT;
 
@@ -501,8 +536,38 @@ void serve_upgrade_go(struct serve *sup)
     if (err.rc == RC_OK)
         err.rc = execute(sup, h, &err);
     mem_free(h);
-    give_up(sup->upgrade, &err);
+    give_up(u, &err);
     go_on(sup);
+}
+
+static void on_turn(void *arg)
+{
+    struct serve_upgrade *u = arg;
+
+    ev_defer(u->sup->ev, &u->go);
+}
+
+/* A signal to end that this program has heard already would be lost with it. */
+void serve_upgrade_go(struct serve *sup)
+{
+    struct serve_upgrade *u = sup->upgrade;
+
+    if (u->going)
+        return;
+    u->going = true;
+    serve_upgrade_signals(true);
+    ev_defer(sup->ev, &u->turn);
+}
+
+/* It is executed with all that this process may do: whoever else could put another one there could
+ * do as much. */
+static enum rc open_program(struct serve_upgrade *u, struct err *err)
+{
+    struct serve *sup = u->sup;
+
+    TRY(owned_program(buf_str(&sup->file), geteuid(), err));
+    u->program = open(buf_z(&sup->file), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return u->program < 0 ? no_file(sup, err) : RC_OK;
 }
 
 void serve_upgrade_begin(struct serve *sup, struct ipc_req *req)
@@ -522,9 +587,12 @@ void serve_upgrade_begin(struct serve *sup, struct ipc_req *req)
     }
     *u = (struct serve_upgrade){.sup = sup, .req = req, .program = -1, .says = -1};
     ev_timer_init(&u->limit, sup->ev, step_over, u);
+    ev_defer_init(&u->turn, on_turn, u);
+    ev_defer_init(&u->go, on_go, u);
     sup->upgrade = u;
-    u->program = open(buf_z(&sup->file), O_RDONLY | O_CLOEXEC);
-    err.rc = u->program < 0 ? no_file(sup, &err) : ask_version(u, &err);
+    err.rc = open_program(u, &err);
+    if (err.rc == RC_OK)
+        err.rc = ask_version(u, &err);
     if (err.rc != RC_OK)
         give_up(u, &err);
 }

@@ -119,12 +119,13 @@ enum rc store_expiry_due(struct store_txn *txn, when_t now, size_t max, struct s
 /* ---- what took its place */
 
 #define ALGORITHM(of) "(SELECT algorithm FROM issuers WHERE id = " of ".issuer)"
+#define NOT_TLCP(of) of ".profile NOT IN ('tlcp-sign', 'tlcp-enc')"
 /* Of `x`, a newer one, and `c`: it holds, lasts longer, and is of the same kind. The two of TLCP
  * are told apart by their profiles. */
 #define BETTER                                                                                     \
     " x.status = 'valid' AND x.tombstoned IS NULL AND x.not_after > c.not_after"                   \
-    " AND x.hierarchy = c.hierarchy AND " ALGORITHM("x") " = " ALGORITHM("c") " AND (" ALGORITHM(  \
-        "c") " <> 'sm2' OR x.profile = c.profile)"
+    " AND x.hierarchy = c.hierarchy AND " ALGORITHM("x") " = " ALGORITHM(                          \
+        "c") " AND (x.profile = c.profile OR (" NOT_TLCP("x") " AND " NOT_TLCP("c") "))"
 #define NEWEST " AND certificate > c.n ORDER BY certificate DESC LIMIT 200)"
 /* Names of one kind have one index. CROSS JOIN keeps the order: `c` is one row. */
 #define BY_NAME(has, index)                                                                        \

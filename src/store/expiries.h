@@ -35,8 +35,8 @@ enum rc store_expiry_next(struct store_txn *txn, when_t *out);
 enum { STORE_SUPERSEDED_LOOK = 200 };
 
 /* Is there a newer one, valid, lasting longer, from an issuer of the same algorithm and hierarchy
- * (and of SM2 by the same profile), that has all of its names, or is of the same logical id? Of
- * those with its first name the STORE_SUPERSEDED_LOOK newest are looked at. */
+ * (of the two profiles of TLCP, the same one), that has all of its names, or is of the same logical
+ * id? Of those with its first name the STORE_SUPERSEDED_LOOK newest are looked at. */
 enum rc store_certificate_superseded(struct store_txn *txn, const struct store_certificate *c,
                                      bool *out);
 /* Is there an alert about the other one of a pair of TLCP that is of the same logical id? */

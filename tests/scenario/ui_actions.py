@@ -80,8 +80,10 @@ def revoking(screen, lab):
     screen.go(f"certificates?q={name}")
     screen.press(name)
     screen.drawn(name)
-    command, _ = screen.action("Revoke …", {"Reason": "superseded", WHY: "it's INC-1"}, confirm=name)
     serial = items(lab, "--name", name)[0]["serial"]
+    expect(asks(screen, "cert/revoke", {"serial": serial, "reason": "superseded", "whole": True, "dry_run": True}), serial,
+           "what would be revoked, with all that is of its logical certificate")
+    command, _ = screen.action("Revoke …", {"Reason": "superseded", WHY: "it's INC-1"}, confirm=name)
     same(command, f"autarky cert revoke {serial} --reason superseded --why 'it'\\''s INC-1'")
     screen.says("revoked")
     screen.offers_none("Revoke …", "Renew soon …")

@@ -36,6 +36,7 @@ static enum rc test_init(struct test *t)
     TRY(pki_chain(&t->pki, t->pki.leaf_key, &t->chain));
     TRY(agent_place_open(t->path, true, &t->place, NULL));
     t->place.owner.key = 0640;
+    t->place.owner.declared = true;
     return RC_OK;
 }
 
@@ -65,4 +66,23 @@ static void as_declared_again(void)
     CHECK(st.st_gid == 65533 && (st.st_mode & 07777) == 0640);
 }
 
-CHECK_MAIN(CHECK_TEST(as_declared_again))
+/* A hook may have let a group in, by an ACL, too. */
+static void what_nobody_declared(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    char is[AGENT_MEND_TEXT] = "";
+    struct stat st;
+
+    CHECK_OK(CHECK_SPARED(test_init(&t)));
+    t.place.owner = AGENT_OWNER_SELF;
+    CHECK_OK(CHECK_SPARED(agent_place_install(&t.place, buf_str(&t.chain), t.pki.leaf_key, NULL)));
+    CHECK(!agent_mend_needed(&t.place, is));
+    CHECK(fchmodat(t.dir.fd, "wiki/privkey.pem", 0640, 0) == 0);
+    CHECK(!agent_mend_needed(&t.place, is));
+    CHECK(fchmodat(t.dir.fd, "wiki/privkey.pem", 0664, 0) == 0);
+    CHECK(agent_mend_needed(&t.place, is));
+    CHECK_OK(agent_mend(&t.place, NULL));
+    CHECK(fstatat(t.dir.fd, "wiki/privkey.pem", &st, 0) == 0 && (st.st_mode & 07777) == 0640);
+}
+
+CHECK_MAIN(CHECK_TEST(as_declared_again), CHECK_TEST(what_nobody_declared))

@@ -31,6 +31,10 @@ static void falls_back(void)
         {{.rc = RC_QUOTA, .retry_at = NOW + WHEN_MINUTE}, NOW - WHEN_DAY, true},
         {{.rc = RC_QUOTA}, LATEST, false},
         {{.rc = RC_QUOTA}, NOW + WHEN_HOUR, true},
+        /* persons who have not decided: they have as much time as the certificate */
+        {{.rc = RC_AGAIN, .retry_at = NOW + WHEN_HOUR}, 0, false},
+        {{.rc = RC_AGAIN, .retry_at = NOW + WHEN_HOUR}, LATEST, false},
+        {{.rc = RC_AGAIN, .retry_at = NOW + WHEN_HOUR}, NOW - WHEN_HOUR, true},
         /* one that is not who it should be: at first its roots are missing */
         {{.rc = RC_CRYPTO, .ill = true}, 0, false},
         {{.rc = RC_CRYPTO, .ill = true}, LATEST, true},

@@ -365,6 +365,31 @@ static void the_whole_of_it(void)
     CHECK_RC(submit(&h, &ask).rc, RC_CONFLICT);
 }
 
+/* Their keys count as compromised, too, and so does what else was certified for these. */
+static void the_whole_is_compromised(void)
+{
+    CLEANUP(held_done) struct held h = {.w = {.dir.fd = -1}};
+    struct store_certificate renewed, elsewhere, now;
+    struct revocation_ask ask = {
+        .reason = X509_REASON_KEY_COMPROMISE, .whole = true, .by = REVOCATION_BY_OPERATOR};
+    struct crypto_key *first;
+
+    CHECK(held_start(&h, NULL));
+    first = h.key;
+    h.key = NULL;
+    CHECK_OK(crypto_key_generate((struct crypto_key_spec){CRYPTO_KEY_P256, 0}, &h.key));
+    crypto_key_unref(first);
+    CHECK(renew(&h, &renewed));
+    CHECK(issue(&h, "b.hospital.example", &elsewhere)); /* with the key of the renewal */
+    ask.certificate = h.row.id;
+    ask.now = h.w.clock.now;
+    CHECK_RC(submit(&h, &ask).rc, RC_OK);
+    CHECK_OK(store_certificate_get(store_read(h.w.store), &h.a, &renewed.id, &now));
+    CHECK(now.status == STORE_CERTIFICATE_REVOKED);
+    CHECK_OK(store_certificate_get(store_read(h.w.store), &h.a, &elsewhere.id, &now));
+    CHECK(now.status == STORE_CERTIFICATE_REVOKED);
+}
+
 /* What was left by the revocation of one is revoked by it later. */
 static void the_rest_of_it(void)
 {
@@ -603,6 +628,7 @@ CHECK_MAIN(CHECK_TEST_ONCE(lists_of_all_shards_at_once),
            CHECK_TEST_ONCE(expired_ones_stand_on_one_more_list),
            CHECK_TEST_ONCE(compromise_takes_the_other_certificates_along),
            CHECK_TEST_ONCE(the_whole_of_it), CHECK_TEST_ONCE(the_rest_of_it),
+           CHECK_TEST_ONCE(the_whole_is_compromised),
            CHECK_TEST_ONCE(answers_are_kept_and_forgotten),
            CHECK_TEST_ONCE(signatures_of_answers_are_recorded),
            CHECK_TEST_ONCE(an_answer_that_was_overtaken_is_not_given),
