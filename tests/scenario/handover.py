@@ -267,7 +267,14 @@ def refused(lab):
     text = (lab.data / "autarky.yaml").read_text()
     (lab.data / "autarky.yaml").write_text(text + "nonsense: 1\n")
     expect(lab.autarky("upgrade", ok=(2,)), "nonsense", "why it is refused")
+    # An address that another listener of this service has: the new program would end on it.
+    taken = lab.listeners()["plain"][0]
+    (lab.data / "autarky.yaml").write_text(text.replace("gateway: [\"127.0.0.1:0\"]", f"gateway: [\"127.0.0.1:0\", \"{taken}\"]"))
+    expect(lab.autarky("upgrade", ok=(2,)), taken, "why it is refused")
     (lab.data / "autarky.yaml").write_text(text)
+    lab.program.chmod(0o757)
+    expect(lab.autarky("upgrade", ok=(2,)), "chmod", "the cure for a program that anybody can replace")
+    lab.program.chmod(0o755)
     if lab.serving() != before or lab.processes("core") != core:
         sys.exit("an upgrade that was refused has changed something")
     newcomer(lab)()
