@@ -148,7 +148,7 @@ static void all_of_an_account(void)
     struct store_order o[3], got;
     struct id account = fix_id(1);
     struct id *ids;
-    size_t canceled;
+    size_t canceled = 0;
     uint64_t n;
 
     CHECK_OK(fix_base(&f));
