@@ -545,21 +545,6 @@ static void warn_of_clock(const struct job *j)
                   j->o->dir, text);
 }
 
-/* Who reads the key is what was declared, whoever has changed it since. */
-static void mend(struct job *j)
-{
-    char is[AGENT_MEND_TEXT];
-    struct err err = ERR_INIT;
-
-    if (!agent_mend_needed(&j->place, is))
-        return;
-    err.rc = agent_mend(&j->place, &err);
-    if (err.rc == RC_OK)
-        agent_say(&j->world, true, "%s: %s; it is as declared again", j->place.path, is);
-    else
-        agent_say_err(&j->world, is, &err);
-}
-
 enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
@@ -578,7 +563,7 @@ enum rc agent_renew(const struct agent_options *o, struct agent_outcome *out, st
         out->due = !rests(&j) && (insists(&j) || j.state.pending || agent_job_now(&j) >= due(&j));
         return RC_OK;
     }
-    mend(&j);
+    agent_mend_look(&j.world, &j.place);
     if (rests(&j))
         return rest(&j, err);
     rc = renew(&j, &mine);

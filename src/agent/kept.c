@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "crypto/pem.h"
 
+MSG(msg_write, "agent.kept-not-written", "in {0}: {1}");
 MSG(msg_form, "agent.kept-form", "{0}/" AGENT_HOME "/order is no order that was kept");
 
 #define KEPT AGENT_HOME "/order"
@@ -42,6 +43,8 @@ enum rc agent_kept_what(const struct agent_plan *plan, struct str profile,
 enum rc agent_kept_put(const struct agent_place *p, const struct agent_kept *k, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf b = BUF_INIT(KEPT_MAX);
+    struct err why = ERR_INIT;
+    char text[512];
 
     if (!buf_reserve(&b, KEPT_MAX)) /* at once: growing leaves copies of the key behind */
         return RC_NOMEM;
@@ -53,7 +56,11 @@ enum rc agent_kept_put(const struct agent_place *p, const struct agent_kept *k, 
     if (k->key)
         TRY(crypto_pem_put_clear(k->key, &b));
     TRY(file_step());
-    return file_write(p->dir, KEPT, buf_str(&b), 0600, FILE_OWNER_SELF, err);
+    why.rc = file_write(p->dir, KEPT, buf_str(&b), 0600, FILE_OWNER_SELF, &why);
+    if (why.rc == RC_OK || why.rc == RC_NOMEM)
+        return why.rc;
+    return ERR(err, why.rc, msg_write, str_of(p->path),
+               str_of(err_textz(&why, text, sizeof(text))));
 }
 
 /* "NAME VALUE", the next line. */

@@ -51,3 +51,17 @@ enum rc agent_mend(const struct agent_place *p, struct err *err)
     return ERR(err, errno == EPERM || errno == EACCES ? RC_DENIED : RC_IO, msg_failed,
                str_of(p->path), str_of(strerrordesc_np(errno)));
 }
+
+void agent_mend_look(const struct agent_world *w, const struct agent_place *p)
+{
+    char is[AGENT_MEND_TEXT];
+    struct err err = ERR_INIT;
+
+    if (!agent_mend_needed(p, is))
+        return;
+    err.rc = agent_mend(p, &err);
+    if (err.rc == RC_OK)
+        agent_say(w, true, "%s: %s; it is as declared again", p->path, is);
+    else
+        agent_say_err(w, is, &err);
+}

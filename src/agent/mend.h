@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/place.h"
+#include "agent/solver.h"
 
 enum { AGENT_MEND_TEXT = 128 };
 
@@ -12,3 +13,5 @@ enum { AGENT_MEND_TEXT = 128 };
 bool agent_mend_needed(const struct agent_place *p, char out[static AGENT_MEND_TEXT]);
 /* Makes them as declared. RC_DENIED, RC_IO. */
 enum rc agent_mend(const struct agent_place *p, struct err *err);
+/* Both, and says so. */
+void agent_mend_look(const struct agent_world *w, const struct agent_place *p);

@@ -477,6 +477,15 @@ static void lost(struct serve_slot *slot, bool cannot, bool version)
         restart_others(slot->sup, slot); /* once: what does not help once helps never */
 }
 
+static void say_ended(const struct serve_proc *p, int status, int code)
+{
+    if (code != ROLE_EXIT_DONE && p->signals == 0)
+        log_warn("serve.role-died-ending", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
+                 LOG_Z("ended_by", describe(status).how));
+    else if (p->alone)
+        log_info("serve.left-ended", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid));
+}
+
 static void ended(struct serve_proc *p, int status)
 {
     struct serve_slot *slot = p->slot;
@@ -492,11 +501,8 @@ static void ended(struct serve_proc *p, int status)
         slot->cur = NULL;
     if (current && !expected)
         died(slot, p, status);
-    else if (code != ROLE_EXIT_DONE && p->signals == 0)
-        log_warn("serve.role-died-ending", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid),
-                 LOG_Z("ended_by", describe(status).how));
-    else if (p->alone)
-        log_info("serve.left-ended", LOG_Z("role", name_of(p)), LOG_INT("pid", p->pid));
+    else
+        say_ended(p, status, code);
     serve_proc_free(p);
     if (serve_ends(sup))
         serve_sup_proc_ended(sup);

@@ -9,11 +9,11 @@
 /* An identity that writes its certificates in that order: the file itself, with its function under
  * another name. */
 static void usual_write(const struct tlcp_identity *id, bool single, struct buf *out);
-/* NOLINTBEGIN(readability-identifier-naming, bugprone-suspicious-include) */
+/* NOLINTBEGIN(readability-identifier-naming,bugprone-suspicious-include): one call is replaced */
 #define tlcp_identity_write usual_write
 #include "tlcp/identity.c"
 #undef tlcp_identity_write
-/* NOLINTEND(readability-identifier-naming, bugprone-suspicious-include) */
+/* NOLINTEND(readability-identifier-naming,bugprone-suspicious-include) */
 
 static bool moved;
 
