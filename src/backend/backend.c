@@ -89,9 +89,8 @@ static enum rc backend_new(struct backends *all, struct str key, const struct ht
     return RC_OK;
 }
 
-/* What is demanded of a server with this URL. */
-static enum rc demand_of(const struct conf_site *site, const struct http_url *url,
-                         struct tls_demand **out, struct err *err)
+enum rc backend_demand(const struct conf_site *site, const struct http_url *url,
+                       struct tls_demand **out, struct err *err)
 {
     struct tls_demand_conf conf = {
         .server_name = site->backend_name,
@@ -175,7 +174,7 @@ enum rc backend_get(struct backends *all, const struct conf_site *site, struct s
     TRY(buf_rc(&key));
     b = map_get(&all->by_key, buf_str(&key));
     if (!b && parsed.tls)
-        TRY(demand_of(site, &parsed, &demand, err));
+        TRY(backend_demand(site, &parsed, &demand, err));
     if (!b) {
         TRY(backend_new(all, buf_str(&key), &parsed, &b));
         b->demand = MOVE(demand);

@@ -17,6 +17,7 @@ struct dns_zones;
 struct backend_find;
 struct backend_lookup;
 struct conf_site;
+struct http_url;
 struct tls_demand;
 
 enum {
@@ -85,6 +86,9 @@ void backends_done(struct backends *all);
 /* For lookups from now on; shared. RC_NOMEM only the first time. */
 enum rc backends_set_zones(struct backends *all, struct dns_zones *zones);
 
+/* What a site demands of a server with this URL: a reference for the caller. As tls_demand_new. */
+enum rc backend_demand(const struct conf_site *site, const struct http_url *url,
+                       struct tls_demand **out, struct err *err);
 /* The one for this URL and for what the site demands of it, made if there is none; takes a
  * reference. RC_INVAL when it is no http, https, h2, h2c or tls URL of a host alone, or nothing
  * that is demanded of one with https can be held against it; RC_NOMEM. */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "base/fd.h"
 #include "base/when.h"
 #include "conf/conf.h"
@@ -139,23 +140,6 @@ static void on_shaken(void *arg, enum rc rc, const struct err *err)
     }
 }
 
-/* As backend/backend.c has it. */
-static enum rc make_demand(const struct conf_site *site, const struct http_url *url,
-                           struct tls_demand **out, struct err *err)
-{
-    struct tls_demand_conf conf = {
-        .server_name = site->backend_name,
-        .ip = url->at.addr.n ? &url->at.addr : NULL,
-        .roots = site->backend_roots,
-        .pins = site->backend_keys.p,
-        .n_pins = site->backend_keys.n,
-    };
-
-    if (!conf.server_name.n && !conf.ip)
-        conf.server_name = url->at.host;
-    return tls_demand_new(&conf, out, err);
-}
-
 /* A header that names nobody, as in checks of backends. */
 static enum rc send_proxy(const struct conf_site *site, int fd, struct err *err)
 {
@@ -180,7 +164,7 @@ static enum rc begin(struct asking *a, const struct conf_site *site, const struc
     struct net_stream *t = NULL;
 
     if (url->tls)
-        TRY(make_demand(site, url, &demand, a->err));
+        TRY(backend_demand(site, url, &demand, a->err));
     TRY(site_connect(url->at.host, url->port, &fd, a->err));
     TRY(send_proxy(site, fd, a->err));
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
