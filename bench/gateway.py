@@ -34,6 +34,7 @@ LOADS = (
     ("HTTP/2: 10 MB answers", "/large", 4, ("-m2", "-w30", "-W30"), "h2load"),
 )
 KEPT = LOADS[3]
+QUIET = "log: {level: warn}\n"  # the others are not told to write of requests either
 
 
 class Nginx:
@@ -240,16 +241,18 @@ def measure(pids, port, load, seconds):
 
 
 def access_log(site, rounds, seconds, spread):
-    """Rows: requests without, with one in JSON, with one as Apache writes it; the courier's time is in it."""
-    load, spent = KEPT, {"off": [], "json": [], "combined": []}
+    """Rows: requests of which nothing is written, a line in the program's own log, or an access log in JSON or as Apache
+    writes it; the courier's time is in it."""
+    load, spent = KEPT, {"nothing": [], "own log": [], "json": [], "combined": []}
     for _ in range(rounds):
         for how, values in spent.items():
-            site.configure(f'  access_log: {{format: "{how}"}}\n')
+            access = how if how in ("json", "combined") else "off"
+            site.configure(f'  access_log: {{format: "{access}"}}\n{"" if how == "own log" else QUIET}')
             site.autarky("reload")
-            lab.wait_for("the courier", lambda how=how: bool(site.processes("courier")) == (how != "off"))
+            lab.wait_for("the courier", lambda access=access: bool(site.processes("courier")) == (access != "off"))
             values.append(measure(site.processes("gateway") + site.processes("courier"), site.gateway, load, seconds))
-    base = statistics.median(spent["off"])
-    return [["access log, ms CPU each", "", ""]] + [
+    base = statistics.median(spent["nothing"])
+    return [["what is written of a request, ms CPU each", "", ""]] + [
         [how, spread(values, 1, 4), f"{statistics.median(values) / base:.2f}"] for how, values in spent.items()]
 
 
@@ -260,7 +263,7 @@ def keys(site, rounds, seconds, spread):
 
     def move(where):
         before = site.processes("gateway")
-        site.configure(f"  keys: {where}\n")
+        site.configure(f"  keys: {where}\n{QUIET}")
         site.autarky("reload")
         if where != "workers" or spent[LOADS[0], "keeper"]:
             lab.wait_for("other workers", lambda: not set(before) & set(site.processes("gateway")))
@@ -321,7 +324,7 @@ def run(rounds, seconds, table, spread):
         others.callback(behind.stop)
         site.sites = [{"name": SITE, "backends": [f"http://127.0.0.1:{port}"]}]
         site.workers = 1
-        site.configure()
+        site.configure(QUIET)
         site.start()
         site.wait_site(SITE)
         peer, own = front(site.directory, port, site.data / "sites" / SITE)

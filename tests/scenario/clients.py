@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from acme import make_csr, new_key  # noqa: E402
-from acme_clients import Shelf, accounts_of, check, eab, revoked, served  # noqa: E402
-from lab import DOMAIN, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
+from acme_clients import Apache, Caddy, Shelf, accounts_of, check, eab, revoked  # noqa: E402
+from lab import DOMAIN, Lab, expect, run, steady_port  # noqa: E402
 
 
 # ---- lego: binding, issue, renew, revoke
@@ -105,116 +105,25 @@ def acme_tiny(lab, responder):
     check(lab, home / "fullchain.pem", name)
 
 
-# ---- Caddy: by itself, from its configuration
+# ---- Caddy and Apache's mod_md: by themselves, from their configuration
 
 def caddy(lab):
-    name = f"caddy.{DOMAIN}"
     kid, key = eab(lab, "caddy")
-    port = steady_port()
-    home = lab.directory / "caddy"
-    home.mkdir()
-    (home / "Caddyfile").write_text(f"""{{
-  admin off
-  http_port {lab.http_port}
-  https_port {port}
-  email a@{DOMAIN}
-  acme_ca {lab.directory_url}
-  acme_ca_root {lab.roots}
-  acme_eab {{
-    key_id {kid}
-    mac_key {key}
-  }}
-}}
-{name} {{
-  bind 127.0.0.1
-  tls {{
-    issuer acme {{
-      dir {lab.directory_url}
-      trusted_roots {lab.roots}
-      eab {kid} {key}
-      disable_tlsalpn_challenge
-      alt_http_port {lab.http_port}
-    }}
-  }}
-  respond "ok"
-}}
-""")
-    server = Process("caddy", home, "/usr/bin/caddy", "run", "--config", home / "Caddyfile", "--adapter", "caddyfile",
-                     env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)})
-    try:
-        wait_for(f"Caddy's certificate; {server.log}", lambda: served(port, name, lab.roots), 60)
-    except SystemExit:
-        print(server.log.read_text()[-5000:])
-        raise
-    finally:
-        server.stop()
+    Caddy(lab, (lab.http_port, steady_port()),
+          f"eab {kid} {key}\n      disable_tlsalpn_challenge\n      alt_http_port {lab.http_port}").serve()
     if len(accounts_of(lab, "caddy")) != 1:
         sys.exit("Caddy's account is not bound")
 
 
-# ---- Apache's mod_md: by itself, too
-
 def mod_md(lab):
-    name = f"apache.{DOMAIN}"
     kid, key = eab(lab, "apache")
-    port = steady_port()
-    home = lab.directory / "apache"
-    modules = "/usr/lib/apache2/modules"
-    (home / "md").mkdir(parents=True)
-    (home / "httpd.conf").write_text(f"""ServerRoot {home}
-ServerName {name}
-PidFile {home}/pid
-ErrorLog {home}/error.log
-LogLevel warn md:info
-Mutex file:{home}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule socache_shmcb_module {modules}/mod_socache_shmcb.so
-LoadModule ssl_module {modules}/mod_ssl.so
-LoadModule md_module {modules}/mod_md.so
-{"User nobody" + chr(10) + "Group nogroup" if os.geteuid() == 0 else ""}
-Listen 127.0.0.1:{lab.http_port}
-Listen 127.0.0.1:{port}
-MDStoreDir {home}/md
-MDCertificateAuthority {lab.directory_url}
-MDCACertificateFile {lab.roots}
-MDCertificateAgreement accepted
-MDContactEmail a@{DOMAIN}
-MDExternalAccountBinding {kid} {key}
-MDPortMap http:{lab.http_port} https:-
-MDCAChallenges http-01
-MDRenewMode always
-MDPrivateKeys secp256r1
-MDomain {name}
-<VirtualHost 127.0.0.1:{port}>
-  ServerName {name}
-  SSLEngine on
-</VirtualHost>
-<VirtualHost 127.0.0.1:{lab.http_port}>
-  ServerName {name}
-</VirtualHost>
-""")
-    if os.geteuid() == 0:
-        run("chown", "-R", "nobody:nogroup", home / "md")
-
-    def staged():
-        return list((home / "md").glob(f"*/{name}/pubcert*.pem"))
-
-    def serve(wanted, seconds):
-        server = Process("apache", home, "/usr/sbin/apache2", "-f", home / "httpd.conf", "-D", "FOREGROUND")
-        try:
-            wait_for("mod_md's certificate", wanted, seconds)
-        except SystemExit:
-            print((home / "error.log").read_text()[-5000:] + server.log.read_text()[-2000:])
-            raise
-        finally:
-            server.stop()
-
-    serve(staged, 90)
-    # What it has obtained it takes into use at its next start.
-    serve(lambda: served(port, name, lab.roots), 30)
+    apache = Apache(lab, (lab.http_port, steady_port()), f"MDExternalAccountBinding {kid} {key}\n"
+                    f"MDPortMap http:{lab.http_port} https:-\nMDCAChallenges http-01")
+    apache.serve(apache.staged, 90)
+    apache.serve(apache.shows, 30)
     if len(accounts_of(lab, "apache")) != 1:
         sys.exit("mod_md's account is not bound")
+    shutil.rmtree(apache.home)
 
 
 # ---- nobody without
@@ -246,7 +155,6 @@ def main():
         for item in json.loads(lab.autarky("eab", "list", "--json"))["items"]:
             if item["made"] != 1 or "key" in item:
                 sys.exit(f"the list of keys: {item}")
-        shutil.rmtree(lab.directory / "apache")
 
 
 main()

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from acme import make_csr, new_key, split_chain  # noqa: E402
-from acme_clients import Shelf, accounts_of, check, eab, revoked, served  # noqa: E402
+from acme_clients import Apache, Caddy, Shelf, accounts_of, check, eab, revoked  # noqa: E402
 from lab import DOMAIN, Lab, Process, run, steady_port, wait_for  # noqa: E402
 
 POLICY = (f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    addresses: [127.0.0.0/8]\n"
@@ -172,101 +172,26 @@ def lego(lab):
 # ---- Caddy: tls-alpn-01 on the port that it serves
 
 def caddy(lab):
-    name = f"caddy.{DOMAIN}"
-    home = lab.directory / "caddy"
-    home.mkdir()
-    (home / "Caddyfile").write_text(f"""{{
-  admin off
-  http_port {steady_port()}
-  https_port {lab.tls_port}
-  email a@{DOMAIN}
-}}
-{name} {{
-  bind 127.0.0.1
-  tls {{
-    issuer acme {{
-      dir {lab.directory_url}
-      trusted_roots {lab.roots}
-      disable_http_challenge
-    }}
-  }}
-  respond "ok"
-}}
-""")
-    server = Process("caddy", home, "/usr/bin/caddy", "run", "--config", home / "Caddyfile", "--adapter", "caddyfile",
-                     env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)})
-    try:
-        wait_for(f"Caddy's certificate; {server.log}", lambda: served(lab.tls_port, name, lab.roots), 60)
-    except SystemExit:
-        print(server.log.read_text()[-5000:])
-        raise
-    finally:
-        server.stop()
+    Caddy(lab, (steady_port(), lab.tls_port), "disable_http_challenge").serve()
 
 
 # ---- Apache's mod_md: tls-alpn-01, a profile, renewal information (RFC 9773)
 
 def mod_md(lab):
-    name = f"apache.{DOMAIN}"
-    home = lab.directory / "apache"
-    modules = "/usr/lib/apache2/modules"
-    (home / "md").mkdir(parents=True)
-    (home / "httpd.conf").write_text(f"""ServerRoot {home}
-ServerName {name}
-PidFile {home}/pid
-ErrorLog {home}/error.log
-LogLevel warn md:debug
-Mutex file:{home}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule socache_shmcb_module {modules}/mod_socache_shmcb.so
-LoadModule ssl_module {modules}/mod_ssl.so
-LoadModule md_module {modules}/mod_md.so
-{"User nobody" + chr(10) + "Group nogroup" if os.geteuid() == 0 else ""}
-Listen 127.0.0.1:{lab.tls_port}
-Protocols http/1.1 acme-tls/1
-MDStoreDir {home}/md
-MDCertificateAuthority {lab.directory_url}
-MDCACertificateFile {lab.roots}
-MDCertificateAgreement accepted
-MDContactEmail a@{DOMAIN}
-MDPortMap http:- https:{lab.tls_port}
-MDCAChallenges tls-alpn-01
-MDRenewMode always
-MDProfile brief
-MDProfileMandatory on
-MDRenewViaARI on
-MDPrivateKeys secp256r1
-MDomain {name}
-<VirtualHost 127.0.0.1:{lab.tls_port}>
-  ServerName {name}
-  SSLEngine on
-</VirtualHost>
-""")
-    if os.geteuid() == 0:
-        run("chown", "-R", "nobody:nogroup", home / "md")
-
-    def serve(wanted, seconds):
-        server = Process("apache", home, "/usr/sbin/apache2", "-f", home / "httpd.conf", "-D", "FOREGROUND")
-        try:
-            wait_for("mod_md's certificate", wanted, seconds)
-        except SystemExit:
-            print((home / "error.log").read_text()[-8000:] + server.log.read_text()[-2000:])
-            raise
-        finally:
-            server.stop()
-
-    serve(lambda: list((home / "md").glob(f"*/{name}/pubcert*.pem")), 90)
-    serve(lambda: served(lab.tls_port, name, lab.roots), 60)
+    apache = Apache(lab, (lab.tls_port,), f"Protocols http/1.1 acme-tls/1\nMDPortMap http:- https:{lab.tls_port}\n"
+                    "MDCAChallenges tls-alpn-01\nMDProfile brief\nMDProfileMandatory on\nMDRenewViaARI on")
+    apache.serve(apache.staged, 90)
+    apache.serve(apache.shows, 60)
+    name = apache.name
     first = listed(lab, name)[0]
     if first["profile"] != "brief":
         sys.exit(f"mod_md's certificate is of {first['profile']}")
     lab.autarky("renewal", "pull", "--under", name, "--within", "1s", "--reason", "it has to be another one")
-    serve(lambda: len(listed(lab, name)) == 2, 90)
+    apache.serve(lambda: len(listed(lab, name)) == 2, 90)
     newest = json.loads(lab.autarky("cert", "show", listed(lab, name)[0]["serial"], "--json"))
     if newest["replaces"] != first["id"]:
         sys.exit(f"mod_md does not say which it replaces: {newest['replaces']}, {first['id']}")
-    shutil.rmtree(home)
+    shutil.rmtree(apache.home)
 
 
 def main():
