@@ -37,10 +37,17 @@ KEPT = LOADS[3]
 QUIET = "log: {level: warn}\n"  # the others are not told to write of requests either
 
 
+def our_openssl(directory):
+    """Environment of a peer that shall use our libssl, and send as many tickets as we do: one, where OpenSSL's default is two."""
+    conf = pathlib.Path(directory) / "peer.cnf"
+    conf.write_text("openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = all\n[all]\nNumTickets = 1\n")
+    return {"LD_LIBRARY_PATH": str(pathlib.Path(os.environ["AUTARKY_ROOT"]) / ".deps" / "lib"), "OPENSSL_CONF": str(conf)}
+
+
 class Nginx:
     """One nginx with one worker and a configuration of ours, all of its files in one directory."""
 
-    def __init__(self, directory, name, body, libraries=None, first=""):
+    def __init__(self, directory, name, body, environment=None, first=""):
         self.directory = pathlib.Path(directory) / name
         self.directory.mkdir()
         self.directory.chmod(0o755)
@@ -52,11 +59,8 @@ class Nginx:
             + "".join(f"  {kind}_temp_path {self.directory}/{kind};\n"
                       for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
             + body + "}\n")
-        environment = {"PATH": "/usr/sbin:/usr/bin"}
-        if libraries:
-            environment["LD_LIBRARY_PATH"] = str(libraries)
         self.process = lab.Process(name, directory, "/usr/sbin/nginx", "-p", self.directory, "-c", conf, "-e",
-                                   self.directory / "error.log", env=environment)
+                                   self.directory / "error.log", env={"PATH": "/usr/sbin:/usr/bin", **(environment or {})})
 
     def ready(self, port):
         def there():
@@ -111,9 +115,8 @@ backend back
   http-reuse always
   server one 127.0.0.1:{port} pool-max-conn 64
 """)
-        libraries = pathlib.Path(os.environ["AUTARKY_ROOT"]) / ".deps" / "lib"
         self.process = lab.Process("haproxy", directory, "/usr/sbin/haproxy", "-db", "-f", conf,
-                                   env={"PATH": "/usr/sbin:/usr/bin", "LD_LIBRARY_PATH": str(libraries)})
+                                   env={"PATH": "/usr/sbin:/usr/bin", **our_openssl(directory)})
         listens("haproxy", self.own)
 
     def pids(self):
@@ -167,7 +170,7 @@ def front(directory, port, site):
     proxy_set_header X-Forwarded-Proto https;
     location / {{ proxy_pass http://backend; }}
   }}
-""", pathlib.Path(os.environ["AUTARKY_ROOT"]) / ".deps" / "lib")
+""", our_openssl(directory))
     server.ready(own)
     return server, own
 

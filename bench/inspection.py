@@ -3,7 +3,6 @@
 same library, the same rules (Debian's OWASP core rule set), the same requests; CPU time of all processes that have a part in it."""
 
 import contextlib
-import os
 import pathlib
 import re
 import statistics
@@ -67,7 +66,7 @@ def front(directory, port, site, on):
     proxy_set_header Connection "";
     location / {{ proxy_pass http://backend; error_page 405 =200 /small; }}
   }}
-""", pathlib.Path(os.environ["AUTARKY_ROOT"]) / ".deps" / "lib", f"load_module {MODULE};\n" if on else "")
+""", gateway.our_openssl(directory), f"load_module {MODULE};\n" if on else "")
     server.ready(own)
     return server, own
 

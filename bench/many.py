@@ -11,7 +11,6 @@ import pathlib
 import pwd
 import socket
 import ssl
-import subprocess
 import time
 
 from cryptography import x509
@@ -21,11 +20,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import gateway
 import servers
-from gateway import HAProxy, Nginx, SiteLab, lab
+from gateway import Nginx, SiteLab, lab, our_openssl
 
 READY_SECONDS = 180
 LIFE = datetime.timedelta(days=60)
-LIBRARIES = pathlib.Path(os.environ.get("AUTARKY_ROOT", "/")) / ".deps" / "lib"
 
 
 def name_of(i):
@@ -131,7 +129,7 @@ def front_nginx(site, port, n):
                   f" ssl_certificate_key {site.data}/sites/{name_of(i)}/{a}/privkey.pem;" for a in ("ecdsa", "rsa"))
         + f" location / {{ proxy_pass http://127.0.0.1:{port}; }} }}\n" for i in range(n))
     begin = time.monotonic()
-    server = Nginx(site.directory, "many", f"  server_names_hash_max_size 65536;\n  ssl_session_cache off;\n{blocks}", LIBRARIES)
+    server = Nginx(site.directory, "many", f"  server_names_hash_max_size 65536;\n  ssl_session_cache off;\n{blocks}", our_openssl(site.directory))
     return begin, server, own
 
 
@@ -152,7 +150,7 @@ def front_haproxy(site, port, n):
                     f"backend back\n  server one 127.0.0.1:{port}\n")
     begin = time.monotonic()
     server = lab.Process("many-haproxy", site.directory, "/usr/sbin/haproxy", "-db", "-f", conf,
-                         env={"PATH": "/usr/sbin:/usr/bin", "LD_LIBRARY_PATH": str(LIBRARIES)})
+                         env={"PATH": "/usr/sbin:/usr/bin", **our_openssl(site.directory)})
     return begin, server, own
 
 
