@@ -64,9 +64,11 @@ static const struct msg *find_msg(struct str code)
     const struct msg *const *all;
     size_t n;
 
+    if (code.n == 0) /* nothing went wrong: the catalogue is long, and most replies are such */
+        return NULL;
     msg_all(&all, &n);
     for (size_t i = 0; i < n; i++)
-        if (str_eq(code, str_of(all[i]->code)))
+        if (strncmp(all[i]->code, code.p, code.n) == 0 && all[i]->code[code.n] == '\0')
             return all[i];
     return NULL;
 }
