@@ -24,6 +24,14 @@ test      ccache                what was compiled before, in another clone
 test      mold                  links the test programs in a tenth of the time
 test      softhsm2              a PKCS#11 token in files
 test      valgrind              instructions counted, and branches on secrets seen
+test      swtpm                 a TPM that is software
+test      libtss2-tcti-swtpm0   the way to it
+test      tpm2-abrmd            what /dev/tpmrm0 is to a TPM of hardware
+test      libtss2-tcti-tabrmd0  the way to that
+test      dbus-daemon           between them
+test      tpm2-tools            asking it
+test      libtpm2-pkcs11-1      a PKCS#11 token in a TPM
+test      libtpm2-pkcs11-tools  makes one
 test      p11-kit               puts one behind a socket
 test      p11-kit-modules       the client of that
 test      opensc                pkcs11-tool: a second opinion on tokens
@@ -106,7 +114,7 @@ TABLE
 # ports and its certificates to itself.
 readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service
   prometheus-alertmanager.service postfix.service dovecot.service dovecot.socket postgresql.service
-  pdns.service'
+  pdns.service tpm2-abrmd.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {

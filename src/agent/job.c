@@ -95,6 +95,7 @@ static enum rc job_init(struct job *j, const struct agent_options *o)
     buf_init(&j->chain, CLIENT_CHAIN_MAX);
     j->world.say = o->say;
     j->world.arg = o->arg;
+    j->world.tokens = &j->tokens;
     return ev_new(clock_system(), &j->world.ev);
 }
 
@@ -109,6 +110,7 @@ static void job_done(struct job *j)
     ev_signal_free(j->terminate);
     ev_free(j->world.ev);
     crypto_key_unref(j->key.key);
+    agent_tokens_done(&j->tokens);
     agent_journal_free(j->world.journal);
     agent_place_done(&j->place);
     buf_done(&j->chain);

@@ -4,6 +4,7 @@
 
 #include "agent/job.h"
 #include "agent/proxy.h"
+#include "agent/token.h"
 #include "client/renewal.h"
 #include "ev/ev.h"
 
@@ -23,6 +24,7 @@ struct job {
     struct agent_world world;
     struct agent_place place;
     struct agent_proxies proxies;
+    struct agent_tokens tokens;
     struct agent_server servers[SERVERS], *at; /* the first and the second; who is asked */
     const struct agent_binding *binding;
     struct agent_solver *solver;

@@ -52,7 +52,7 @@ enum rc agent_key_choose(const struct agent_world *w, const struct agent_place *
     *out = (struct agent_key){};
     if (agent_in_token(plan))
         return wish == AGENT_KEY_NEW ? ERR(err, RC_UNSUPPORTED, msg_token, str_of(p->path))
-                                     : agent_token_key(plan, &out->key, err);
+                                     : agent_token_key(w, p, plan, &out->key, err);
     if (crypto_key_spec_parse(plan->key, &spec) != RC_OK)
         return ERR(err, RC_INVAL, msg_kind, plan->key);
     if (again && p->live)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/server.h"
 
+#include "agent/token.h"
 #include "client/http.h"
 
 #define FALLBACK_ACCOUNT AGENT_HOME "/fallback-account.pem"
@@ -41,6 +42,17 @@ static enum rc make_client(struct agent_server *s, const struct agent_server_con
     return client_new(&c, &s->client, err);
 }
 
+/* What a renewal finds is what `obtain` has registered. */
+static enum rc find_account(struct agent_server *s, const struct agent_server_conf *conf,
+                            struct str where, struct err *err)
+{
+    const struct agent_token_account in_token = {where, conf->binding != NULL};
+
+    return agent_names_token(where) ? agent_token_account(conf->pin.w, conf->pin.place, conf->plan,
+                                                          &in_token, &s->account, err)
+                                    : agent_place_account(conf->pin.place, where, &s->account, err);
+}
+
 enum rc agent_server_open(struct agent_server *s, const struct agent_server_conf *conf,
                           bool fallback, struct err *err)
 {
@@ -52,7 +64,7 @@ enum rc agent_server_open(struct agent_server *s, const struct agent_server_conf
     path = s->ca.account_key;
     if (fallback && path.n == 0)
         path = STR(FALLBACK_ACCOUNT);
-    TRY(agent_place_account(conf->pin.place, path, &s->account, err));
+    TRY(find_account(s, conf, path, err));
     return make_client(s, conf, err);
 }
 

@@ -33,7 +33,8 @@ struct agent_server_conf {
  * As agent_pin_trust. */
 enum rc agent_server_reach(struct agent_server *s, const struct agent_server_conf *conf,
                            bool fallback, struct err *err);
-/* Account and client, too; nothing where they are there already. As agent_place_account. */
+/* Account and client, too; nothing where they are there already. As agent_place_account
+ * and agent_token_account. */
 enum rc agent_server_open(struct agent_server *s, const struct agent_server_conf *conf,
                           bool fallback, struct err *err);
 void agent_server_done(struct agent_server *s);

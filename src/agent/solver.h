@@ -7,6 +7,7 @@
 #include "client/client.h"
 
 struct agent_journal;
+struct agent_tokens;
 struct ev;
 struct client_proxy;
 struct net;
@@ -21,6 +22,7 @@ struct agent_world {
     void *arg;
     const struct client_proxy *proxies; /* as in client/reach.h; of servers, not of proofs */
     struct agent_journal *journal; /* of what is changed (agent/journal.h); NULL: none is kept */
+    struct agent_tokens *tokens;   /* those that are open (agent/token.h); NULL: each for its key */
     bool confined; /* no file can be opened, and nobody may wait: libc looks up no name */
 };
 

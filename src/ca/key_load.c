@@ -8,9 +8,8 @@
 
 #include "base/file.h"
 #include "ca/passphrase.h"
-#include "crypto/crypto.h"
-#include "crypto/hash.h"
 #include "crypto/pem.h"
+#include "crypto/token_mark.h"
 
 MSG(msg_passphrase, "ca.wrong-passphrase",
     "the passphrase does not open the private key {0}.key; `ca.passphrase` in autarky.yaml says "
@@ -32,10 +31,8 @@ MSG(msg_refused, "ca.pin-refused",
     "after a few mistakes; set it right where ca.pkcs11.pin says, or, if the token has it now, "
     "remove ca/pin.refused from the data directory");
 
-enum { REF_FILE_MAX = 128, PATH_BYTES = 4096, SALT = 16, MARK = SALT + CRYPTO_SHA256_BYTES };
+enum { REF_FILE_MAX = 128, PATH_BYTES = 4096 };
 
-/* Salt and digest of a PIN that a token refused: whoever starts the service again and again,
- * systemd for one, must not lock the token. It is of a wrong PIN, and gone once one was right. */
 static const char refused_file[] = "ca/pin.refused";
 
 void ca_key_loader_done(struct ca_key_loader *l)
@@ -70,70 +67,13 @@ static enum rc load_file(struct ca_key_loader *l, int dir, struct str ref, const
     return rc == RC_DENIED ? ERR(err, rc, msg_passphrase, ref) : rc;
 }
 
-/* The same token: what the two say of it is equal. */
-static bool same_token(struct crypto_token_uri a, struct crypto_token_uri b)
-{
-    CLEANUP(buf_done) struct buf x = BUF_INIT(3 * CRYPTO_TOKEN_URI_MAX);
-    CLEANUP(buf_done) struct buf y = BUF_INIT(3 * CRYPTO_TOKEN_URI_MAX);
-
-    a.object[0] = b.object[0] = '\0';
-    a.id_n = b.id_n = 0;
-    crypto_token_uri_put(&a, &x);
-    crypto_token_uri_put(&b, &y);
-    return buf_rc(&x) == RC_OK && buf_rc(&y) == RC_OK && str_eq(buf_str(&x), buf_str(&y));
-}
-
-static enum rc digest_pin(struct secret *pin, const char *salt, const struct crypto_token_uri *uri,
-                          unsigned char out[static CRYPTO_SHA256_BYTES])
-{
-    CLEANUP(buf_wipe) struct buf text = BUF_INIT(4 * CRYPTO_TOKEN_URI_MAX);
-    struct crypto_token_uri token = *uri;
-
-    token.object[0] = '\0';
-    token.id_n = 0;
-    buf_put(&text, salt, SALT);
-    crypto_token_uri_put(&token, &text);
-    buf_u8(&text, 0);
-    buf_put(&text, secret_bytes(pin), secret_len(pin));
-    TRY(buf_rc(&text));
-    return crypto_sha256(buf_str(&text), out);
-}
-
-static enum rc check_refused(const struct ca_key_loader *l, const struct crypto_token_uri *uri,
-                             struct err *err)
-{
-    CLEANUP(buf_done) struct buf mark = BUF_INIT(MARK);
-    unsigned char digest[CRYPTO_SHA256_BYTES];
-
-    if (file_read(l->data, refused_file, &mark, NULL) != RC_OK || buf_str(&mark).n != MARK)
-        return RC_OK;
-    TRY(digest_pin(l->pin, buf_str(&mark).p, uri, digest));
-    if (memcmp(buf_str(&mark).p + SALT, digest, sizeof(digest)) == 0)
-        return ERR(err, RC_DENIED, msg_refused);
-    return RC_OK;
-}
-
-static enum rc remember_refused(const struct ca_key_loader *l, const struct crypto_token_uri *uri)
-{
-    char mark[MARK];
-
-    TRY(crypto_random(mark, SALT));
-    TRY(digest_pin(l->pin, mark, uri, (unsigned char *)mark + SALT));
-    return file_write(l->data, refused_file, str_bytes(mark, MARK), 0600, FILE_OWNER_SELF, NULL);
-}
-
 static enum rc open_token(struct ca_key_loader *l, const struct crypto_token_at *at,
                           struct crypto_token **out, struct err *err)
 {
-    enum rc rc;
+    const struct crypto_pin_mark mark = {l->data, refused_file};
+    enum rc rc = crypto_token_open_marked(at, l->pin, &mark, out, err);
 
-    TRY(check_refused(l, at->uri, err));
-    rc = crypto_token_open(at, l->pin, out, err);
-    if (rc == RC_DENIED)
-        IGNORE_RC(remember_refused(l, at->uri)); /* on a full disk it is only tried once more */
-    if (rc == RC_OK)
-        unlinkat(l->data, refused_file, 0);
-    return rc;
+    return rc == RC_EXISTS ? ERR(err, RC_DENIED, msg_refused) : rc;
 }
 
 enum rc ca_key_token(struct ca_key_loader *l, const struct crypto_token_uri *uri,
@@ -143,7 +83,7 @@ enum rc ca_key_token(struct ca_key_loader *l, const struct crypto_token_uri *uri
     struct crypto_token_at at = {.module = module, .uri = uri};
 
     for (size_t i = 0; i < l->n_tokens; i++)
-        if (same_token(l->uris[i], *uri)) {
+        if (crypto_token_uri_same_token(&l->uris[i], uri)) {
             *out = l->tokens[i];
             return RC_OK;
         }

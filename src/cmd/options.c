@@ -229,8 +229,10 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_CHAIN] = {"--chain", "WHICH",
                        "of several chains the one with this issuer (its name), or this certificate "
                        "(SHA-256)"},
-    [CMD_OPT_ACCOUNT_KEY] = {"--account-key", "FILE",
-                             "the account's key, made if it is not there; otherwise one in DIR"},
+    [CMD_OPT_ACCOUNT_KEY] =
+        {"--account-key", "FILE",
+         "the account's key, made if it is not there, also pkcs11:token=...;object=... "
+         "(--pkcs11-module); otherwise one in DIR"},
     [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
     [CMD_OPT_FIRST_SILENT] = {"--first-silent", NULL,
                               "the first server is known not to answer: ask the fallback alone"},
@@ -352,8 +354,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
     [CMD_OPT_FALLBACK_CA_FINGERPRINT] = {"--fallback-ca-fingerprint", "SHA256:HEX",
                                          "as --ca-fingerprint, of that one"},
     [CMD_OPT_FALLBACK_CA_URL] = {"--fallback-ca-url", "URL", "as --ca-url, of that one"},
-    [CMD_OPT_FALLBACK_ACCOUNT_KEY] = {"--fallback-account-key", "FILE",
-                                      "of the account there; otherwise one in DIR"},
+    [CMD_OPT_FALLBACK_ACCOUNT_KEY] =
+        {"--fallback-account-key", "FILE",
+         "of the account there, as --account-key; otherwise one in DIR"},
     [CMD_OPT_FALLBACK_PROFILE] = {"--fallback-profile", "NAME",
                                   "one that it offers; otherwise its choice"},
     [CMD_OPT_FALLBACK_EAB_KID] = {"--fallback-eab-kid", "KID", "as --eab-kid, of that one"},

@@ -245,15 +245,18 @@ static bool same_public(EVP_PKEY *a, EVP_PKEY *b)
     return same;
 }
 
-/* RC_NOTFOUND when there is none, RC_CONFLICT when there are several. */
+/* RC_NOTFOUND when there is none, RC_CONFLICT when there are several. What went before may have
+ * left errors behind though it went well: the provider copies a key for later, which the module of
+ * TPMs cannot do, and which it does without. */
 static enum rc search(const struct crypto_token *t, const char *uri, EVP_PKEY **out,
                       struct err *err)
 {
-    OSSL_STORE_CTX *store =
-        OSSL_STORE_open_ex(uri, t->ctx, from_token, NULL, NULL, NULL, NULL, NULL);
     CLEANUP(EVP_PKEY_freep) EVP_PKEY *found = NULL;
+    OSSL_STORE_CTX *store;
     size_t n = 0;
 
+    crypto_ossl_clear();
+    store = OSSL_STORE_open_ex(uri, t->ctx, from_token, NULL, NULL, NULL, NULL, NULL);
     if (!store)
         return crypto_token_failed("looking for a key", t->name, err);
     while (!OSSL_STORE_eof(store)) {
@@ -315,8 +318,13 @@ static const char *type_of(struct crypto_key_spec spec)
     return spec.type == CRYPTO_KEY_P256 || spec.type == CRYPTO_KEY_P384 ? "EC" : NULL;
 }
 
-static EVP_PKEY *generate(const struct crypto_token *t, struct crypto_key_spec spec,
-                          const char *uri)
+/* What a key is made for. The module of TPMs makes none of RSA that is for signatures alone: there,
+ * a key that signs can decrypt as well. */
+static const char *const for_signatures = "digitalSignature";
+static const char *const for_both = "digitalSignature dataEncipherment";
+
+static EVP_PKEY *generate_for(const struct crypto_token *t, struct crypto_key_spec spec,
+                              const char *uri, const char *usage)
 {
     CLEANUP(EVP_PKEY_CTX_freep)
     EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(t->ctx, type_of(spec), from_token);
@@ -326,7 +334,7 @@ static EVP_PKEY *generate(const struct crypto_token *t, struct crypto_key_spec s
     size_t n = 0;
 
     params[n++] = text_param("pkcs11_uri", uri);
-    params[n++] = text_param("pkcs11_key_usage", "digitalSignature");
+    params[n++] = text_param("pkcs11_key_usage", usage);
     if (spec.type == CRYPTO_KEY_RSA)
         params[n++] = OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
     else if (spec.type != CRYPTO_KEY_ED25519)
@@ -337,6 +345,16 @@ static EVP_PKEY *generate(const struct crypto_token *t, struct crypto_key_spec s
         EVP_PKEY_generate(c, &pkey) != 1)
         return NULL;
     return pkey;
+}
+
+static EVP_PKEY *generate(const struct crypto_token *t, struct crypto_key_spec spec,
+                          const char *uri)
+{
+    EVP_PKEY *pkey;
+
+    crypto_ossl_clear();
+    pkey = generate_for(t, spec, uri, for_signatures);
+    return pkey || spec.type != CRYPTO_KEY_RSA ? pkey : generate_for(t, spec, uri, for_both);
 }
 
 /* Neither half of a pair of that name may be there. */

@@ -14,14 +14,14 @@ MSG(msg_several, "crypto.token-several",
     "more than one token matches {0}; add its serial: {1} has {2}");
 MSG(msg_final, "crypto.token-final-try",
     "the token \"{0}\" says that one more wrong PIN locks it, so none was tried; log in once with "
-    "the vendor's tool, and set the right PIN where ca.pkcs11.pin says");
+    "the vendor's tool, and set the right PIN where ca.pkcs11.pin, or --pin-file, says");
 MSG(msg_locked, "crypto.token-locked",
     "the PIN of the token \"{0}\" is locked; its security officer has to set a new one");
 MSG(msg_no_pin, "crypto.token-no-pin",
     "the token \"{0}\" is not initialised or has no user PIN yet; the vendor's tool sets one");
 MSG(msg_pin, "crypto.token-pin",
-    "the token \"{0}\" refuses the PIN, which was tried once; set it right where ca.pkcs11.pin "
-    "says: tokens lock after a few mistakes");
+    "the token \"{0}\" refuses the PIN, which was tried once; set it right where ca.pkcs11.pin, or "
+    "--pin-file, says: tokens lock after a few mistakes");
 MSG(msg_gone, "crypto.token-gone", "{0}: the token \"{1}\" does not answer (Cryptoki says {2})");
 MSG(msg_full, "crypto.token-full",
     "{0}: the token \"{1}\" has no room left; remove keys that nobody uses any more, with the "

@@ -2,6 +2,7 @@
 #include "crypto/token_uri.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -172,4 +173,11 @@ void crypto_token_uri_put(const struct crypto_token_uri *uri, struct buf *out)
         put_name("slot-id", out);
         buf_printf(out, "%llu", (unsigned long long)uri->slot);
     }
+}
+
+bool crypto_token_uri_same_token(const struct crypto_token_uri *a, const struct crypto_token_uri *b)
+{
+    return strcmp(a->token, b->token) == 0 && strcmp(a->manufacturer, b->manufacturer) == 0 &&
+           strcmp(a->serial, b->serial) == 0 && strcmp(a->model, b->model) == 0 &&
+           a->has_slot == b->has_slot && a->slot == b->slot;
 }

@@ -34,3 +34,6 @@ struct crypto_token_uri {
 enum rc crypto_token_uri_parse(struct str text, struct crypto_token_uri *out, struct err *err);
 /* Appends the URI; attributes in a fixed order, so that equal names are equal texts. */
 void crypto_token_uri_put(const struct crypto_token_uri *uri, struct buf *out);
+/* They say the same of the token, whatever they say of the key. */
+bool crypto_token_uri_same_token(const struct crypto_token_uri *a,
+                                 const struct crypto_token_uri *b);

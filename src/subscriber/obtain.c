@@ -10,6 +10,7 @@
 #include "agent/place.h"
 #include "agent/recipe.h"
 #include "agent/sealed.h"
+#include "agent/token.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
@@ -117,7 +118,7 @@ enum rc cmd_agent_path(struct arena *a, const char *path, struct str *out)
 
     if (!path)
         return RC_OK;
-    if (path[0] == '/' || agent_sealed(str_of(path)))
+    if (path[0] == '/' || agent_sealed(str_of(path)) || agent_names_token(str_of(path)))
         return arena_str(a, str_of(path), out);
     if (!getcwd(here, sizeof(here)))
         return RC_IO;
@@ -432,12 +433,33 @@ static int check_fallback(const char *const *v)
     return check_needed(v, pairs, sizeof(pairs) / sizeof(pairs[0]));
 }
 
+/* Module and PIN are for keys in tokens, and those for them. */
+static int check_tokens(const char *const *v)
+{
+    static const enum cmd_option accounts[] = {CMD_OPT_ACCOUNT_KEY, CMD_OPT_FALLBACK_ACCOUNT_KEY};
+    static const enum cmd_option for_tokens[] = {CMD_OPT_PKCS11_MODULE, CMD_OPT_KEY_PIN};
+    const struct cmd_option_row *rows = cmd_option_rows();
+    const char *what = v[CMD_OPT_KEY_URI] ? rows[CMD_OPT_KEY_URI].name : NULL;
+
+    for (size_t i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++)
+        if (agent_names_token(str_of(v[accounts[i]])))
+            what = rows[accounts[i]].name;
+    for (size_t i = 0; i < sizeof(for_tokens) / sizeof(for_tokens[0]); i++) {
+        const char *name = rows[for_tokens[i]].name;
+
+        if (what && !v[for_tokens[i]])
+            return cmd_usagef("%s names a key in a token, which takes %s, too", what, name);
+        if (!what && v[for_tokens[i]])
+            return cmd_usagef("%s is for --key-uri and for --account-key pkcs11:...", name);
+    }
+    return -1;
+}
+
 static int check_together(const struct cmd_args *args)
 {
     static const struct pair pairs[] = {
-        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT}, {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
-        {CMD_OPT_KEY_URI, CMD_OPT_PKCS11_MODULE}, {CMD_OPT_KEY_URI, CMD_OPT_KEY_PIN},
-        {CMD_OPT_PKCS11_MODULE, CMD_OPT_KEY_URI}, {CMD_OPT_KEY_PIN, CMD_OPT_KEY_URI},
+        {CMD_OPT_CA_URL, CMD_OPT_CA_FINGERPRINT},
+        {CMD_OPT_RELOAD_TIMEOUT, CMD_OPT_RELOAD},
         {CMD_OPT_OCSP_AGE, CMD_OPT_OCSP},
     };
     const char *const *v = args->values;
@@ -451,7 +473,8 @@ static int check_together(const struct cmd_args *args)
         return cmd_usagef("%s is for --prove", v[CMD_OPT_PROVE_FOR] ? "--prove-for" : "--pair");
     if (!v[CMD_OPT_EAB_KID] != !v[CMD_OPT_EAB_KEY_FILE])
         return cmd_usagef("--eab-kid and --eab-key-file belong together");
-    return check_fallback(v);
+    status = check_tokens(v);
+    return status >= 0 ? status : check_fallback(v);
 }
 
 static int check_usage(const struct cmd_args *args)

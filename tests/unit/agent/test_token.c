@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "agent/place.h"
 #include "agent/plan.h"
+#include "agent/solver.h"
 #include "agent/token.h"
 #include "base/file.h"
 #include "crypto/crypto.h"
@@ -18,17 +20,27 @@ struct test {
     struct check_dir dir;
     char pin[PATH];
     struct agent_plan plan;
+    struct agent_place place;
+    struct agent_world world;
+    struct agent_tokens tokens;
 };
 
 static void test_done(struct test *t)
 {
+    agent_tokens_done(&t->tokens);
+    agent_place_done(&t->place);
     check_dir_done(&t->dir);
 }
 
 static enum rc test_init(struct test *t)
 {
+    char path[PATH];
+
+    t->place = AGENT_PLACE_INIT;
     check_dir_init(&t->dir);
     TRY(crypto_init());
+    snprintf(path, sizeof(path), "%s/place", t->dir.path);
+    TRY(agent_place_open(path, true, &t->place, NULL));
     snprintf(t->pin, sizeof(t->pin), "%s/pin", t->dir.path);
     TRY(file_write(t->dir.fd, "pin", STR(TOKEN_PIN "\n"), 0600, FILE_OWNER_SELF, NULL));
     t->plan = (struct agent_plan){.key_uri = STR("pkcs11:token=Web;object=wiki"),
@@ -40,7 +52,7 @@ static enum rc test_init(struct test *t)
 static enum rc key(struct test *t, struct crypto_key **out, struct err *err)
 {
     *err = ERR_INIT;
-    return agent_token_key(&t->plan, out, err);
+    return agent_token_key(&t->world, &t->place, &t->plan, out, err);
 }
 
 /* The public half alone: the provider forgets a little where a token is open twice at a time. */
@@ -89,6 +101,59 @@ static void refused(void)
     CHECK_STR(str_of(err.msg->code), "agent.credential-nowhere");
 }
 
+static enum rc account(struct test *t, const char *uri, bool make, struct crypto_key **out,
+                       struct err *err)
+{
+    const struct agent_token_account which = {str_of(uri), make};
+
+    *err = ERR_INIT;
+    return agent_token_account(&t->world, &t->place, &t->plan, &which, out, err);
+}
+
+/* Beside the certificate's, in a token that is opened once for both; a renewal makes none. */
+static void of_an_account(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *made = NULL, *again = NULL, *leaf = NULL;
+    struct err err = ERR_INIT;
+
+    CHECK_OK(test_init(&t));
+    t.world.tokens = &t.tokens;
+    CHECK_RC(account(&t, "pkcs11:token=Web;object=acme", false, &made, &err), RC_NOTFOUND);
+    CHECK_STR(str_of(err.msg->code), "agent.token-no-account");
+    CHECK_OK(account(&t, "pkcs11:token=Web;object=acme", true, &made, &err));
+    CHECK(crypto_key_in_token(made));
+    CHECK_INT(crypto_key_type(made), CRYPTO_KEY_P256);
+    CHECK_OK(file_write(t.dir.fd, "pin", STR("another\n"), 0600, FILE_OWNER_SELF, NULL));
+    CHECK_OK(account(&t, "pkcs11:token=Web;object=acme", false, &again, &err));
+    CHECK(crypto_key_same(made, again));
+    t.plan.key = STR("p256");
+    CHECK_OK(key(&t, &leaf, &err));
+    CHECK(!crypto_key_same(made, leaf));
+    CHECK_INT(t.tokens.n, 1);
+}
+
+/* A wrong PIN is tried once, in whatever run; another one is, and so is one that was right. */
+static void pin_tried_once(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    CLEANUP(crypto_key_unrefp) struct crypto_key *k = NULL;
+    struct err err = ERR_INIT;
+
+    CHECK_OK(test_init(&t));
+    t.plan.key = STR("p256");
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(file_write(t.dir.fd, "pin", STR("another\n"), 0600, FILE_OWNER_SELF, NULL));
+        CHECK_RC(key(&t, &k, &err), RC_DENIED);
+        CHECK_STR(str_of(err.msg->code), "crypto.token-pin");
+        CHECK_RC(key(&t, &k, &err), RC_DENIED);
+        CHECK_STR(str_of(err.msg->code), "agent.pin-refused");
+        CHECK_OK(file_write(t.dir.fd, "pin", STR(TOKEN_PIN "\n"), 0600, FILE_OWNER_SELF, NULL));
+        CHECK_OK(public_key(&t, &k, &err));
+        crypto_key_unref(MOVE(k));
+    }
+}
+
 static void as_said(void)
 {
     static const struct {
@@ -114,6 +179,14 @@ static void as_said(void)
         CHECK_RC(agent_token_check(&plan, NULL), cases[i].rc);
     }
     CHECK_OK(agent_token_check(&(struct agent_plan){.key = STR("sm2")}, NULL));
+    CHECK_OK(agent_token_check(
+        &(struct agent_plan){.account_key = STR("pkcs11:token=Web;object=acme")}, NULL));
+    CHECK_OK(agent_token_check(&(struct agent_plan){.account_key = STR("/etc/acme.pem")}, NULL));
+    CHECK_RC(agent_token_check(&(struct agent_plan){.account_key = STR("pkcs11:token=Web")}, NULL),
+             RC_INVAL);
+    CHECK_RC(agent_token_check(
+                 &(struct agent_plan){.fallback_account_key = STR("pkcs11:object=acme")}, NULL),
+             RC_INVAL);
 }
 
 /* SEQUENCE of a VisibleString and a UTF8String, as the provider reads it. */
@@ -129,5 +202,5 @@ static void written_down(void)
                              "-----END PKCS#11 PROVIDER URI-----\n");
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(found_or_made), CHECK_TEST_ONCE(refused), CHECK_TEST(as_said),
-           CHECK_TEST(written_down))
+CHECK_MAIN(CHECK_TEST_ONCE(found_or_made), CHECK_TEST_ONCE(refused), CHECK_TEST_ONCE(of_an_account),
+           CHECK_TEST_ONCE(pin_tried_once), CHECK_TEST(as_said), CHECK_TEST(written_down))
