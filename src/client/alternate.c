@@ -2,7 +2,10 @@
 /* RFC 8555 section 7.4.2: a server may offer other chains for the same certificate. */
 #include "base/text.h"
 #include "client/client_int.h"
+#include "crypto/hash.h"
+#include "ev/clock.h"
 #include "x509/name.h"
+#include "x509/verify.h"
 
 /* ---- which one is wanted */
 
@@ -33,6 +36,33 @@ static bool has_fingerprint(const struct x509_cert *certs, size_t n, struct str 
     return false;
 }
 
+/* A root is not sent as a rule: one that is trusted here, and that the chain ends in. */
+static bool has_root(const struct client_run *run, const struct x509_cert *certs, size_t n,
+                     struct str wanted)
+{
+    const struct client *c = run->c;
+    struct str chain[X509_CHAIN_MAX];
+    struct x509_verify_in v = {.leaf = certs[0].der,
+                               .chain = chain,
+                               .n_roots = 1,
+                               .at = clock_now(ev_clock(c->ev)),
+                               .purpose = X509_FOR_SERVER};
+    unsigned char got[CRYPTO_SHA256_BYTES];
+
+    for (size_t i = 1; i < n; i++)
+        chain[v.n_chain++] = certs[i].der;
+    if (certs[0].not_before > v.at) /* as client_chain_check has it */
+        v.at = certs[0].not_before;
+    for (size_t i = 0; i < c->n_roots; i++) {
+        if (crypto_sha256(c->roots[i], got) != RC_OK ||
+            !str_eq(str_bytes(got, sizeof(got)), wanted))
+            continue;
+        v.roots = &c->roots[i];
+        return x509_verify(&v, NULL) == RC_OK;
+    }
+    return false;
+}
+
 /* Of a CA in it, or of the one that issued its last certificate. */
 static bool has_name(const struct x509_cert *certs, size_t n, struct str wanted)
 {
@@ -55,7 +85,8 @@ enum rc client_alternate_fits(const struct client_run *run, struct str pem)
 
     TRY(x509_cert_read_pem(&a, pem, X509_CHAIN_MAX, &certs, &n, NULL));
     fits = fingerprint(run->chain_choice, &wanted) == RC_OK
-               ? has_fingerprint(certs, n, buf_str(&wanted))
+               ? has_fingerprint(certs, n, buf_str(&wanted)) ||
+                     has_root(run, certs, n, buf_str(&wanted))
                : has_name(certs, n, run->chain_choice);
     return fits ? RC_OK : RC_NOTFOUND;
 }

@@ -35,8 +35,8 @@ class Tortured(servers.Pebble):
 
 
 def obtain(server, out, *args, ok=(0,)):
-    return run(AUTARKY, "obtain", "--server", server.directory_url, "--ca-file", server.roots, "--out", out, "--agree-tos",
-               *args, ok=ok)
+    roots = () if "--ca-file" in args else ("--ca-file", server.roots)
+    return run(AUTARKY, "obtain", "--server", server.directory_url, *roots, "--out", out, "--agree-tos", *args, ok=ok)
 
 
 def subject(text, directory):
@@ -50,6 +50,34 @@ def verify(directory, root, out):
     path = directory / "root.pem"
     path.write_text(root)
     expect(run(OPENSSL, "verify", "-CAfile", path, "-untrusted", out / "chain.pem", out / "cert.pem"), ": OK", "openssl verify")
+
+
+def sha256(text, directory):
+    path = directory / "one.pem"
+    path.write_text(text)
+    return run(OPENSSL, "x509", "-in", path, "-noout", "-fingerprint", "-sha256").strip().split("=")[1]
+
+
+def by_fingerprint(server, directory, *options):
+    """Of a certificate in the chain, or of the root, which no server sends, where it is trusted here; across a renewal."""
+    trusted = directory / "all-roots.pem"
+    roots = [server.root(i) for i in range(3)]
+    trusted.write_text(server.roots.read_text() + "".join(roots))
+    own = [(directory / f"pebble-chain-{i}/chain.pem").read_text() for i in (1, 2)]
+    if len({sha256(one, directory) for one in own}) != 2:
+        sys.exit("the chains are the same")
+    for i in (1, 2):
+        for what, text, more in (("issuer", own[i - 1], ()), ("root", roots[i], ("--ca-file", trusted))):
+            out = directory / f"pebble-{what}-{i}"
+            said = obtain(server, out, *options, *more, "--chain", sha256(text, directory))
+            verify(directory, roots[i], out)
+            said += run(AUTARKY, "renew", out, "--force")
+            verify(directory, roots[i], out)
+            if "offers no chain" in said:
+                sys.exit(f"{what} {i}: {said}")
+    out = directory / "pebble-untrusted"
+    expect(obtain(server, out, *options, "--chain", sha256(roots[1], directory)), "the server offers no chain", "a root that nobody knows")
+    verify(directory, roots[0], out)
 
 
 def pebble(directory, dns):
@@ -92,6 +120,7 @@ def pebble(directory, dns):
             verify(directory, server.root(i), out)
             if "offers no chain" in said:
                 sys.exit(said)
+        by_fingerprint(server, directory, "--name", f"c.{DOMAIN}", "--http-listen", http, *account)
         expect(obtain(server, out, "--name", f"c.{DOMAIN}", "--http-listen", http, *account, "--chain", "Nobody"),
                'the server offers no chain "Nobody"; its first one is taken', "a chain that there is not")
         verify(directory, server.root(0), out)
