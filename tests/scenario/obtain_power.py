@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=900
 """The power fails at each step of a whole job, one after the other: the process ends there, in the middle of a file as well. What
-is served is the pair before or the new one, whole; the next run ends what was begun, and what was obtained is not ordered again. Jobs
-wait most of their time for the server, so several are cut at once, each in a directory of its own."""
+is served is the pair before or the new one, whole, and no key was for others to read, not for a moment; the next run ends what was
+begun, and what was obtained is not ordered again. Jobs wait most of their time for the server, so several are cut at once, each in a
+directory of its own."""
 
 import concurrent.futures
 import contextlib
@@ -31,10 +32,10 @@ AT_ONCE = 6
 
 
 def job(*args, cut):
-    """Its status; -9 where it was cut."""
+    """Its status; -9 where it was cut. Nothing but its own modes keeps others from its files."""
     env = {**os.environ, "AUTARKY_CUT_AT": str(cut)}
     done = subprocess.run([str(a) for a in (AUTARKY, *args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False, timeout=180, env=env)
+                          text=True, check=False, timeout=180, env=env, umask=0)
     if done.returncode not in (0, -signal.SIGKILL):
         sys.exit(f"cut at step {cut}: status {done.returncode}\n{done.stdout}")
     return done.returncode
@@ -99,6 +100,12 @@ class Place:
             sys.exit("the link leads elsewhere")
         return key
 
+    def closed(self):
+        """What has a key, or the first bytes of one, is its owner's alone from these on."""
+        for file in (*self.out.rglob("*"), *self.copies.iterdir()):
+            if file.is_file() and not file.is_symlink() and b"BEGIN PRIV" in file.read_bytes() and file.stat().st_mode & 0o077:
+                sys.exit(f"{file} has a key, and mode {file.stat().st_mode & 0o777:o}")
+
     def left_over(self):
         """Files that nobody needs; what a cut leaves has to be gone after the next run: half of a copy beside it, and the key that an order
         was made with."""
@@ -111,6 +118,7 @@ def first(lab, n):
     """Where there was nothing before: nothing is served, or all of it. False: there is no such step."""
     place = Place(lab, f"first-{n}")
     status = job(*place.arguments, cut=n)
+    place.closed()
     served = place.served()
     if status == 0:
         return False
@@ -138,6 +146,7 @@ def renewed(lab, n):
     run(AUTARKY, "renew", place.out, "--force")
     before = place.served()
     status = job("renew", place.out, "--force", cut=n)
+    place.closed()
     after, copy = place.served(), place.copied()
     if status == 0:
         if after == before or copy != after:

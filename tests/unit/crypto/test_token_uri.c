@@ -77,5 +77,30 @@ static void a_value_has_a_limit(void)
     CHECK_RC(crypto_token_uri_parse(buf_str(&text), &u, NULL), RC_PARSE);
 }
 
+static void whose_token_is_the_same(void)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        {"pkcs11:token=Web;object=x", "pkcs11:object=y;token=Web;id=%01", true},
+        {"pkcs11:token=Web", "pkcs11:token=web", false},
+        {"pkcs11:token=Web", "pkcs11:token=Web;serial=1", false},
+        {"pkcs11:token=Web;model=a", "pkcs11:token=Web;model=b", false},
+        {"pkcs11:manufacturer=a", "pkcs11:manufacturer=b", false},
+        {"pkcs11:slot-id=0", "pkcs11:object=x", false},
+        {"pkcs11:slot-id=1", "pkcs11:slot-id=2", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct crypto_token_uri a, b;
+
+        CHECK_OK(crypto_token_uri_parse(str_of(cases[i].a), &a, NULL));
+        CHECK_OK(crypto_token_uri_parse(str_of(cases[i].b), &b, NULL));
+        CHECK(crypto_token_uri_same_token(&a, &b) == cases[i].same);
+        CHECK(crypto_token_uri_same_token(&b, &a) == cases[i].same);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(attributes_are_read), CHECK_TEST(what_is_no_uri_is_refused),
-           CHECK_TEST(a_value_has_a_limit))
+           CHECK_TEST(a_value_has_a_limit), CHECK_TEST(whose_token_is_the_same))
