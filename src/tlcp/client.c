@@ -263,8 +263,10 @@ static enum rc send_verify(struct tlcp_conn *c)
 
 static enum rc take_done(struct tlcp_conn *c, struct str body)
 {
-    if (body.n)
-        return tlcp_fail_on(c, RC_PARSE, "ServerHelloDone");
+    enum rc rc = tlcp_done_read(body);
+
+    if (rc != RC_OK)
+        return tlcp_fail_on(c, rc, "ServerHelloDone");
     if (c->suite->ecdhe && !c->hs->requested)
         return tlcp_fail(c, TLCP_UNEXPECTED_MESSAGE, RC_CRYPTO, &msg_unasked, STR(""));
     if (c->hs->requested)

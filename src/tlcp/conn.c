@@ -15,7 +15,7 @@ MSG(msg_alert, "tlcp.alert", "the peer ended it with alert {0}");
 MSG(msg_alerts, "tlcp.alerts", "the peer sent an alert that is damaged, or too many of them");
 MSG(msg_open, "tlcp.open", "opening a record failed for want of memory or in OpenSSL");
 
-enum { NUMBER = 8, ALERT_BYTES = 2, WARNING = 1, OLD_MAJOR = 3 };
+enum { NUMBER = 8, OLD_MAJOR = 3 };
 
 static enum rc check_list(struct str alpn)
 {
@@ -209,18 +209,16 @@ static enum rc take_alert(struct tlcp_conn *c, struct str body)
     char number[NUMBER];
     uint8_t level, what;
 
-    if (body.n != ALERT_BYTES)
+    if (tlcp_alert_read(body, &level, &what) != RC_OK)
         return tlcp_fail(c, TLCP_DECODE_ERROR, RC_CRYPTO, &msg_alerts, STR(""));
-    level = (uint8_t)body.p[0];
-    what = (uint8_t)body.p[1];
     c->alert = what;
-    if (level == WARNING && what == TLCP_CLOSE_NOTIFY && c->state == TLCP_OPEN) {
+    if (level == TLCP_WARNING && what == TLCP_CLOSE_NOTIFY && c->state == TLCP_OPEN) {
         c->ended = true;
         return RC_CLOSED;
     }
-    if (level == WARNING && what != TLCP_CLOSE_NOTIFY && ++c->warnings <= TLCP_WARNINGS_MAX)
+    if (level == TLCP_WARNING && what != TLCP_CLOSE_NOTIFY && ++c->warnings <= TLCP_WARNINGS_MAX)
         return RC_OK;
-    if (level == WARNING && what != TLCP_CLOSE_NOTIFY)
+    if (level == TLCP_WARNING && what != TLCP_CLOSE_NOTIFY)
         return tlcp_fail(c, TLCP_UNEXPECTED_MESSAGE, RC_CRYPTO, &msg_alerts, STR(""));
     /* Told nothing back: it does not listen any more. */
     snprintf(number, sizeof(number), "%u", what);
@@ -317,12 +315,10 @@ enum rc tlcp_conn_write(struct tlcp_conn *c, struct str bytes, size_t *out_n)
 
 enum rc tlcp_conn_close(struct tlcp_conn *c)
 {
-    static const char body[] = {WARNING, TLCP_CLOSE_NOTIFY};
-
     if (c->closed || c->failed != RC_OK)
         return RC_OK;
     c->closed = true;
-    return tlcp_record_send(c, TLCP_ALERT, str_bytes(body, sizeof(body)));
+    return tlcp_alert_send(c, TLCP_WARNING, TLCP_CLOSE_NOTIFY);
 }
 
 /* ---- what there is to know */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finished, GB/T 38636 section 6.4.5.10, and the ChangeCipherSpec before it. */
+/* Finished, GB/T 38636 section 6.4.5.10. */
 #include "tlcp/tlcp_int.h"
 
-MSG(msg_change, "tlcp.change", "the peer's ChangeCipherSpec is not the one byte 1");
 MSG(msg_finished, "tlcp.finished",
     "the peer's Finished does not fit: what was said did not arrive as it was sent");
 
@@ -14,16 +13,11 @@ static enum rc verify_data(const struct tlcp_conn *c, bool of_server, struct str
                     (struct str){NULL, 0}, out, TLCP_VERIFY);
 }
 
-enum rc tlcp_take_change(struct tlcp_conn *c, struct str body)
+enum rc tlcp_finished_read(struct str body, struct str *out)
 {
-    enum rc rc;
-
-    if (!str_eq(body, STR("\x01")))
-        return tlcp_fail(c, TLCP_ILLEGAL_PARAMETER, RC_CRYPTO, &msg_change, STR(""));
-    rc = tlcp_use_keys(c, false);
-    if (rc != RC_OK)
-        return tlcp_fail_on(c, rc, "ChangeCipherSpec");
-    c->state = TLCP_WAIT_FINISHED;
+    if (body.n != TLCP_VERIFY)
+        return RC_PARSE;
+    *out = body;
     return RC_OK;
 }
 
@@ -32,8 +26,7 @@ enum rc tlcp_finished_send(struct tlcp_conn *c)
     CLEANUP(buf_done) struct buf m = BUF_INIT(TLCP_MESSAGE_HEADER + TLCP_VERIFY);
     unsigned char digest[TLCP_HASH], data[TLCP_VERIFY];
 
-    TRY(tlcp_record_send(c, TLCP_CHANGE, STR("\x01")));
-    TRY(tlcp_use_keys(c, true));
+    TRY(tlcp_change_send(c));
     TRY(tlcp_transcript(c->hs, digest));
     TRY(verify_data(c, c->server, str_bytes(digest, sizeof(digest)), data));
     tlcp_message_begin(TLCP_FINISHED, &m);
@@ -44,11 +37,14 @@ enum rc tlcp_finished_send(struct tlcp_conn *c)
 enum rc tlcp_finished_check(struct tlcp_conn *c, struct str body)
 {
     unsigned char want[TLCP_VERIFY];
-    enum rc rc = verify_data(c, !c->server, str_bytes(c->hs->before, TLCP_HASH), want);
+    struct str data = {NULL, 0};
+    enum rc rc = tlcp_finished_read(body, &data);
 
+    if (rc == RC_OK)
+        rc = verify_data(c, !c->server, str_bytes(c->hs->before, TLCP_HASH), want);
     if (rc != RC_OK)
         return tlcp_fail_on(c, rc, "Finished");
-    if (!str_eq_ct(body, str_bytes(want, sizeof(want))))
+    if (!str_eq_ct(data, str_bytes(want, sizeof(want))))
         return tlcp_fail(c, TLCP_DECRYPT_ERROR, RC_CRYPTO, &msg_finished, STR(""));
     return RC_OK;
 }

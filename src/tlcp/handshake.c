@@ -17,8 +17,6 @@ enum { MESSAGES_MAX = TLCP_CERTIFICATES_MAX + 2 * TLCP_PLAIN_MAX, RAW_MAX = 256 
 enum rc tlcp_fail(struct tlcp_conn *c, enum tlcp_alert alert, enum rc rc, const struct msg *m,
                   struct str arg)
 {
-    unsigned char body[] = {2, (unsigned char)alert};
-
     if (c->failed != RC_OK)
         return c->failed;
     c->failed = rc;
@@ -27,7 +25,7 @@ enum rc tlcp_fail(struct tlcp_conn *c, enum tlcp_alert alert, enum rc rc, const 
     if (c->state == TLCP_OPEN && c->server && c->server->sessions)
         tlcp_sessions_remove(c->server->sessions, str_bytes(c->session.id, c->session.id_n));
     /* Without memory for it the peer learns from the end of the connection. */
-    IGNORE_RC(tlcp_record_send(c, TLCP_ALERT, str_bytes(body, sizeof(body))));
+    IGNORE_RC(tlcp_alert_send(c, TLCP_FATAL, alert));
     return rc;
 }
 

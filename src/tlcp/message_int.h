@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handshake messages of GB/T 38636 section 6.4.5, each read and written in a file of its own.
+/* The messages of GB/T 38636 section 6.4, each read and written in a file of its own.
  * What is read is borrowed from the body; RC_PARSE where it does not follow the grammar
  * (decode_error). What is written is the body, without type and length. */
 #pragma once
@@ -26,6 +26,7 @@ enum {
     TLCP_SIGNATURE_MAX = 512,
     TLCP_NEW_TICKET_MAX = 6 + UINT16_MAX,
     TLCP_EXTENSIONS_MAX = 64,
+    TLCP_ALERT_BYTES = 2,
 };
 
 enum tlcp_message {
@@ -144,3 +145,37 @@ enum rc tlcp_client_key_read_point(struct str body, struct str *out);
 /* One vector that is the whole body: CertificateVerify, and ServerKeyExchange of ECC. */
 enum rc tlcp_signature_read(struct str body, struct str *out);
 void tlcp_signature_write(struct str signature, struct buf *out);
+
+/* ServerHelloDone, in which there is nothing. */
+enum rc tlcp_done_read(struct str body);
+
+/* Finished: TLCP_VERIFY bytes. */
+enum rc tlcp_finished_read(struct str body, struct str *out);
+
+/* ChangeCipherSpec, which is no handshake message; RC_INVAL where it is not the one byte 1. */
+enum rc tlcp_change_read(struct str body);
+
+enum tlcp_level { TLCP_WARNING = 1, TLCP_FATAL = 2 };
+
+enum tlcp_alert {
+    TLCP_CLOSE_NOTIFY = 0,
+    TLCP_UNEXPECTED_MESSAGE = 10,
+    TLCP_BAD_RECORD_MAC = 20,
+    TLCP_RECORD_OVERFLOW = 22,
+    TLCP_HANDSHAKE_FAILURE = 40,
+    TLCP_BAD_CERTIFICATE = 42,
+    TLCP_UNSUPPORTED_CERTIFICATE = 43,
+    TLCP_CERTIFICATE_REVOKED = 44,
+    TLCP_CERTIFICATE_EXPIRED = 45,
+    TLCP_ILLEGAL_PARAMETER = 47,
+    TLCP_UNKNOWN_CA = 48,
+    TLCP_DECODE_ERROR = 50,
+    TLCP_DECRYPT_ERROR = 51,
+    TLCP_PROTOCOL_VERSION = 70,
+    TLCP_INTERNAL_ERROR = 80,
+    TLCP_UNRECOGNIZED_NAME = 112,
+    TLCP_NO_APPLICATION_PROTOCOL = 120,
+};
+
+/* An alert, alone in its record. */
+enum rc tlcp_alert_read(struct str body, uint8_t *level, uint8_t *what);

@@ -6,26 +6,6 @@
 #include "tlcp/message_int.h"
 #include "tlcp/record_int.h"
 
-enum tlcp_alert {
-    TLCP_CLOSE_NOTIFY = 0,
-    TLCP_UNEXPECTED_MESSAGE = 10,
-    TLCP_BAD_RECORD_MAC = 20,
-    TLCP_RECORD_OVERFLOW = 22,
-    TLCP_HANDSHAKE_FAILURE = 40,
-    TLCP_BAD_CERTIFICATE = 42,
-    TLCP_UNSUPPORTED_CERTIFICATE = 43,
-    TLCP_CERTIFICATE_REVOKED = 44,
-    TLCP_CERTIFICATE_EXPIRED = 45,
-    TLCP_ILLEGAL_PARAMETER = 47,
-    TLCP_UNKNOWN_CA = 48,
-    TLCP_DECODE_ERROR = 50,
-    TLCP_DECRYPT_ERROR = 51,
-    TLCP_PROTOCOL_VERSION = 70,
-    TLCP_INTERNAL_ERROR = 80,
-    TLCP_UNRECOGNIZED_NAME = 112,
-    TLCP_NO_APPLICATION_PROTOCOL = 120,
-};
-
 /* What is waited for. */
 enum tlcp_state {
     TLCP_START, /* a client that has said nothing */
@@ -136,9 +116,14 @@ extern const size_t tlcp_server_rows_n, tlcp_client_rows_n;
 /* Says ClientHello. */
 enum rc tlcp_client_begin(struct tlcp_conn *c);
 
-/* ---- finished.c: ChangeCipherSpec and Finished, both ends alike */
+/* ---- alert.c, change_cipher_spec.c, finished.c: both ends alike */
+
+/* Says it; nothing ends by that. */
+enum rc tlcp_alert_send(struct tlcp_conn *c, enum tlcp_level level, enum tlcp_alert what);
 
 enum rc tlcp_take_change(struct tlcp_conn *c, struct str body);
+/* Says it, and begins to write with the keys. */
+enum rc tlcp_change_send(struct tlcp_conn *c);
 enum rc tlcp_finished_send(struct tlcp_conn *c);
 /* RC_OK when the peer's is right. */
 enum rc tlcp_finished_check(struct tlcp_conn *c, struct str body);

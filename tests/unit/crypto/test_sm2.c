@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <openssl/param_build.h>
-
 #include "base/rd.h"
-#include "crypto/ossl.h"
 #include "crypto/sign.h"
 #include "crypto/sm2.h"
 #include "keys.h"
+#include "sm2.h"
 
 /* The keys of the example of GB/T 32918.5 annex B, and what comes of them. */
 #define D_A "81EB26E941BB5AF16DF116495F90695272AE2CD63D6C4AE1678418BE48230029"
@@ -24,44 +18,11 @@
     "6c89347354de2484c60b4ab1fde4c6e579391a21fa6cb72ae8754ec21ad8b7034692f6ba1fa89d3cf33128f1"     \
     "a9028710"
 
-/* The key pair with this private number. */
-static struct crypto_key *pair(const char *hex)
-{
-    EC_GROUP *g = EC_GROUP_new_by_curve_name_ex(crypto_ossl_ctx(), NULL, NID_sm2);
-    EC_POINT *q = EC_POINT_new(g);
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(crypto_ossl_ctx(), "SM2", NULL);
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    BIGNUM *d = NULL;
-    OSSL_PARAM *params;
-    unsigned char point[65];
-    EVP_PKEY *pkey = NULL;
-    struct crypto_key *key = NULL;
-
-    BN_hex2bn(&d, hex);
-    EC_POINT_mul(g, q, d, NULL, NULL, NULL);
-    EC_POINT_point2oct(g, q, POINT_CONVERSION_UNCOMPRESSED, point, sizeof(point), NULL);
-    OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "SM2", 0);
-    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
-    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d);
-    params = OSSL_PARAM_BLD_to_param(build);
-    EVP_PKEY_fromdata_init(c);
-    EVP_PKEY_fromdata(c, &pkey, EVP_PKEY_KEYPAIR, params);
-    if (pkey && crypto_ossl_key_take(pkey, true, &key) != RC_OK)
-        EVP_PKEY_free(pkey);
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(build);
-    EVP_PKEY_CTX_free(c);
-    BN_free(d);
-    EC_POINT_free(q);
-    EC_GROUP_free(g);
-    return key;
-}
-
 #define PAIRS                                                                                      \
-    CLEANUP(crypto_key_unrefp) struct crypto_key *da = pair(D_A);                                  \
-    CLEANUP(crypto_key_unrefp) struct crypto_key *ra = pair(R_A);                                  \
-    CLEANUP(crypto_key_unrefp) struct crypto_key *db = pair(D_B);                                  \
-    CLEANUP(crypto_key_unrefp) struct crypto_key *rb = pair(R_B);                                  \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *da = sm2_pair(D_A);                              \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *ra = sm2_pair(R_A);                              \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *db = sm2_pair(D_B);                              \
+    CLEANUP(crypto_key_unrefp) struct crypto_key *rb = sm2_pair(R_B);                              \
     CHECK(da &&ra &&db &&rb)
 
 static bool is_hex(const void *p, size_t n, const char *want)
@@ -117,8 +78,8 @@ static void any_keys_agree(void)
         unsigned char a[32], b[32];
 
         if (i < N) {
-            da = pair(numbers[i]);
-            ra = pair(numbers[(i + 1) % N]);
+            da = sm2_pair(numbers[i]);
+            ra = sm2_pair(numbers[(i + 1) % N]);
             CHECK(da && ra);
         } else {
             CHECK_OK(crypto_key_generate(sm2, &da));
@@ -185,42 +146,12 @@ static void damage_is_seen(void)
     }
 }
 
-#define FIELD_P "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF"
-#define ORDER_N "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123"
 #define LESS_N "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54122"
-
-/* The key of long life that cancels out this one of an exchange: d = -(2^127 + (x mod 2^127)) r. */
-static struct crypto_key *cancels(const char *r_hex)
-{
-    EC_GROUP *g = EC_GROUP_new_by_curve_name_ex(crypto_ossl_ctx(), NULL, NID_sm2);
-    EC_POINT *q = EC_POINT_new(g);
-    BN_CTX *c = BN_CTX_new();
-    BIGNUM *r = NULL, *x = BN_new();
-    char *hex = NULL;
-    struct crypto_key *key;
-
-    BN_hex2bn(&r, r_hex);
-    EC_POINT_mul(g, q, r, NULL, NULL, NULL);
-    EC_POINT_get_affine_coordinates(g, q, x, NULL, NULL);
-    BN_mask_bits(x, 127);
-    BN_set_bit(x, 127);
-    BN_mod_mul(x, x, r, EC_GROUP_get0_order(g), c);
-    BN_sub(x, EC_GROUP_get0_order(g), x);
-    hex = BN_bn2hex(x);
-    key = pair(hex);
-    OPENSSL_free(hex);
-    BN_free(x);
-    BN_free(r);
-    BN_CTX_free(c);
-    EC_POINT_free(q);
-    EC_GROUP_free(g);
-    return key;
-}
 
 /* U at infinity (GB/T 32918.3 section 6.1, A7 and B6) ends it, whichever side computes. */
 static void points_may_cancel_out(void)
 {
-    CLEANUP(crypto_key_unrefp) struct crypto_key *none = cancels(R_B);
+    CLEANUP(crypto_key_unrefp) struct crypto_key *none = sm2_cancels(R_B);
     unsigned char out[48];
     PAIRS;
 
@@ -236,39 +167,6 @@ static void points_may_cancel_out(void)
     }
 }
 
-static void put_integer(struct buf *out, struct str number)
-{
-    bool zero = number.n && (unsigned char)number.p[0] & 0x80;
-
-    buf_u8(out, 2);
-    buf_u8(out, (uint8_t)(number.n + zero));
-    if (zero)
-        buf_u8(out, 0);
-    buf_puts(out, number);
-}
-
-/* A number as big endian bytes, DER's least. */
-static struct str number(const char *hex, unsigned char out[static CRYPTO_SM2_FIELD])
-{
-    BIGNUM *v = NULL;
-    int n;
-
-    BN_hex2bn(&v, hex);
-    n = BN_bn2bin(v, out);
-    BN_free(v);
-    if (n > 0)
-        return str_bytes(out, (size_t)n);
-    out[0] = 0;
-    return str_bytes(out, 1);
-}
-
-static void put_sequence(struct str body, struct buf *out)
-{
-    buf_u8(out, 0x30);
-    buf_u8(out, (uint8_t)body.n);
-    buf_puts(out, body);
-}
-
 /* Points that are none: the origin, one on the axis, a coordinate beyond the field. */
 static void ciphers_of_no_point(void)
 {
@@ -276,9 +174,9 @@ static void ciphers_of_no_point(void)
     static const struct {
         const char *x, *y; /* NULL: what it is */
         bool good;
-    } cases[] = {{NULL, NULL, true},    {"0", "0", false},      {NULL, "0", false},
-                 {"0", NULL, false},    {FIELD_P, NULL, false}, {NULL, FIELD_P, false},
-                 {FIELD_P, "0", false}, {ORDER_N, NULL, false}, {"1", "1", false}};
+    } cases[] = {{NULL, NULL, true},        {"0", "0", false},          {NULL, "0", false},
+                 {"0", NULL, false},        {SM2_FIELD_P, NULL, false}, {NULL, SM2_FIELD_P, false},
+                 {SM2_FIELD_P, "0", false}, {SM2_ORDER_N, NULL, false}, {"1", "1", false}};
     CLEANUP(buf_done) struct buf cipher = BUF_INIT(256);
     PAIRS;
 
@@ -298,10 +196,10 @@ static void ciphers_of_no_point(void)
             x = str_skip(x, 1);
         if (y.n > CRYPTO_SM2_FIELD)
             y = str_skip(y, 1);
-        put_integer(&body, cases[i].x ? number(cases[i].x, bytes) : x);
-        put_integer(&body, cases[i].y ? number(cases[i].y, bytes) : y);
+        sm2_put_integer(&body, cases[i].x ? sm2_number(cases[i].x, bytes) : x);
+        sm2_put_integer(&body, cases[i].y ? sm2_number(cases[i].y, bytes) : y);
         buf_puts(&body, rd_bytes(&r, r.left));
-        put_sequence(buf_str(&body), &made);
+        sm2_put_sequence(buf_str(&body), &made);
         CHECK_OK(buf_rc(&made));
         CHECK_RC(crypto_sm2_decrypt(da, buf_str(&made), &plain), cases[i].good ? RC_OK : RC_DENIED);
         if (!cases[i].good)
@@ -312,9 +210,10 @@ static void ciphers_of_no_point(void)
 /* GB/T 32918.2 section 7.1, B1, B2 and B5. */
 static void numbers_that_sign_nothing(void)
 {
-    static const char *const cases[][2] = {{ORDER_N, "1"}, {"1", ORDER_N}, {ORDER_N, ORDER_N},
-                                           {"1", LESS_N},  {LESS_N, "1"},  {"0", "1"},
-                                           {"1", "0"},     {FIELD_P, "1"}};
+    static const char *const cases[][2] = {
+        {SM2_ORDER_N, "1"}, {"1", SM2_ORDER_N}, {SM2_ORDER_N, SM2_ORDER_N},
+        {"1", LESS_N},      {LESS_N, "1"},      {"0", "1"},
+        {"1", "0"},         {SM2_FIELD_P, "1"}};
     CLEANUP(buf_done) struct buf good = BUF_INIT(CRYPTO_SIG_MAX);
     PAIRS;
 
@@ -324,9 +223,9 @@ static void numbers_that_sign_nothing(void)
         CLEANUP(buf_done) struct buf body = BUF_INIT(128), made = BUF_INIT(128);
         unsigned char bytes[CRYPTO_SM2_FIELD];
 
-        put_integer(&body, number(cases[i][0], bytes));
-        put_integer(&body, number(cases[i][1], bytes));
-        put_sequence(buf_str(&body), &made);
+        sm2_put_integer(&body, sm2_number(cases[i][0], bytes));
+        sm2_put_integer(&body, sm2_number(cases[i][1], bytes));
+        sm2_put_sequence(buf_str(&body), &made);
         CHECK_OK(buf_rc(&made));
         CHECK_RC(crypto_verify(da, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, STR("text"), buf_str(&made)),
                  RC_DENIED);

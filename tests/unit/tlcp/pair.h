@@ -125,7 +125,7 @@ static bool carry(struct world *w, struct tlcp_conn *from, struct tlcp_conn *to)
 }
 
 /* Lets both say what they have to say. */
-static void shake(struct world *w)
+[[maybe_unused]] static void shake(struct world *w)
 {
     bool moved = true;
 

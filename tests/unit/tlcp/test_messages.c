@@ -312,7 +312,44 @@ static void ciphers(void)
     }
 }
 
+static void signatures(void)
+{
+    struct str got;
+    BODY(b);
+
+    tlcp_signature_write(STR("signed"), &b);
+    CHECK_OK(buf_rc(&b));
+    CHECK_OK(tlcp_signature_read(buf_str(&b), &got));
+    CHECK_STR(got, "signed");
+    for (size_t n = 0; n < b.n; n++)
+        CHECK_RC(tlcp_signature_read(str_head(buf_str(&b), n), &got), RC_PARSE);
+    buf_u8(&b, 0);
+    CHECK_RC(tlcp_signature_read(buf_str(&b), &got), RC_PARSE);
+    CHECK_RC(tlcp_signature_read(STR("\0\0"), &got), RC_PARSE);
+}
+
+/* Those of one length. */
+static void fixed_messages(void)
+{
+    static const char bytes[] = "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e";
+    uint8_t level = 0, what = 0;
+    struct str got;
+
+    for (size_t n = 0; n < sizeof(bytes) - 1; n++) {
+        struct str body = str_bytes(bytes, n);
+
+        CHECK_RC(tlcp_done_read(body), n == 0 ? RC_OK : RC_PARSE);
+        CHECK_RC(tlcp_finished_read(body, &got), n == 12 ? RC_OK : RC_PARSE);
+        CHECK_RC(tlcp_change_read(body), n == 1 ? RC_OK : RC_INVAL);
+        CHECK_RC(tlcp_alert_read(body, &level, &what), n == 2 ? RC_OK : RC_PARSE);
+    }
+    CHECK_INT(level, 1);
+    CHECK_INT(what, 2);
+    CHECK_RC(tlcp_change_read(STR("\x02")), RC_INVAL);
+}
+
 CHECK_MAIN(CHECK_TEST(client_hello), CHECK_TEST(odd_client_hellos), CHECK_TEST(too_many_extensions),
            CHECK_TEST(server_hello), CHECK_TEST(offered_tickets), CHECK_TEST(new_tickets),
            CHECK_TEST(protocols), CHECK_TEST(certificates), CHECK_TEST(server_keys),
-           CHECK_TEST(requests), CHECK_TEST(client_keys), CHECK_TEST(ciphers))
+           CHECK_TEST(requests), CHECK_TEST(client_keys), CHECK_TEST(ciphers),
+           CHECK_TEST(signatures), CHECK_TEST(fixed_messages))

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Targets: tlcp_client_hello_read, tlcp_extensions_read, tlcp_alpn_choose. */
+#include "fuzz_tlcp_body.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
+{
+    struct str body = str_bytes(data, n), name = {NULL, 0};
+    struct tlcp_client_hello h;
+
+    if (tlcp_client_hello_read(body, &h) != RC_OK)
+        return 0;
+    if (h.random.n != TLCP_RANDOM || h.session_id.n > TLCP_SESSION_ID || h.suites.n % 2)
+        __builtin_trap();
+    within(body, h.random);
+    within(body, h.session_id);
+    within(body, h.suites);
+    within(body, h.compressions);
+    within(body, h.extensions.server_name);
+    within(body, h.extensions.alpn);
+    within(body, h.extensions.ticket);
+    if (tlcp_alpn_choose(h.extensions.alpn, STR("h2 http/1.1"), &name) == RC_OK && !name.n)
+        __builtin_trap();
+    return 0;
+}
