@@ -4,90 +4,20 @@ what it takes to replace one certificate, beside nginx, HAProxy and Caddy with t
 The certificates are made here with the installation's own issuers, for issuing them would take longer than all that is measured."""
 
 import contextlib
-import datetime
 import json
-import os
 import pathlib
-import pwd
 import socket
 import ssl
 import time
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import gateway
 import servers
 from gateway import Nginx, SiteLab, lab, our_openssl
+from thousands import fill, name_of
 
 READY_SECONDS = 180
-LIFE = datetime.timedelta(days=60)
-
-
-def name_of(i):
-    return f"s{i}.{lab.DOMAIN}"
-
-
-class Maker:
-    """Certificates by the issuers of an installation; all of RSA have one key, for one takes as long to make as 1000 signatures."""
-
-    def __init__(self, data, passphrase):
-        self.issuers = {}
-        for algorithm in ("ecdsa", "rsa"):
-            key = serialization.load_pem_private_key((data / "ca" / f"{algorithm}-1.key").read_bytes(), passphrase)
-            pem = (data / "ca" / f"{algorithm}-1.crt").read_bytes()
-            self.issuers[algorithm] = key, x509.load_pem_x509_certificate(pem), pem.decode()
-        self.rsa = rsa.generate_private_key(65537, 2048)
-
-    def pair(self, algorithm, name, serial):
-        """Chain and key, PEM."""
-        issuer_key, issuer, pem = self.issuers[algorithm]
-        key = self.rsa if algorithm == "rsa" else ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.utcnow()
-        usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-        made = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-                .issuer_name(issuer.subject).public_key(key.public_key()).serial_number(serial)
-                .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + LIFE)
-                .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-                .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
-                .add_extension(usage, True)
-                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                    issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value), False)
-                .sign(issuer_key, hashes.SHA256()))
-        return (made.public_bytes(serialization.Encoding.PEM).decode() + pem,
-                key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                  serialization.NoEncryption()).decode())
-
-
-def fill(site, n):
-    """DATA/sites and DATA/keeper as the keeper would have them when it starts again."""
-    maker = Maker(site.data, (site.data / "ca.passphrase").read_bytes().strip())
-    owner = pwd.getpwnam("autarky-keeper") if os.geteuid() == 0 else None
-    top, states = site.data / "sites", site.data / "keeper"
-    made = [t for t in (top, states) if not t.exists()]
-    for t in made:
-        t.mkdir(mode=0o700)
-    now = datetime.datetime.utcnow()
-    at = {"renew_at": now + datetime.timedelta(days=20), "look_at": now + datetime.timedelta(hours=6)}
-    state = json.dumps({"profile": "default"} | {key: f"{t:%Y-%m-%dT%H:%M:%SZ}" for key, t in at.items()})
-    for i in range(n):
-        for algorithm in ("ecdsa", "rsa"):
-            chain, key = maker.pair(algorithm, name_of(i), 1 + 2 * i + (algorithm == "rsa"))
-            where = top / name_of(i) / algorithm
-            where.mkdir(parents=True)
-            (where / "fullchain.pem").write_text(chain)
-            (where / "privkey.pem").write_text(key)
-            (where / "privkey.pem").chmod(0o600)
-            kept = states / name_of(i) / f"{algorithm}.json"
-            kept.parent.mkdir(exist_ok=True, mode=0o700)
-            kept.write_text(state)
-            kept.chmod(0o600)
-            made += [kept.parent, kept, where.parent, where, where / "fullchain.pem", where / "privkey.pem"]
-    for path in made:
-        if owner:
-            os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def handshake(port, name):
@@ -169,7 +99,7 @@ def run(n, table):
         site.configure()
         site.start()
         site.stop()
-        fill(site, n)
+        fill(site.data, n)
         site.sites = [{"name": name_of(i), "backends": [f"http://127.0.0.1:{port}"], "algorithms": ["ecdsa", "rsa"]}
                       for i in range(n)]
         site.configure()

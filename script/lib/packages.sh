@@ -63,7 +63,7 @@ test      wget                  another one
 test      nghttp2-client        nghttp, h2load: clients of HTTP/2
 test      nghttp2-server        nghttpd: a backend of HTTP/2
 test      python3-grpcio        gRPC, both ends
-test      testssl.sh            what strangers look for in a TLS server
+test      testssl.sh            what strangers look for in a TLS server (and script/lib/testssl.sh)
 test      sslscan               the same by somebody else
 test      nginx-light           a web server that has to be reloaded, a backend that knows PROXY
 test      postfix               a mail server with STARTTLS
@@ -81,6 +81,8 @@ test      faketime              a host whose clock is wrong
 test      iproute2              ss
 test      python3-pytest        scenario scripts
 test      python3-websockets    WebSocket, both sides
+test      python3-h2            HTTP/2 by a third implementation, a client
+test      python3-wsproto       WebSocket inside it
 test      python3-cryptography  forging what no client would send
 test      haproxy               a load balancer before the gateway
 test      libmodsecurity3       the rule engine that the gateway asks

@@ -24,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 import acme  # noqa: E402
 from lab import AUTARKY, DOMAIN, Process, expect, wait_for  # noqa: E402
 from sites import Backend, SiteLab, digest  # noqa: E402
+from steady import Client  # noqa: E402
 
 WIKI, CHAT = f"wiki.{DOMAIN}", f"chat.{DOMAIN}"
 SIZE = 24 << 20
@@ -62,33 +63,6 @@ class Upgraded(SiteLab):
     def draining(self):
         status = json.loads(self.autarky("status", "--json"))
         return {p["pid"] for p in status["processes"] if p["state"] == "draining"}
-
-
-class Client:
-    """Asks without end; what failed is kept."""
-
-    def __init__(self, ask):
-        self.ask, self.failures, self.n, self.latest = ask, [], 0, 0.0
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while not self.stopping.is_set():
-            begun = time.monotonic()
-            try:
-                self.ask()
-            except Exception as failure:  # whatever it is, it is one that a person would see
-                self.failures.append(f"{failure!r}")
-            self.latest = max(self.latest, time.monotonic() - begun)
-            self.n += 1
-
-    def finish(self, what):
-        self.stopping.set()
-        self.thread.join(120)
-        print(f"{what}: {self.n} requests, the longest took {self.latest:.2f} s", flush=True)
-        if self.failures or not self.n:
-            sys.exit(f"{what}: {len(self.failures)} of {self.n} failed: {self.failures[:3]}")
 
 
 def newcomer(lab):

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=1600
-"""What strangers' scanners say of a site with our defaults: testssl.sh, which is told to trust our root, finds nothing of medium
+"""What strangers' scanners say of a site with our defaults: testssl.sh 3.2, which is told to trust our root, finds nothing of medium
 weight or above, and sslscan nothing that it shows in red."""
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -23,13 +24,33 @@ EXCUSED = {
     "security_headers": "of the page, so the backend's, or the site's `response_headers`",
     "overall_grade": "no finding of its own: it counts those above",
 }
+# Where the distribution's is too old, script/bootstrap has brought a newer one.
+BORROWED = pathlib.Path(os.environ.get("AUTARKY_ROOT", "/")) / ".deps" / "testssl"
+WANTED = (3, 2)
 EXTRA = f"urls: {{plain: \"http://ca.{DOMAIN}\"}}\n"
+
+
+def scanner():
+    """The program and its environment; which one it is, is printed."""
+    program, environment = "testssl", dict(os.environ)
+    if (BORROWED / "usr/bin/testssl").exists():
+        program = str(BORROWED / "usr/bin/testssl")
+        environment["TESTSSL_INSTALL_DIR"] = str(BORROWED / "etc/testssl")
+    said = run(program, "--version", env=environment, ok=range(256))
+    version = re.search(r"testssl\.sh (?:version )?(\d+)\.(\d+)[.\w]*", said)
+    if not version:
+        sys.exit(f"testssl.sh does not say its version: {said}")
+    print(version[0], flush=True)
+    if (int(version[1]), int(version[2])) < WANTED:
+        print("older than it should be: the mirrors have no newer one", flush=True)
+    return program, environment
 
 
 def testssl(lab):
     found = lab.directory / "testssl.json"
-    run("testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "min", "--ip", "127.0.0.1", "--add-ca", lab.roots,
-        "--jsonfile", found, f"https://{NAME}:{lab.gateway}", ok=range(256), timeout=1500)
+    program, environment = scanner()
+    run(program, "--quiet", "--color", "0", "--warnings", "off", "--nodns", "min", "--ip", "127.0.0.1", "--add-ca", lab.roots,
+        "--jsonfile", found, f"https://{NAME}:{lab.gateway}", ok=range(256), timeout=1500, env=environment)
     findings = json.loads(found.read_text())
     if len(findings) < 100:
         sys.exit(f"testssl.sh has looked at little: {findings}")
@@ -59,7 +80,7 @@ def sslscan(lab):
 
 def main():
     backend = Backend()
-    sites = [{"name": NAME, "backends": [backend.url], "algorithms": ["rsa", "ecdsa"]}]
+    sites = [{"name": NAME, "backends": [backend.url]}]
     with SiteLab(sites, EXTRA) as lab:
         lab.start()
         lab.wait_site(NAME)
