@@ -103,6 +103,7 @@ bench     caddy                 another one
 bench     iproute2              a network of our own for them
 bench     bind9                 the name server that both ask
 bench     nginx-light           the gateway we are measured beside
+test      wrk                   asks without end
 bench     wrk                   asks both
 bench     libmodsecurity3       inspects requests in both
 bench     modsecurity-crs       by these rules

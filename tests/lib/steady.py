@@ -25,6 +25,7 @@ class Client:
                 self.ask()
             except Exception as failure:  # whatever it is, it is one that a person would see
                 self.failures.append(f"{failure!r}")
+                time.sleep(0.01)
             self.latest = max(self.latest, time.monotonic() - begun)
             self.n += 1
 

@@ -36,8 +36,8 @@ def scanner():
     if (BORROWED / "usr/bin/testssl").exists():
         program = str(BORROWED / "usr/bin/testssl")
         environment["TESTSSL_INSTALL_DIR"] = str(BORROWED / "etc/testssl")
-    said = run(program, "--version", env=environment, ok=range(256))
-    version = re.search(r"testssl\.sh (?:version )?(\d+)\.(\d+)[.\w]*", said)
+    said = re.sub(r"\x1b\[[0-9;]*m", "", run(program, "--version", env=environment, ok=range(256)))
+    version = re.search(r"testssl(?:\.sh)?(?: version)? (\d+)\.(\d+)[.\w]*", said)
     if not version:
         sys.exit(f"testssl.sh does not say its version: {said}")
     print(version[0], flush=True)
