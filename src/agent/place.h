@@ -8,6 +8,7 @@
  *                                   client/pair.h writes them
  *     DIR/.autarky/account.pem      the account's key (0600), unless it is elsewhere
  *     DIR/.autarky/state.json       what was asked for, when to renew, what failed last (0600)
+ *     DIR/.autarky/pin.refused      a PIN that a token refused (crypto/token_mark.h), in digest
  *     DIR/.autarky/lock             held by whoever changes any of it
  *
  * A generation is complete on disk before `live` points to it, so that at every moment, a crash
