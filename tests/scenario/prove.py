@@ -179,7 +179,7 @@ def in_token(lab):
         expect(place.renew("--force", ok=(2,)), "refuses the PIN", "a wrong PIN")
         if not same(place.leaf(), leaf):
             sys.exit("a wrong PIN: what was in place is to stay")
-        expect(place.obtain("--key-uri", "pkcs11:token=Web;object=wiki", ok=(64,)), "--key-uri is for --pkcs11-module", "usage")
+        expect(place.obtain("--key-uri", "pkcs11:token=Web;object=wiki", ok=(64,)), "--key-uri names a key in a token, which takes --pkcs11-module", "usage")
     finally:
         if (root / "server.pid").exists():
             os.kill(int((root / "server.pid").read_text()), signal.SIGTERM)
