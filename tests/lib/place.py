@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A directory of `autarky-agent obtain`, and what a service makes of the certificate there."""
 
+import contextlib
+import functools
+import http.server
 import json
 import socket
 import ssl
+import threading
 
 from lab import AGENT, DOMAIN, run, wait_for
 
@@ -11,16 +15,33 @@ NAME = f"mail.{DOMAIN}"
 UNPROVEN = 5
 
 
-class Place:
-    """What `--out` names."""
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
-    def __init__(self, lab, name, key="ecdsa"):
+
+@contextlib.contextmanager
+def webroot(lab):
+    """A web server for what is written to its directory, by several at once."""
+    root = lab.directory / "web"
+    root.mkdir()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", lab.http_port), functools.partial(Quiet, directory=root)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield root
+        server.shutdown()
+
+
+class Place:
+    """What `--out` names; `root` is the webroot by which it proves its name, where there is one."""
+
+    def __init__(self, lab, name, key="ecdsa", root=None):
         self.lab, self.key, self.out = lab, key, lab.directory / name
+        self.proof = ("--webroot", root) if root else ("--http-listen", f"127.0.0.1:{lab.http_port}")
         self.chain, self.private = self.out / "fullchain.pem", self.out / "privkey.pem"
 
     def obtain(self, *args, ok=(0,), before=()):
         return run(*before, AGENT, "obtain", "--server", self.lab.directory_url, "--ca-file", self.lab.roots, "--out", self.out,
-                   "--agree-tos", "--name", NAME, "--key", self.key, "--http-listen", f"127.0.0.1:{self.lab.http_port}",
+                   "--agree-tos", "--name", NAME, "--key", self.key, *self.proof,
                    *args, ok=ok)
 
     def renew(self, *args, ok=(0,)):

@@ -89,7 +89,8 @@ class Apache(Service):
 
     name = "apache"
 
-    def __init__(self, directory, chain, key):
+    def __init__(self, directory, chain, key, name="apache"):
+        self.name = name
         super().__init__(directory)
         self.port, self.pid = free_port(), self.directory / "pid"
         modules = "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n"
@@ -107,14 +108,15 @@ class Haproxy(Service):
 
     name = "haproxy"
 
-    def __init__(self, directory, combined):
+    def __init__(self, directory, combined, address="127.0.0.1", port=None, name="haproxy"):
+        self.name = name
         super().__init__(directory)
-        self.port, self.pid = free_port(), self.directory / "pid"
+        self.port, self.pid = port or free_port(), self.directory / "pid"
         conf = self.directory / "haproxy.cfg"
         conf.write_text(f"global\n    maxconn 100\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n"
-                        f"    timeout server 30s\nfrontend web\n    bind 127.0.0.1:{self.port} ssl crt {combined}\n"
+                        f"    timeout server 30s\nfrontend web\n    bind {address}:{self.port} ssl crt {combined}\n"
                         "    http-request return status 200\n")
-        self.run("/usr/sbin/haproxy", "-Ws", "-f", conf, "-p", self.pid, ports=[self.port])
+        self.run("/usr/sbin/haproxy", "-Ws", "-f", conf, "-p", self.pid, ports=[self.port], address=address)
 
 
 class Prometheus(Service):
@@ -152,9 +154,10 @@ class Postfix(Service):
 
     name = "postfix"
 
-    def __init__(self, directory, chain, key):
+    def __init__(self, directory, chain, key, address="127.0.0.1", port=None, name="postfix"):
+        self.name = name
         super().__init__(directory)
-        self.port = free_port()
+        self.port = port or free_port()
         owner = pwd.getpwnam("postfix")
         for part in ("queue", "data"):
             (self.directory / part).mkdir()
@@ -175,11 +178,11 @@ class Postfix(Service):
                 continue
             words[4] = "n"
             lines.append(" ".join(words))
-        (self.etc / "master.cf").write_text("\n".join([f"127.0.0.1:{self.port} inet n - n - - smtpd", *lines,
+        (self.etc / "master.cf").write_text("\n".join([f"{address}:{self.port} inet n - n - - smtpd", *lines,
                                                        "postlog unix-dgram n - n - 1 postlogd"]) + "\n")
         run("/usr/sbin/postfix", "-c", self.etc, "start")
         self.pid = self.directory / "queue/pid/master.pid"
-        wait_for("postfix", lambda: listens(self.port))
+        wait_for("postfix", lambda: listens(self.port, address))
 
     @property
     def reload(self):
@@ -195,15 +198,15 @@ EXIM_PACKAGES = ("exim4-daemon-light", "libidn12")
 EXIM_USER, EXIM_ID = "Debian-exim", 64123
 
 
-def exim_root():
-    """Debian's Exim, unpacked where the build keeps what others need as well: its package has no place beside Postfix's. None: the mirror
-    is not reached. Packages are fetched by the system's apt, which verifies them."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "autarky" / "exim"
-    if not (cache / "usr/sbin/exim4").exists():
+def unpacked(name, packages):
+    """Debian's packages, unpacked where the build keeps what others need as well, for they have no place beside others here, or would change
+    the machine. None: the mirror is not reached. They are fetched by the system's apt, which verifies them."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "autarky" / name
+    if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache.parent) as new:
             try:
-                subprocess.run(["apt-get", "download", "-q", *EXIM_PACKAGES], cwd=new, check=True, capture_output=True, timeout=120)
+                subprocess.run(["apt-get", "download", "-q", *packages], cwd=new, check=True, capture_output=True, timeout=120)
                 (pathlib.Path(new) / "root").mkdir()
                 for package in pathlib.Path(new).glob("*.deb"):
                     subprocess.run(["dpkg-deb", "-x", package, pathlib.Path(new) / "root"], check=True, timeout=60)
@@ -214,6 +217,11 @@ def exim_root():
             except OSError:  # another test was faster
                 pass
     return cache
+
+
+def exim_root():
+    """Debian's Exim, which cannot be installed beside Postfix."""
+    return unpacked("exim", EXIM_PACKAGES)
 
 
 class Exim(Service):
@@ -243,13 +251,21 @@ class Exim(Service):
         self.run(*self.within, program, "-C", self.directory / "exim.conf", "-bdf", ports=[self.port])
 
 
-def exim_namespace(directory, *more):
-    """The words before a command that has it run where there is Exim's user and group, and nowhere else."""
-    for file, line in (("passwd", f"{EXIM_USER}:x:{EXIM_ID}:{EXIM_ID}::/:/usr/sbin/nologin"), ("group", f"{EXIM_USER}:x:{EXIM_ID}:")):
-        (directory / file).write_text(pathlib.Path(f"/etc/{file}").read_text() + line + "\n")
+def namespace(directory, users, more=None):
+    """The words before a command that has it run where there are these users, a name and a number each, and nowhere else; `more` are files that
+    are seen there in place of those that they name."""
+    lines = {"passwd": "".join(f"{name}:x:{n}:{n}::/:/usr/sbin/nologin\n" for name, n in users),
+             "group": "".join(f"{name}:x:{n}:\n" for name, n in users)}
+    for file, text in lines.items():
+        (directory / file).write_text(pathlib.Path(f"/etc/{file}").read_text() + text)
         (directory / file).chmod(0o644)
+    mounts = {**{directory / file: f"/etc/{file}" for file in lines}, **(more or {})}
     return ("unshare", "--mount", "--propagation", "private", "sh", "-c",
-            "".join(f"mount --bind {directory}/{file} /etc/{file} && " for file in ("passwd", "group", *more)) + 'exec "$@"', "within")
+            "".join(f"mount --bind {mine} {theirs} && " for mine, theirs in mounts.items()) + 'exec "$@"', "within")
+
+
+def exim_namespace(directory, *more):
+    return namespace(directory, [(EXIM_USER, EXIM_ID)], {directory / file: f"/etc/{file}" for file in more})
 
 
 class Dovecot(Service):
@@ -257,13 +273,14 @@ class Dovecot(Service):
 
     name = "dovecot"
 
-    def __init__(self, directory, chain, key):
+    def __init__(self, directory, chain, key, address="127.0.0.1", imap=None, name="dovecot"):
+        self.name = name
         super().__init__(directory)
-        self.imap, self.pop3 = free_port(), free_port()
+        self.imap, self.pop3 = imap or free_port(), free_port()
         self.pid = self.directory / "run/master.pid"
         conf = self.directory / "dovecot.conf"
         conf.write_text(
-            f"base_dir = {self.directory}/run\nstate_dir = {self.directory}/state\nprotocols = imap pop3\nlisten = 127.0.0.1\n"
+            f"base_dir = {self.directory}/run\nstate_dir = {self.directory}/state\nprotocols = imap pop3\nlisten = {address}\n"
             f"ssl = yes\nssl_cert = <{chain}\nssl_key = <{key}\nlog_path = {self.directory}/dovecot.log\n"
             f"passdb {{\n  driver = static\n  args = nopassword\n}}\nuserdb {{\n  driver = static\n"
             f"  args = uid=mail gid=mail home={self.directory}/mail\n}}\n"
@@ -271,7 +288,7 @@ class Dovecot(Service):
             f"  inet_listener imaps {{\n    port = 0\n  }}\n}}\n"
             f"service pop3-login {{\n  chroot =\n  inet_listener pop3 {{\n    port = {self.pop3}\n  }}\n"
             f"  inet_listener pop3s {{\n    port = 0\n  }}\n}}\n")
-        self.run("/usr/sbin/dovecot", "-F", "-c", conf, ports=[self.imap, self.pop3])
+        self.run("/usr/sbin/dovecot", "-F", "-c", conf, ports=[self.imap, self.pop3], address=address)
 
 
 class Postgres(Service):
@@ -279,9 +296,10 @@ class Postgres(Service):
 
     name = "postgres"
 
-    def __init__(self, directory, chain, key):
+    def __init__(self, directory, chain, key, address="127.0.0.1", port=None, name="postgres"):
+        self.name = name
         super().__init__(directory)
-        self.port = free_port()
+        self.port = port or free_port()
         self.data = self.directory / "data"
         self.pid = self.data / "postmaster.pid"
         binaries = max(pathlib.Path("/usr/lib/postgresql").iterdir(), key=lambda p: int(p.name)) / "bin"
@@ -293,9 +311,9 @@ class Postgres(Service):
         subprocess.run([binaries / "initdb", "-D", self.data, "-A", "trust", "-N"], check=True, stdout=subprocess.DEVNULL,
                        timeout=120, **options)
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as f:
-            f.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n"
+            f.write(f"listen_addresses = '{address}'\nport = {self.port}\nunix_socket_directories = '{self.directory}'\n"
                     f"ssl = on\nssl_cert_file = '{chain}'\nssl_key_file = '{key}'\nfsync = off\n")
-        self.run(binaries / "postgres", "-D", self.data, ports=[self.port], **options)
+        self.run(binaries / "postgres", "-D", self.data, ports=[self.port], address=address, **options)
 
     def stop(self):
         self.process.stop(signal.SIGINT)

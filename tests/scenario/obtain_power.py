@@ -7,22 +7,20 @@ begun, and what was obtained is not ordered again. Jobs wait most of their time 
 directory of its own."""
 
 import concurrent.futures
-import contextlib
 import functools
-import http.server
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AUTARKY, DOMAIN, Lab, run  # noqa: E402
+from place import webroot  # noqa: E402
 
 POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [http-01]\n"
 NAME = f"power.{DOMAIN}"
@@ -185,28 +183,11 @@ def all_steps(lab, job_of):
     sys.exit("it never came to an end")
 
 
-@contextlib.contextmanager
-def web(lab):
-    """A web server for what is written to its directory."""
-    root = lab.directory / "web"
-    root.mkdir()
-    handler = functools.partial(Quiet, directory=root)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", lab.http_port), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield
-        server.shutdown()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 def main():
     os.environ["AUTARKY_DATA"] = "/nowhere"
     with Lab(policy=POLICY) as lab:
         lab.start()
-        with web(lab):
+        with webroot(lab):
             steps = all_steps(lab, first), all_steps(lab, renewed)
         if min(steps) < 15:
             sys.exit(f"there are {steps} steps: not all were cut")
