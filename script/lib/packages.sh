@@ -70,6 +70,12 @@ test      postfix               a mail server with STARTTLS
 test      dovecot-imapd         another one, IMAP
 test      dovecot-pop3d         and POP3
 test      postgresql            a database with TLS inside its protocol
+test      slapd                 LDAP with STARTTLS
+test      ldap-utils            ldapmodify, which tells it of files
+test      mariadb-server-core   MySQL's protocol with TLS inside, without the units of a whole server
+test      mariadb-client-core   its administrator
+test      vsftpd                FTP with AUTH TLS
+test      prosody               XMPP with STARTTLS
 test      chromium              a browser
 test      zsh                   a shell that completes
 test      fish                  another one
@@ -117,7 +123,7 @@ TABLE
 # ports and its certificates to itself.
 readonly UNWANTED_UNITS='nginx.service haproxy.service named.service pebble.service certbot.timer caddy.service knot.service
   prometheus-alertmanager.service postfix.service dovecot.service dovecot.socket postgresql.service
-  pdns.service tpm2-abrmd.service'
+  pdns.service slapd.service vsftpd.service prosody.service tpm2-abrmd.service'
 
 # packages_of GROUP...: the packages of these groups, one per line.
 packages_of() {
@@ -177,7 +183,9 @@ services_release() {
 units_present() {
   local unit
   for unit in $UNWANTED_UNITS; do
-    if [ -e "/lib/systemd/system/$unit" ] || [ -e "/etc/systemd/system/$unit" ]; then
+    # Of some there is only what init starts, from which systemd makes the unit.
+    if [ -e "/lib/systemd/system/$unit" ] || [ -e "/etc/systemd/system/$unit" ] \
+      || [ -e "/etc/init.d/${unit%.service}" ]; then
       printf '%s\n' "$unit"
     fi
   done

@@ -4,10 +4,20 @@
 
 enum { GREETING, AGREEMENT };
 enum { SOON = 120, READY = 220, AGREED = 234 };
+/* What servers without TLS make of AUTH: a command that they do not know or have (RFC 959 section
+ * 5.4), a mechanism that they do not know (RFC 2228 section 5.1), and vsftpd's, to sign in first.
+ */
+enum { UNKNOWN = 500, NOT_HAD = 502, NO_MECHANISM = 504, SIGN_IN = 530 };
 
 static unsigned wanted(const struct starttls *s)
 {
     return s->step == GREETING ? READY : AGREED;
+}
+
+static bool is_lacking(const struct starttls *s, unsigned code)
+{
+    return s->step == AGREEMENT &&
+           (code == UNKNOWN || code == NOT_HAD || code == NO_MECHANISM || code == SIGN_IN);
 }
 
 static enum rc replied(struct starttls *s, const struct starttls_reply *r, struct buf *out,
@@ -16,6 +26,8 @@ static enum rc replied(struct starttls *s, const struct starttls_reply *r, struc
     s->offered = !r->last;
     if (s->step == GREETING && r->code == SOON)
         return RC_AGAIN;
+    if (is_lacking(s, r->code))
+        return starttls_lacking(s, err);
     if (r->code != wanted(s))
         return starttls_refused(s, r->text, err);
     if (!r->last)
