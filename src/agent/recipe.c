@@ -23,6 +23,13 @@ static const struct recipe {
      .prove = STR("smtp:25")},
     {.name = "haproxy", .reload = "unit:haproxy.service", .prove = STR("443"), .combined = true},
     {.name = "httpd", .reload = "unit:httpd.service", .prove = STR("443")},
+    /* Its unit has no reload, and starting a database anew ends what everybody does there. Root is
+     * its administrator, by its socket; LOCAL: replicas have certificates of their own. */
+    {.name = "mariadb",
+     .reload = "/usr/bin/mariadb --execute 'FLUSH LOCAL SSL'",
+     .group = "mysql",
+     .mode = "0640",
+     .prove = STR("mysql:3306")},
     {.name = "nginx", .reload = "unit:nginx.service", .prove = STR("443")},
     {.name = "postfix", .reload = "unit:postfix.service", .prove = STR("smtp:25")},
     /* A key that it does not own has to be root's and of its group; so both ways are the same. */
@@ -32,8 +39,23 @@ static const struct recipe {
      .group = "postgres",
      .mode = "0600",
      .prove = STR("postgres:5432")},
+    {.name = "prosody",
+     .reload = "unit:prosody.service",
+     .group = "prosody",
+     .mode = "0640",
+     .prove = STR("xmpp:5222")},
     /* It and its exporters read both for each handshake (web.config.file). */
     {.name = "prometheus", .group = "prometheus", .mode = "0640"},
+    /* Its unit has no reload, so it is started anew. */
+    {.name = "slapd",
+     .reload = "unit:slapd.service",
+     .group = "openldap",
+     .mode = "0640",
+     .prove = STR("ldap:389")},
+    /* Its unit has a reload, by HUP, at which it keeps the certificate that it has. */
+    {.name = "vsftpd",
+     .reload = "/usr/bin/systemctl try-restart vsftpd.service",
+     .prove = STR("ftp:21")},
 };
 
 static const struct recipe *find(struct str name)

@@ -7,7 +7,8 @@
 
 /* For messages. */
 #define AGENT_RECIPES                                                                              \
-    "apache, dovecot, exim, haproxy, httpd, nginx, postfix, postgresql, prometheus"
+    "apache, dovecot, exim, haproxy, httpd, mariadb, nginx, postfix, postgresql, prometheus, "     \
+    "prosody, slapd, vsftpd"
 
 /* Fills what the plan leaves empty of reload, owner, group, mode and places of proof. RC_INVAL:
  * there is none of that name, or its service reads one file with certificates and key and the plan

@@ -21,9 +21,11 @@ MSG(msg_signal, "agent.reload-signal",
 MSG(msg_pid_file, "agent.reload-pid-file", "the pid file {0} cannot be used: {1}");
 MSG(msg_process, "agent.reload-process",
     "the process {0} that {1} names cannot be signalled: {2}; is the service running?");
+MSG(msg_unit, "agent.reload-unit",
+    "{0} was not reloaded: {1}; `systemctl status {0}` and `journalctl -u {0}` say why");
 MSG(msg_stopped, "agent.reload-stopped", "stopped by a signal while the service was reloaded");
 
-enum { PID_TEXT = 32 };
+enum { PID_TEXT = 32, WHY_TEXT = 512 };
 
 static const struct {
     const char *name;
@@ -35,7 +37,8 @@ static const struct {
 /* What it says, taken apart. */
 struct reload {
     const char *argv[AGENT_RELOAD_WORDS_MAX + 1];
-    int signal; /* 0: a program */
+    int signal;      /* 0: a program */
+    struct str unit; /* whose it is; or empty */
     const char *pid_file;
 };
 
@@ -118,6 +121,7 @@ static enum rc take_unit(struct arena *a, struct str how, struct str unit, struc
     r->argv[0] = "/usr/bin/systemctl";
     r->argv[1] = "try-reload-or-restart";
     r->argv[2] = unit.p;
+    r->unit = unit;
     return RC_OK;
 }
 
@@ -217,6 +221,22 @@ static enum rc execute(const struct agent_world *w, const struct reload *r, int6
     return ERR(err, RC_CANCELLED, msg_stopped);
 }
 
+/* What systemctl says of it names neither the unit, always, nor where to look. */
+static enum rc reload_unit(const struct agent_world *w, const struct reload *r, int64_t timeout,
+                           const bool *stopped, struct err *err)
+{
+    struct err why = ERR_INIT;
+    char text[WHY_TEXT];
+
+    why.rc = execute(w, r, timeout, stopped, &why);
+    if (why.rc == RC_OK || why.rc == RC_NOMEM || why.rc == RC_CANCELLED) {
+        if (err)
+            *err = why;
+        return why.rc;
+    }
+    return ERR(err, why.rc, msg_unit, r->unit, str_of(err_textz(&why, text, sizeof(text))));
+}
+
 /* ---- a signal */
 
 static enum rc pid_file_bad(const struct reload *r, enum rc rc, const char *why, struct err *err)
@@ -297,5 +317,8 @@ enum rc agent_reload(const struct agent_world *w, struct str how, int64_t timeou
     struct reload r;
 
     TRY(parse(&a, how, &r, err));
-    return r.signal ? send_signal(&r, err) : execute(w, &r, timeout, stopped, err);
+    if (r.signal)
+        return send_signal(&r, err);
+    return r.unit.n ? reload_unit(w, &r, timeout, stopped, err)
+                    : execute(w, &r, timeout, stopped, err);
 }

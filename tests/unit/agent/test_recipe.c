@@ -35,7 +35,7 @@ static void all_of_them(void)
         CHECK(plan.reload.n || plan.group.n);
         n++;
     }
-    CHECK_INT(n, 9);
+    CHECK_INT(n, 13);
 }
 
 static void what_was_said(void)
