@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=400
+# autarky-test: timeout=600
 """Agents that enrol and report: `autarky-agent agent enrol` and `agent run` against a server, and what strangers make of it with OpenSSL: a
 token used twice or by another, no certificate, another's, one of a removed agent, reports too long or too often; a wish to renew that
-is obeyed where the agent lets itself be told, and nowhere else; a clock that is wrong shows."""
+is obeyed where the agent lets itself be told, and nowhere else; a clock that is wrong shows, and how long it took from the request to the certificate
+and from there to the proof; one that falls silent is told of."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -15,8 +17,10 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from lab import AGENT, AUTARKY, DOMAIN, OPENSSL, Clock, Lab, Process, expect, run, wait_for  # noqa: E402
+from services import Nginx  # noqa: E402
 
 ENABLED = "agents: {enabled: true, silent: 1h}\n"
+RELOAD_TAKES = 2  # seconds
 PAUSE = 21  # seconds that the server wants between two reports of an agent
 
 
@@ -154,15 +158,42 @@ def trail_of(lab):
     return [r["detail"] for r in records if r["action"] == "agent.changed"]
 
 
-def changed(lab, place, one):
+def changed(lab, place, one, reload):
     """What it did outside is in the report and, once, in the trail; a line that was told is not told again."""
     did = [(c["what"], c.get("subject"), c["directory"]) for c in one["report"]["changes"]]
-    if did != [("installed", "generation 1", str(place)), ("reloaded", "/bin/true", str(place))]:
+    if did != [("installed", "generation 1", str(place)), ("installed", "generation 2", str(place)), ("reloaded", str(reload), str(place))]:
         sys.exit(f"what was changed: {did}")
-    for words in ("what it changed last", "reloaded       /bin/true"):
+    for words in ("what it changed last", f"reloaded       {reload}"):
         expect(lab.autarky("agent", "show", "web1"), words, "shown")
-    if [(c["name"], c["what"]) for c in trail_of(lab)] != [("web1", "installed"), ("web1", "reloaded")]:
+    if [(c["name"], c["what"]) for c in trail_of(lab)] != [("web1", "installed")] * 2 + [("web1", "reloaded")]:
         sys.exit(f"the trail: {trail_of(lab)}")
+
+
+def obtained(lab, out, *args):
+    """A certificate; how long that took, in milliseconds."""
+    begin = time.monotonic()
+    run(AGENT, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", out, "--agree-tos", "--name", f"web.{DOMAIN}",
+        "--http-listen", f"127.0.0.1:{lab.http_port}", *args)
+    return (time.monotonic() - begin) * 1000
+
+
+def slow_reload(lab, service):
+    """A service that takes its time: so long, at the least, is it from the certificate to the proof."""
+    script = lab.directory / "reload"
+    script.write_text(f"#!/bin/sh\nsleep {RELOAD_TAKES}\nkill -HUP $(cat {service.pid})\n")
+    script.chmod(0o755)
+    return script
+
+
+def took(lab, name, most):
+    """From the request to the certificate, and from there to the proof: as the API and the command have it, within what was seen to pass
+    from outside."""
+    one = next(c for c in shown(lab, name)["report"]["certificates"])
+    issue, prove = one["issue_ms"], one["prove_ms"]
+    if issue < 1 or prove < RELOAD_TAKES * 1000 or issue + prove > most or one["places"] != 1 or not one["proven"] > one["issued"]:
+        sys.exit(f"these times are none, of {most} ms: {one}")
+    expect(lab.autarky("agent", "show", name), f"issued in {issue} ms, seen to be served {prove} ms later", "shown")
+    return one
 
 
 def told_twice(lab, identity):
@@ -177,8 +208,21 @@ def told_twice(lab, identity):
             sys.exit(f"after {changes}: {trail_of(lab)[before:]}")
 
 
+def heartbeat(lab, certs, home, hours):
+    """One that is away for longer than `agents.silent` is shown so, and told of; when it is back, that is over."""
+    hours.advance(2 * 3600)
+    wait_for("the alert of its silence", lambda: "agent:db1" in alerts(lab), 120)
+    expect(alerts(lab)["agent:db1"]["summary"], "the agent db1 is silent: it was last heard of at", "its silence")
+    if shown(lab, "db1")["state"] != "silent" or count(lab)["silent"] != 1:
+        sys.exit(f"it is silent: {count(lab)}")
+    agent = Process("back", lab.directory, AGENT, "agent", "run", certs, "--dir", home, env={**os.environ, "AUTARKY_TEST_CLOCK": str(hours.path)})
+    wait_for("its return", lambda: shown(lab, "db1")["state"] == "good", 120)
+    wait_for("the end of the alert", lambda: "agent:db1" not in alerts(lab), 120)
+    agent.stop()
+
+
 def main():
-    with Lab() as lab:
+    with Lab() as lab, contextlib.ExitStack() as within:
         lab.start()
         refused = subprocess.run([AUTARKY, "agent", "token", "create", "--data", lab.data, "--reason", "x"], check=False,
                                  capture_output=True, text=True)
@@ -188,8 +232,10 @@ def main():
         clock = Clock(lab.directory / "clock")
         home, certs = lab.directory / "agent", lab.directory / "certs"
         certs.mkdir()
-        run(AGENT, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", certs / "web", "--agree-tos", "--name",
-            f"web.{DOMAIN}", "--http-listen", f"127.0.0.1:{lab.http_port}", "--reload", "/bin/true")
+        obtained(lab, certs / "web")
+        service = within.enter_context(Nginx(lab.directory, [(certs / "web/fullchain.pem", certs / "web/privkey.pem")]))
+        reload = slow_reload(lab, service)
+        most = obtained(lab, certs / "web", "--reload", reload, "--prove", f"127.0.0.1:{service.port}")
         file = token(lab, "--name", "web1")
         expect(enrol(lab, home, file, "--allow-renew"), "enrolled as web1", "enrolment")
         expect(enrol(lab, home, file, ok=(2,)), "enrolled already", "a second one")
@@ -204,7 +250,8 @@ def main():
         web = one["report"]["certificates"][0]
         if web["names"] != [f"web.{DOMAIN}"] or web["directory"] != str(certs / "web") or web["issue_ms"] < 1:
             sys.exit(f"the report's certificate: {web}")
-        changed(lab, certs / "web", one)
+        changed(lab, certs / "web", one, reload)
+        took(lab, "web1", most)
         by_strangers(lab, home / "identity.pem", file)
         by_an_agent(lab, home / "identity.pem")
 
@@ -214,10 +261,12 @@ def main():
         time.sleep(PAUSE)
         bad_reports(lab, home / "identity.pem")
         clock.advance(600)
+        wished = time.monotonic()
         wait_for("a renewal", lambda: (certs / "web" / "cert.pem").read_text() != before, 60)
         skew = shown(lab, "web1")["skew_ms"]
         if not 500_000 < skew < 700_000:
             sys.exit(f"a clock that is ten minutes ahead: {skew}")
+        wait_for("its proof", lambda: '"prove_took"' in (certs / "web/.autarky/state.json").read_text(), 60)
         agent.stop()
         told_of(lab, home / "identity.pem")
         told_twice(lab, home / "identity.pem")
@@ -229,6 +278,7 @@ def main():
         after = (certs / "web" / "cert.pem").read_text()
         agent = Process("deaf", lab.directory, AGENT, "agent", "run", certs, "--dir", deaf)
         wait_for("its report", lambda: shown(lab, "db1").get("reported"))
+        took(lab, "db1", (time.monotonic() - wished) * 1000)  # of the renewal; a leap of the clock is in none of these times
         wait_for("what it heard", lambda: "not set up to be told" in agent.log.read_text())
         if (certs / "web" / "cert.pem").read_text() != after:
             sys.exit("it renewed although it was not allowed to be told so")
@@ -241,9 +291,11 @@ def main():
         agent.stop()
         # What was reported is there after a crash.
         lab.server.stop(9)
-        lab.start()
+        hours = Clock(lab.directory / "hours")
+        lab.start(env={**os.environ, "AUTARKY_TEST_CLOCK": str(hours.path)})
         if shown(lab, "db1")["certificates"] != 1 or count(lab)["agents"] != 1:
             sys.exit("what was reported is not there any more")
+        heartbeat(lab, certs, deaf, hours)
 
 
 main()
