@@ -31,6 +31,10 @@ MSG(msg_back, "agent.deploy-back",
 MSG(msg_worse, "agent.deploy-worse",
     "the new certificate was not taken into use: {0}. The one before is in place again, but that "
     "is not served either: {1}. Look at the service; `autarky renew` tries the new one again");
+MSG(msg_deaf, "agent.deploy-deaf",
+    "the new certificate was not taken into use: {0}. The one before is in place again; the "
+    "service could not be told so either ({1}), and goes on with what it has read. Look at the "
+    "service; `autarky renew` tries the new one again");
 
 enum { ARENA_BYTES = 1 << 20, LINE = 700, WINDOW_SECONDS = 30, GENERATION_TEXT = 40 };
 
@@ -224,18 +228,36 @@ static void tell_ocsp(struct agent_deploy *d)
     d->untold.rc = agent_tell_ocsp(d->solver, d->place, d->plan, &d->untold);
 }
 
-static enum rc serve(struct agent_deploy *d, unsigned long generation, struct err *err)
+/* All but telling the service: the links, copies, and who wants to know. */
+static enum rc put(struct agent_deploy *d, struct err *err)
 {
-    int64_t timeout, window;
-
-    TRY(read_times(d->plan, &timeout, &window, err));
     TRY(agent_staple_link(d->place, d->plan->ocsp.n > 0, err));
     TRY(agent_also_put(d->place, d->plan, err));
     TRY(agent_tell_deployed(d->solver, d->place, d->plan, err));
     tell_ocsp(d);
-    TRY(agent_tell_exit(d->solver, err));
+    return agent_tell_exit(d->solver, err);
+}
+
+static enum rc serve(struct agent_deploy *d, struct err *err)
+{
+    int64_t timeout, window;
+
+    TRY(read_times(d->plan, &timeout, &window, err));
+    TRY(put(d, err));
     TRY(reload(d, timeout, err));
-    return prove(d, generation, window, err);
+    return prove(d, d->fresh, window, err);
+}
+
+/* A service that cannot be told goes on with what it has read, which may well be the one before: so
+ * that is looked for all the same. *deaf is what the reload failed of. */
+static enum rc serve_before(struct agent_deploy *d, struct err *deaf, struct err *err)
+{
+    int64_t timeout, window;
+
+    TRY(read_times(d->plan, &timeout, &window, err));
+    TRY(put(d, err));
+    deaf->rc = reload(d, timeout, deaf);
+    return prove(d, d->before, window, err);
 }
 
 static void note_place(const struct agent_deploy *d, enum agent_change what,
@@ -288,17 +310,20 @@ static enum rc note_missing(const struct agent_deploy *d)
 static enum rc go_back(struct agent_deploy *d, const struct err *why, struct err *err)
 {
     struct str proven = d->plan->n_prove ? STR(", and is served") : STR("");
-    struct err back = ERR_INIT;
+    struct err back = ERR_INIT, deaf = ERR_INIT;
     char first[LINE], second[LINE];
     struct str what = str_of(err_textz(why, first, sizeof(first)));
 
     agent_say(d->w, true, "%s; going back to the certificate before", first);
     TRY(agent_place_return(d->place, d->before, err));
     note_place(d, AGENT_RESTORED, d->before);
-    back.rc = serve(d, d->before, &back);
-    if (back.rc == RC_OK)
+    back.rc = serve_before(d, &deaf, &back);
+    if (back.rc == RC_OK && (deaf.rc == RC_OK || d->plan->n_prove))
         return ERR(err, RC_CONFLICT, msg_back, what, proven);
-    return ERR(err, RC_CONFLICT, msg_worse, what, str_of(err_textz(&back, second, sizeof(second))));
+    err_textz(deaf.rc == RC_OK ? &back : &deaf, second, sizeof(second));
+    if (back.rc == RC_OK)
+        return ERR(err, RC_CONFLICT, msg_deaf, what, str_of(second));
+    return ERR(err, RC_CONFLICT, msg_worse, what, str_of(second));
 }
 
 enum rc agent_deploy(struct agent_deploy *d, struct err *err)
@@ -314,7 +339,7 @@ enum rc agent_deploy(struct agent_deploy *d, struct err *err)
         note_place(d, AGENT_INSTALLED, d->fresh);
     }
     d->served = true;
-    why.rc = serve(d, d->fresh, &why);
+    why.rc = serve(d, &why);
     if (why.rc == RC_OK || why.rc == RC_CANCELLED || !agent_deploys(d->plan)) {
         *err = why;
         return why.rc;

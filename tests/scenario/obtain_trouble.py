@@ -145,10 +145,15 @@ def reload_fails(place):
     fails.write_text("#!/bin/sh\necho 'no such unit' >&2\nexit 3\n")
     fails.chmod(0o755)
     place.change(reload=str(fails))
-    place.fails(f"{fails}  ended with status 3: no such unit", "The one before is in place again", "tries the new one again", ok=(2, 5))
+    place.fails(f"{fails}  ended with status 3: no such unit", "The one before is in place again; the service could not be told so either",
+                "tries the new one again", ok=(2, 5))
     place.change(reload=f"signal:HUP:{place.lab.directory}/nothing.pid")
-    place.fails(f"the pid file {place.lab.directory}/nothing.pid cannot be used: No such file", "The one before is in place again", ok=(2, 5))
-    place.change(reload=f"signal:HUP:{place.nginx.pid}", prove=[f"127.0.0.1:{place.nginx.port}"])
+    nowhere = f"the pid file {place.lab.directory}/nothing.pid cannot be used: No such file"
+    place.fails(nowhere, "The one before is in place again; the service could not be told so either", ok=(2, 5))
+    # Where it is looked at, it is seen to be served.
+    place.change(prove=[f"127.0.0.1:{place.nginx.port}"])
+    place.fails(nowhere, "The one before is in place again, and is served", ok=(2, 5))
+    place.change(reload=f"signal:HUP:{place.nginx.pid}")
     before = place.files()
     expect(run(AUTARKY, "renew", place.out, "--force"), "renewed", "what was obtained, taken into use")
     if place.files() == before:

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# autarky-test: timeout=900
+# autarky-test: timeout=1200
 """nginx, HAProxy, Postfix, Dovecot and PostgreSQL, real ones, each of which forgets to reload, serves an old chain, or has one of its two
 addresses stale: the certificate before is in place again and served, the message says where and what, and once the service is put right the new
 one, which waited, is served at both. The old chain is that of an issuer that was replaced, from a file that nobody writes any more."""

@@ -144,7 +144,14 @@ static void reload_fails_always(void)
     CHECK_OK(test_init(&t, true, "#!/bin/sh\nexit 1\n"));
     t.plan.reload = str_of(t.script);
     CHECK_RC(deploy(&t), RC_CONFLICT);
+    CHECK_STR(str_of(code(&t)), "agent.deploy-deaf");
+    CHECK_INT(t.place.live, 1);
+    /* Whether the one before is served all the same is seen. */
+    t.plan.prove = prove_at;
+    t.plan.n_prove = 1;
+    CHECK_RC(deploy(&t), RC_CONFLICT);
     CHECK_STR(str_of(code(&t)), "agent.deploy-worse");
+    CHECK(net_fake_dials(t.net) >= 2);
     CHECK_INT(t.place.live, 1);
 }
 
