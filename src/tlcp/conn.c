@@ -204,6 +204,16 @@ static enum rc next_record(struct tlcp_conn *c, enum tlcp_record *type, struct s
     return RC_OK;
 }
 
+bool tlcp_conn_readable(const struct tlcp_conn *c)
+{
+    struct rd r = rd_of(str_skip(str_bytes(c->bytes, c->n), c->at));
+
+    if (c->text.n)
+        return true;
+    (void)rd_bytes(&r, TLCP_RECORD_HEADER - 2);
+    return tlcp_vector16(&r).p && !r.failed && c->failed == RC_OK && !c->ended;
+}
+
 static enum rc take_alert(struct tlcp_conn *c, struct str body)
 {
     char number[NUMBER];

@@ -102,6 +102,8 @@ DEFINE_FREEP(tlcp_conn_free, struct tlcp_conn)
 unsigned char *tlcp_conn_room(struct tlcp_conn *c, size_t *out_n);
 /* So many are there now. */
 void tlcp_conn_came(struct tlcp_conn *c, size_t n);
+/* A call of tlcp_conn_read has something to do without more bytes: data, or a record, is there. */
+bool tlcp_conn_readable(const struct tlcp_conn *c);
 /* What is to be sent, borrowed until the next call; and so much of it is. */
 struct str tlcp_conn_pending(const struct tlcp_conn *c);
 void tlcp_conn_sent(struct tlcp_conn *c, size_t n);
