@@ -136,7 +136,7 @@ def main():
     try:
         lab.wait_site(NAME, 300)
         host = f"{NAME}:{lab.gateway}"
-        workers = [p for p in children(lab.process.pid) if b"--role=gateway" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes()]
+        workers = [p for p in children(lab.server.popen.pid) if b"--role=gateway" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes()]
         if len(workers) != 1:
             sys.exit(f"{len(workers)} workers of the gateway")
         by_forward(lab, host, workers[0])
