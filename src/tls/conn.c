@@ -274,11 +274,7 @@ static void watch_open(struct tls_conn *c)
         events |= c->read_needs;
     if (c->wants & TLS_WRITE)
         events |= c->write_needs;
-    if (c->tlcp && tlcp_conn_pending(c->tlcp).n)
-        events |= EV_WRITE;
-    /* What came behind the handshake, and what is left of a record, the descriptor does not tell
-     * of: that it can be written to, it tells at once. */
-    if (c->tlcp && c->wants & TLS_READ && tlcp_conn_readable(c->tlcp))
+    if (c->tlcp && tls_tlcp_due(c->tlcp, c->wants & TLS_READ))
         events |= EV_WRITE;
     ev_fd_watch(c->watch, events);
 }

@@ -20,6 +20,11 @@ enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s)
     return RC_OK;
 }
 
+bool tls_tlcp_due(const struct tlcp_conn *c, bool reads)
+{
+    return tlcp_conn_pending(c).n || (reads && tlcp_conn_readable(c));
+}
+
 /* Brings it what has come. */
 static enum rc fill(struct tlcp_conn *c, struct tls_socket *s)
 {

@@ -163,6 +163,10 @@ enum rc tls_tlcp_write(struct tlcp_conn *c, const struct tls_socket *s, struct s
                        size_t *out_n);
 /* Sends what is to be sent: RC_OK when nothing is left of it; RC_AGAIN, RC_NET. */
 enum rc tls_tlcp_flush(struct tlcp_conn *c, const struct tls_socket *s);
+/* Something can be done without waiting for bytes: to send, or, where `reads`, to read what came
+ * behind the handshake, or is left of a record. The descriptor does not tell of that, but that it
+ * can be written to it tells at once. */
+bool tls_tlcp_due(const struct tlcp_conn *c, bool reads);
 
 /* What all clients have in common. NULL: no memory. */
 SSL_CTX *tls_client_context(void);
