@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=120
-"""WebSocket through the gateway: python3-websockets on both sides over HTTP/1.1, and over a stream of HTTP/2 (RFC 8441), whose frames
-are put together here: messages of all sizes both ways, many at once, one side that takes nothing, and either side's end."""
+"""WebSocket through the gateway: python3-websockets on both sides over HTTP/1.1, and over a stream of HTTP/2 (RFC 8441), once with
+frames that are put together here and once by python3-h2 and python3-wsproto: messages of all sizes both ways, many at once, one side
+that takes nothing, and either side's end."""
 
 import asyncio
 import contextlib
@@ -11,13 +12,20 @@ import os
 import pathlib
 import ssl
 import struct
+import sys
 import tempfile
 import threading
 
 import websockets
+import wsproto
+import wsproto.connection
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from gateway import Gateway, expect
 from http2 import DATA, END_STREAM, HEADERS, SETTINGS, Client, frame
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from foreign_h2 import H2  # noqa: E402
 
 BIG = 1 << 20
 
@@ -136,12 +144,92 @@ def over_http2(gateway):
                 raise AssertionError(f"stream {stream}: {heard[stream]!r}")
 
 
+class Tunnel:
+    """A WebSocket of wsproto's in a stream of python3-h2's connection."""
+
+    def __init__(self, client, path="/chat", more=()):
+        self.client, self.heard, self.partial = client, [], b""
+        self.stream = client.begin([(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", client.name),
+                                    (":path", path), ("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat"),
+                                    ("origin", f"https://{client.name}"), *more], end=False)
+        self.answer = client.answers[self.stream]
+        client.until(lambda: self.answer.status or self.answer.ended)
+        self.socket = wsproto.connection.Connection(wsproto.ConnectionType.CLIENT)
+
+    def say(self, event):
+        self.client.send(self.stream, self.socket.send(event))
+
+    def hear(self):
+        """The next whole message, or another event."""
+        while True:
+            for event in self.taken():
+                return event
+            self.client.until(lambda: self.answer.body or self.answer.ended)
+
+    def taken(self):
+        if self.answer.body:
+            self.socket.receive_data(self.answer.body)
+            self.answer.body = b""
+            for event in self.socket.events():
+                if isinstance(event, (BytesMessage, TextMessage)):
+                    self.partial += event.data.encode() if isinstance(event, TextMessage) else event.data
+                    if event.message_finished:
+                        self.heard.append(self.partial)
+                        self.partial = b""
+                else:
+                    self.heard.append(event)
+        elif self.answer.ended and not self.heard:
+            raise AssertionError("the stream has ended")
+        while self.heard:
+            yield self.heard.pop(0)
+
+
+def by_strangers(gateway):
+    """Two tunnels and requests in one connection."""
+    with H2(gateway.port, "wiki.example", gateway.root / "all.pem") as client:
+        client.until(lambda: client.connection.remote_settings.enable_connect_protocol)
+        one, other = Tunnel(client), Tunnel(client)
+        expect("both answers", [t.answer.status for t in (one, other)], [200, 200])
+        expect("the protocol", one.answer.headers.get("sec-websocket-protocol"), "chat")
+        for hop in ("sec-websocket-accept", "connection", "upgrade", "transfer-encoding"):
+            expect(f"{hop} in HTTP/2", hop in one.answer.headers, False)
+        for size in (0, 1, 125, 126, 65535, 65536, BIG):
+            message = os.urandom(size)
+            other.say(TextMessage(f"beside {size}"))
+            one.say(BytesMessage(message))
+            expect(f"{size} bytes", one.hear() == message, True)
+            expect("the other one", other.hear(), f"beside {size}".encode())
+        one.say(Ping(b"are you there"))
+        expect("a pong", one.hear(), Pong(b"are you there"))
+        one.say(TextMessage("leave"))
+        end = one.hear()
+        expect("the server's end", (type(end), end.code, end.reason), (CloseConnection, 4001, "as you wish"))
+        one.say(end.response())
+        client.until(lambda: one.answer.ended)
+        expect("its stream", one.answer.reset, None)
+        other.say(TextMessage("still here"))
+        expect("the other one goes on", other.hear(), b"still here")
+        other.say(CloseConnection(1000, "bye"))
+        expect("the answer to an end", type(other.hear()), CloseConnection)
+        expect("what the server refuses", Tunnel(client, "/secret").answer.status, 403)
+        expect("requests beside tunnels", client.get("/").status, 426)  # python3-websockets wants an upgrade
+        expect("another protocol", refusal(client, "connect-udp"), 501)
+
+
+def refusal(client, protocol):
+    stream = client.begin([(":method", "CONNECT"), (":protocol", protocol), (":scheme", "https"), (":authority", client.name),
+                           (":path", "/chat")], end=False)
+    client.until(lambda: client.answers[stream].status or client.answers[stream].ended)
+    return client.answers[stream].status
+
+
 def main():
     server = Server()
     with tempfile.TemporaryDirectory() as name, Gateway(pathlib.Path(name), server.port) as gateway:
         for step in (talk, many, leaving, not_there):
             asyncio.run(step(gateway))
         over_http2(gateway)
+        by_strangers(gateway)
         expect("the log", gateway.said("status=101"), True)
 
 
