@@ -601,4 +601,5 @@ def main():
         sys.exit("the cases are of no use")
 
 
-main()
+if __name__ == "__main__":
+    main()
