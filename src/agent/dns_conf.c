@@ -34,6 +34,7 @@ enum { TTL_MAX = 86400, DNS_PORT = 53, WORD_MAX = 600, SECRET_TEXT_MAX = 512 };
 struct reading {
     struct agent_dns_conf *c;
     struct str file; /* for messages */
+    bool looks;      /* without secrets that are elsewhere */
     struct err *err;
 };
 
@@ -94,6 +95,8 @@ static enum rc set_secret(const struct reading *r, struct str v)
     CLEANUP(buf_wipe) struct buf line = BUF_INIT(SECRET_TEXT_MAX);
 
     r->c->plain = !agent_sealed(v);
+    if (!r->c->plain && r->looks)
+        return RC_OK;
     if (!r->c->plain) {
         TRY(agent_sealed_line(v, &line, r->err));
         v = buf_str(&line);
@@ -107,7 +110,11 @@ static enum rc set_key_file(const struct reading *r, struct str v)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(AGENT_DNS_FILE_MAX);
 
-    TRY(agent_sealed_read_shared(v, &text, r->err));
+    enum rc rc = agent_sealed_read_shared(v, &text, r->err);
+
+    if (rc != RC_OK && rc != RC_NOMEM && r->looks)
+        return str_copyz(STR("(of key_file)"), r->c->key.name, sizeof(r->c->key.name));
+    TRY(rc);
     return agent_dns_key_parse(buf_str(&text), &r->c->key, r->err);
 }
 
@@ -169,9 +176,10 @@ static enum rc take_line(const struct reading *r, struct str line)
     return ERR(r->err, RC_PARSE, msg_line, r->file, name);
 }
 
-static enum rc parse(struct str text, struct str file, struct agent_dns_conf *c, struct err *err)
+static enum rc parse(struct str text, struct str file, bool looks, struct agent_dns_conf *c,
+                     struct err *err)
 {
-    const struct reading r = {c, file, err};
+    const struct reading r = {c, file, looks, err};
     struct str line;
 
     *c = (struct agent_dns_conf){
@@ -180,12 +188,12 @@ static enum rc parse(struct str text, struct str file, struct agent_dns_conf *c,
         TRY(take_line(&r, line));
     if (!c->server[0])
         return ERR(err, RC_PARSE, msg_no_server, file);
-    return !c->key.name[0] == !c->key.n ? RC_OK : ERR(err, RC_PARSE, msg_half, file);
+    return looks || !c->key.name[0] == !c->key.n ? RC_OK : ERR(err, RC_PARSE, msg_half, file);
 }
 
 enum rc agent_dns_conf_parse(struct str text, struct agent_dns_conf *out, struct err *err)
 {
-    return parse(text, STR("the DNS configuration"), out, err);
+    return parse(text, STR("the DNS configuration"), false, out, err);
 }
 
 /* ---- a key statement: key "name" { algorithm hmac-sha256; secret "..."; }; */
@@ -270,7 +278,7 @@ static enum rc look_up(struct agent_dns_conf *c, struct err *err)
     return RC_OK;
 }
 
-enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct err *err)
+static enum rc load(struct str path, bool looks, struct agent_dns_conf *out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(AGENT_DNS_FILE_MAX);
     char file[AGENT_PATH_MAX];
@@ -278,10 +286,20 @@ enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct 
     TRY(str_copyz(path, file, sizeof(file)));
     TRY(agent_sealed(path) ? agent_sealed_read(path, &text, err)
                            : agent_file_read(path, &text, err));
-    TRY(parse(buf_str(&text), path, out, err));
+    TRY(parse(buf_str(&text), path, looks, out, err));
     if (out->plain && !agent_sealed(path))
         TRY(agent_sealed_check(AT_FDCWD, file, err));
     return look_up(out, err);
+}
+
+enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct err *err)
+{
+    return load(path, false, out, err);
+}
+
+enum rc agent_dns_conf_look(struct str path, struct agent_dns_conf *out, struct err *err)
+{
+    return load(path, true, out, err);
 }
 
 void agent_dns_conf_done(struct agent_dns_conf *c)

@@ -42,6 +42,10 @@ enum rc agent_dns_conf_parse(struct str text, struct agent_dns_conf *out, struct
 /* The file, or credential, and the server looked up (libc's way; it blocks). RC_DENIED: it holds a
  * secret and others may read it; RC_NOTFOUND, RC_IO. */
 enum rc agent_dns_conf_load(struct str path, struct agent_dns_conf *out, struct err *err);
+/* The same for who only looks, and may not be who has the secrets: those that are elsewhere are
+ * left out, and so is a key file that cannot be read. `key.name` is empty only where no key is
+ * configured. */
+enum rc agent_dns_conf_look(struct str path, struct agent_dns_conf *out, struct err *err);
 /* The secret is wiped. */
 void agent_dns_conf_done(struct agent_dns_conf *c);
 /* A key statement, as BIND has it. RC_PARSE. */

@@ -40,8 +40,12 @@ static void work_free(struct dns_work *w)
 
 static void note(struct rfc2136 *d, const struct err *why)
 {
+    const struct agent_record record = {d->at->remove, d->at->zone, d->at->target, d->conf.server,
+                                        why};
     char by[BY_TEXT];
 
+    if (d->w->changed)
+        d->w->changed(d->w->changed_arg, &record);
     (void)snprintf(by, sizeof(by), "dynamic update, %s", d->conf.server);
     d->at->sent = false;
     agent_note(d->w, d->at->remove ? AGENT_RECORD_REMOVED : AGENT_RECORD_ADDED,
@@ -441,7 +445,7 @@ static void on_asked(void *arg, enum rc rc, const struct err *err)
 
     a->ended = true;
     a->rc = rc;
-    if (err)
+    if (err && a->err)
         *a->err = *err;
 }
 

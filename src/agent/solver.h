@@ -12,6 +12,14 @@ struct ev;
 struct client_proxy;
 struct net;
 
+/* A record of DNS that was changed, or was to be; borrowed for the call. */
+struct agent_record {
+    bool removed;
+    const char *zone, *name; /* behind aliases */
+    const char *server;      /* as it is configured */
+    const struct err *why;   /* NULL, or of RC_OK: it was done */
+};
+
 /* What all of them share, and outlives them. */
 struct agent_world {
     struct ev *ev;
@@ -23,6 +31,9 @@ struct agent_world {
     const struct client_proxy *proxies; /* as in client/reach.h; of servers, not of proofs */
     struct agent_journal *journal; /* of what is changed (agent/journal.h); NULL: none is kept */
     struct agent_tokens *tokens;   /* those that are open (agent/token.h); NULL: each for its key */
+    /* Told of each dynamic update that was sent, and what became of it; NULL: nobody is. */
+    void (*changed)(void *arg, const struct agent_record *record);
+    void *changed_arg;
     bool confined; /* no file can be opened, and nobody may wait: libc looks up no name */
 };
 

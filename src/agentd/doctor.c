@@ -9,6 +9,7 @@
 #include "agent/mend.h"
 #include "agent/place.h"
 #include "agent/solver.h"
+#include "agent/writers.h"
 #include "agentd/daemon.h"
 #include "agentd/places.h"
 #include "agentd/rivals.h"
@@ -16,7 +17,7 @@
 #include "ev/clock.h"
 #include "provider/provider.h"
 
-enum { TEXT_MAX = 8 * 1024, LINE = 2048, SILENT_MAX = 16, ASKED_MAX = 20 };
+enum { TEXT_MAX = 8 * 1024, LINE = 2048, SILENT_MAX = 16 };
 
 #define OVERDUE WHEN_HOUR
 
@@ -272,68 +273,24 @@ static void examine_owner(const struct one *o)
     }
 }
 
-/* Of the server itself, which knows what it allows. */
-static enum rc ask_name(enum agent_way way, const struct agent_dns_conf *conf, struct str of,
-                        bool *out)
-{
-    struct str base = str_starts(of, STR("*.")) ? str_skip(of, 2) : of;
-    struct err err = ERR_INIT;
-    char name[DNS_NAME_MAX + 1];
-    int n =
-        snprintf(name, sizeof(name), "%s.%.*s",
-                 way == AGENT_PERSIST ? "_validation-persist" : "_acme-challenge", STR_ARG(base));
-
-    if (n < 0 || (size_t)n >= sizeof(name))
-        return RC_TOOBIG;
-    return agent_rfc2136_unsigned(conf, str_of(name), out, &err);
-}
-
-/* Names may be in several zones; one that is open to all is enough to be told of. */
-static bool ask_zones(const struct agent_plan *plan, const struct agent_dns_conf *conf)
-{
-    bool taken = false;
-
-    for (size_t i = 0; i < plan->n_dns && i < ASKED_MAX && !taken; i++)
-        if (ask_name(plan->way, conf, plan->dns[i], &taken) != RC_OK)
-            return false;
-    return taken;
-}
-
-static void tell_unsigned(const struct one *o, const struct agent_dns_conf *conf, bool taken)
-{
-    char text[LINE];
-
-    if (!conf->key.name[0])
-        snprintf(
-            text, sizeof(text),
-            "updates that go to %s are not signed%s: who may send from this address, or claims "
-            "it, writes to that zone",
-            conf->server, taken ? ", and it takes them" : "");
-    else
-        snprintf(text, sizeof(text),
-                 "%s takes updates of that zone that nobody has signed: who may send from this "
-                 "address, or claims it, writes to it, and has certificates for its names",
-                 conf->server);
-    tell_of(o, "updates", "warning", str_of(text),
-            conf->key.name[0]
-                ? STR("allow the key alone: update-policy (BIND), an acl with a key (Knot), "
-                      "TSIG-ALLOW-DNSUPDATE (PowerDNS)")
-                : STR("give the name server and this file a key: tsig-keygen(8), key_file"));
-}
-
 /* What a server that cannot be asked says comes with the rehearsal. */
 static void examine_updates(const struct one *o)
 {
     const struct agent_plan *plan = &o->view.state.plan;
-    bool persists = plan->way == AGENT_PERSIST && plan->style.n, taken;
+    bool persists = plan->way == AGENT_PERSIST && plan->style.n;
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
+    struct agent_writers writers;
     struct agent_dns_conf conf;
+    const char *cure;
 
     if ((plan->way != AGENT_DNS && !persists) || provider_kind_find(plan->style) ||
-        agent_dns_conf_load(plan->value, &conf, NULL) != RC_OK)
+        agent_dns_conf_look(plan->value, &conf, NULL) != RC_OK)
         return;
-    taken = ask_zones(plan, &conf);
-    if (taken || !conf.key.name[0])
-        tell_unsigned(o, &conf, taken);
+    IGNORE_RC(agent_writers_ask(&conf, persists ? "_validation-persist" : "_acme-challenge",
+                                plan->dns, plan->n_dns, &writers, NULL));
+    cure = agent_writers_text(&conf, &writers, &text);
+    if (cure)
+        tell_of(o, "updates", "warning", buf_str(&text), str_of(cure));
     agent_dns_conf_done(&conf);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/writers.h"
 #include "cmd/cmd.h"
 #include "cmd/examine.h"
 #include "cmd/receivers.h"
@@ -23,6 +24,65 @@ static void failed(struct examination *e, const char *name, struct str text, con
     cmd_finding(e, name, STR("failed"), text, buf_str(&cure));
 }
 
+/* Names of sites that are proven there, by dns-01. */
+static size_t sites_of(const struct conf *conf, struct str updates,
+                       struct str out[static AGENT_WRITERS_ASKED])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < conf->gateway.n_sites && n < AGENT_WRITERS_ASKED; i++) {
+        const struct conf_site *s = &conf->gateway.sites[i];
+
+        if (s->directory.n && s->challenge == CONF_SITE_DNS_01 && str_eq(s->dns, updates))
+            out[n++] = s->name;
+    }
+    return n;
+}
+
+static void tell_updates(struct examination *e, const struct conf_update *u, const char *state,
+                         struct str text, struct str cure)
+{
+    CLEANUP(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+
+    buf_printf(&b, "%.*s of gateway.updates: %.*s", STR_ARG(u->name), STR_ARG(text));
+    cmd_finding(e, "updates", str_of(state), buf_str(&b), cure);
+}
+
+static void examine_zone(struct examination *e, const struct conf *conf,
+                         const struct conf_update *u)
+{
+    CLEANUP(agent_dns_conf_done) struct agent_dns_conf dns = {};
+    CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
+    struct str names[AGENT_WRITERS_ASKED];
+    struct agent_writers writers = {};
+    struct err err = ERR_INIT;
+    size_t n = sites_of(conf, u->name, names);
+    const char *cure = NULL;
+    char why[1024];
+
+    if (n == 0)
+        return;
+    err.rc = agent_dns_conf_look(u->file, &dns, &err);
+    if (err.rc == RC_OK) {
+        err.rc = agent_writers_ask(&dns, "_acme-challenge", names, n, &writers, &err);
+        cure = agent_writers_text(&dns, &writers, &text);
+    }
+    if (cure)
+        tell_updates(e, u, "warning", buf_str(&text), str_of(cure));
+    if (err.rc != RC_OK)
+        tell_updates(e, u, "warning", str_of(err_textz(&err, why, sizeof(why))), STR(""));
+    else if (!cure)
+        tell_updates(e, u, "ok", STR("the name server refuses updates that nobody has signed"),
+                     STR(""));
+}
+
+/* Who writes into such a zone has certificates for its names, from whichever CA looks there. */
+static void examine_updates(struct examination *e, const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->gateway.others.n_updates; i++)
+        examine_zone(e, conf, &conf->gateway.others.updates[i]);
+}
+
 static void examine_config(struct examination *e)
 {
     CLEANUP(buf_done) struct buf problems = BUF_INIT(TEXT_MAX);
@@ -39,6 +99,8 @@ static void examine_config(struct examination *e)
         cmd_finding(e, "configuration", STR("failed"), text, STR("")); /* says itself what to do */
     if (conf && cmd_check_receivers(conf, &problems) != RC_OK)
         failed(e, "receivers", str_trim(buf_str(&problems)), "autarky config check");
+    if (conf)
+        examine_updates(e, conf);
 }
 
 static int is_root_key(const struct dirent *entry)

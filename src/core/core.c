@@ -362,8 +362,10 @@ static void core_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_HTTP, core_on_http},     {IPC_API_CERT, core_on_api_cert}, {IPC_VOUCH, core_on_vouch},
-    {IPC_PUBLIC, core_on_public}, {IPC_METRICS, core_on_metrics},   {IPC_PROBER, core_on_prober},
+    {IPC_HTTP, core_on_http},     {IPC_API_CERT, core_on_api_cert},
+    {IPC_VOUCH, core_on_vouch},   {IPC_CHANGED, core_on_changed},
+    {IPC_PUBLIC, core_on_public}, {IPC_METRICS, core_on_metrics},
+    {IPC_PROBER, core_on_prober},
 };
 
 const struct role_def role_core = {
@@ -373,7 +375,7 @@ const struct role_def role_core = {
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .start_seconds = 3600, /* a migration copies the database first */
-    .drain_order = 1,
+    .drain_order = 2,      /* the emissary asks it */
     .open = core_open,
     .start = core_start,
     .peer = core_peer,

@@ -153,8 +153,8 @@ enum rc core_audit_command(struct core *core, struct ipc_req *req,
 /* Its channel is now that one, or NULL. With another channel, what the last one said is forgotten:
  * core vouches for nobody until the keeper says anew who it is. */
 void core_sites_keeper(struct core *core, struct ipc_chan *chan);
-/* Handler of IPC_VOUCH, which by ipc's table only the keeper can send. */
-/* The same, of certificates of other CAs. */
+/* Handlers of what by ipc's table only the keeper can send, and CHANGED only the emissary. */
+void core_on_changed(void *arg, struct ipc_req *req, const void *msg, int fd);
 void core_on_public(void *arg, struct ipc_req *req, const void *msg, int fd);
 void core_on_vouch(void *arg, struct ipc_req *req, const void *msg, int fd);
 

@@ -112,6 +112,41 @@ static enum rc describe_noted(struct noted *n, const struct ipc_public *m)
     return buf_rc(&n->detail);
 }
 
+/* n->req is answered when it is written, or cannot be: `rc` is how its description went. Takes `n`.
+ */
+static void write_noted(struct core *core, struct noted *n, struct str site, enum rc rc)
+{
+    struct ipc_req *req = n->req;
+
+    n->event.at = clock_now(ev_clock(core->ev));
+    n->event.actor_kind = AUDIT_SYSTEM;
+    n->event.object_kind = "site";
+    if (rc == RC_OK)
+        rc = str_printable(site) ? arena_str(ipc_req_arena(req), site, &n->event.object) : RC_INVAL;
+    if (rc == RC_OK)
+        rc = store_write(core->store, append_noted, noted_written, n);
+    if (rc == RC_OK)
+        return;
+    buf_done(&n->detail);
+    mem_free(n);
+    ipc_reply_err(req, &(struct err){.rc = rc});
+}
+
+/* NULL: there is no memory, and whoever asked is told. */
+static struct noted *new_noted(struct ipc_req *req, const char *action)
+{
+    struct noted *n = MEM_NEW(struct noted);
+
+    if (!n) {
+        ipc_reply_err(req, &(struct err){.rc = RC_NOMEM});
+        return NULL;
+    }
+    n->req = req;
+    n->event.action = action;
+    buf_init(&n->detail, AUDIT_DETAIL_MAX);
+    return n;
+}
+
 void core_on_public(void *arg, struct ipc_req *req, const void *msg, int)
 {
     static const char *const actions[IPC_PUBLIC_WHATS] = {
@@ -120,31 +155,45 @@ void core_on_public(void *arg, struct ipc_req *req, const void *msg, int)
         [IPC_PUBLIC_FAILED] = "site.certificate-failed",
     };
     const struct role_env *env = arg;
-    struct core *core = env->state;
     const struct ipc_public *m = msg;
-    struct noted *n = MEM_NEW(struct noted);
-    enum rc rc = n ? RC_OK : RC_NOMEM;
+    struct noted *n = new_noted(req, actions[m->what]);
 
-    if (rc == RC_OK) {
-        n->req = req;
-        buf_init(&n->detail, AUDIT_DETAIL_MAX);
-        n->event = (struct audit_event){.at = clock_now(ev_clock(core->ev)),
-                                        .actor_kind = AUDIT_SYSTEM,
-                                        .action = actions[m->what],
-                                        .object_kind = "site"};
-        rc = str_printable(m->site) ? arena_str(ipc_req_arena(req), m->site, &n->event.object)
-                                    : RC_INVAL;
-    }
-    if (rc == RC_OK)
-        rc = describe_noted(n, m);
-    if (rc == RC_OK)
-        rc = store_write(core->store, append_noted, noted_written, n);
-    if (rc == RC_OK)
-        return;
     if (n)
-        buf_done(&n->detail);
-    mem_free(n);
-    ipc_reply_err(req, &(struct err){.rc = rc});
+        write_noted(env->state, n, m->site, describe_noted(n, m));
+}
+
+/* ---- records of DNS that prove their names */
+
+static enum rc describe_changed(struct noted *n, const struct ipc_changed *m)
+{
+    struct json_out o;
+
+    json_out_init(&o, &n->detail, JSON_COMPACT);
+    json_obj(&o);
+    if (m->reason.n)
+        json_kv_z(&o, "change", m->removed ? "removed" : "added");
+    put_printable(&o, "zone", m->zone);
+    put_printable(&o, "record", m->name);
+    put_printable(&o, "server", m->server);
+    if (m->at > 0)
+        json_kv_when(&o, "at", m->at);
+    put_printable(&o, "problem", m->reason);
+    json_end(&o);
+    TRY(json_out_done(&o));
+    n->event.detail = buf_str(&n->detail);
+    return buf_rc(&n->detail);
+}
+
+void core_on_changed(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    const struct role_env *env = arg;
+    const struct ipc_changed *m = msg;
+    struct noted *n = new_noted(req, m->reason.n  ? "site.record-failed"
+                                     : m->removed ? "site.record-removed"
+                                                  : "site.record-added");
+
+    if (n)
+        write_noted(env->state, n, m->site, describe_changed(n, m));
 }
 
 /* ---- what the keeper tells */

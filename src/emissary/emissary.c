@@ -5,9 +5,10 @@
  * owns     the settings of dynamic updates (RFC 2136) with their TSIG keys; no other key
  * may      look up names, connect out
  * may not  open a file (roots, settings, resolv.conf are read before confinement), listen, execute,
- *          hold or see a key of a site or an account, ask anybody
+ *          hold or see a key of a site or an account
  * asked by keeper, and nobody else: FETCH, a request that the keeper has signed, over TLS to a
  * server that shows a certificate from the roots of that directory; RECORD, a record set or removed
+ * asks     core, to write into the audit log which records it has set and removed: CHANGED
  *
  * It is a process of its own because neither of the others may be it: the keeper has the keys and
  * must reach no network; the courier speaks to configured addresses alone, and a CA may name any
@@ -43,6 +44,7 @@ static void out_of_patience(void *arg)
 
     emissary_fetch_stop(e);
     emissary_records_stop(e);
+    emissary_changes_stop(e);
     emissary_look_drained(e);
 }
 
@@ -69,6 +71,7 @@ static enum rc emissary_open(struct role_env *env, struct err *err)
     list_init(&e->next_ways);
     list_init(&e->fetches);
     list_init(&e->records);
+    emissary_changes_init(e);
     ev_timer_init(&e->tidy, env->ev, on_tidy, e);
     ev_timer_init(&e->patience, env->ev, out_of_patience, e);
     e->world = (struct agent_world){.ev = env->ev, .say = say, .arg = e, .confined = true};
@@ -173,15 +176,17 @@ static enum rc emissary_start(struct role_env *env, struct err *err)
 }
 
 /* Another keeper knows nothing of what the one before it had set. */
-static void emissary_peer(struct role_env *env, enum role role, struct ipc_chan *)
+static void emissary_peer(struct role_env *env, enum role role, struct ipc_chan *chan)
 {
+    if (role == ROLE_CORE)
+        emissary_changes_core(env->state, chan);
     if (role == ROLE_KEEPER)
         emissary_records_orphaned(env->state);
 }
 
 void emissary_look_drained(struct emissary *e)
 {
-    if (e->draining && e->n_fetches == 0 && emissary_records_tidy(e)) {
+    if (e->draining && e->n_fetches == 0 && emissary_records_tidy(e) && emissary_changes_told(e)) {
         e->draining = false; /* once */
         role_drained(e->env);
     }
@@ -206,6 +211,7 @@ static void emissary_close(struct role_env *env)
     e->draining = false; /* nobody is told any more */
     emissary_fetch_stop(e);
     emissary_records_stop(e);
+    emissary_changes_stop(e);
     emissary_abort(env);
     free_all(&e->ways);
     ev_timer_stop(&e->tidy);
@@ -235,7 +241,7 @@ const struct role_def role_emissary = {
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
     .wanted = role_wanted_emissary,
     .environment = environment,
-    .drain_order = 2, /* the keeper asks it */
+    .drain_order = 1, /* the keeper asks it, and it core */
     .open = emissary_open,
     .start = emissary_start,
     .peer = emissary_peer,

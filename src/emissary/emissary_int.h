@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the emissary: emissary.c (life, whom to trust on the way), fetch.c (a request to
- * another CA), names.c (where that is), records.c (records that prove names). */
+ * another CA), names.c (where that is), records.c (records that prove names), changes.c (what core
+ * is told of these). */
 #pragma once
 
 #include "agent/dns_conf.h"
@@ -26,6 +27,9 @@ enum {
     EMISSARY_ZONES_MAX = CONF_UPDATES_MAX,
     EMISSARY_RECORDS_MAX = 64, /* that are being set or removed */
     EMISSARY_DRAIN_SECONDS = 5,
+    EMISSARY_CHANGES_MAX = 256, /* that core is to be told of */
+    EMISSARY_CHANGE_SECONDS = 20,
+    EMISSARY_CHANGE_AGAIN_SECONDS = 5, /* after core refused */
 };
 
 struct emissary;
@@ -83,6 +87,11 @@ struct emissary {
     struct list records;
     size_t n_records;
     struct ev_timer tidy, patience;
+    struct ipc_chan *core; /* NULL: it is away */
+    struct list changes;   /* for core, oldest first */
+    size_t n_changes;
+    struct ipc_call *telling; /* of the first */
+    struct ev_timer tell_again;
     bool draining;
 };
 
@@ -119,3 +128,16 @@ void emissary_records_orphaned(struct emissary *e);
 /* Frees those that are done; true when none is left. */
 bool emissary_records_tidy(struct emissary *e);
 void emissary_records_stop(struct emissary *e);
+
+/* ---- changes.c */
+
+void emissary_changes_init(struct emissary *e);
+/* Core is there, or is not (NULL): it is told of what waits. */
+void emissary_changes_core(struct emissary *e, struct ipc_chan *core);
+/* Told to core for the audit log, after those before it; the oldest is dropped, and the log says
+ * so, when core has been away for too long. */
+void emissary_change(struct emissary *e, const char *site, const struct agent_record *record);
+/* Core knows them all. */
+bool emissary_changes_told(const struct emissary *e);
+/* Gives up what was not told. */
+void emissary_changes_stop(struct emissary *e);

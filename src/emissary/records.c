@@ -20,6 +20,7 @@ enum { TEXT_BYTES = 400, TOKEN_BYTES = 1024 };
 struct record {
     struct list link;
     struct emissary *e;
+    struct agent_world world; /* of this solver: says of which site a change is */
     struct agent_solver *solver;
     char name[DNS_NAME_MAX + 1], token[TOKEN_BYTES], authorization[TOKEN_BYTES];
     struct client_proof proof;
@@ -79,6 +80,13 @@ static struct record *find(struct emissary *e, const struct ipc_proof *m)
     return NULL;
 }
 
+static void on_changed(void *arg, const struct agent_record *record)
+{
+    const struct record *r = arg;
+
+    emissary_change(r->e, r->name, record);
+}
+
 static enum rc add(struct emissary *e, const struct ipc_proof *m, struct record **out,
                    struct err *err)
 {
@@ -102,7 +110,10 @@ static enum rc add(struct emissary *e, const struct ipc_proof *m, struct record 
     r->e = e;
     list_push(&e->records, &r->link);
     e->n_records++;
-    rc = agent_rfc2136_with(&e->world, &z->conf, &r->solver);
+    r->world = e->world;
+    r->world.changed = on_changed;
+    r->world.changed_arg = r;
+    rc = agent_rfc2136_with(&r->world, &z->conf, &r->solver);
     if (rc == RC_OK)
         rc = str_copyz(m->site, r->name, sizeof(r->name));
     if (rc == RC_OK)

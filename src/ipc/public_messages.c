@@ -31,3 +31,8 @@ IPC_FIELDS(ipc_public, IPC_F_U8(ipc_public, what, IPC_PUBLIC_WHATS - 1),
            IPC_F_STR(ipc_public, serial, 2 * SERIAL_BYTES), IPC_F_I64(ipc_public, not_after),
            IPC_F_STR(ipc_public, sha256, 64), IPC_F_STR(ipc_public, reason, 2 * KIB),
            IPC_F_U32(ipc_public, failures));
+
+IPC_FIELDS(ipc_changed, IPC_F_BOOL(ipc_changed, removed), IPC_F_STR(ipc_changed, site, DNS_BYTES),
+           IPC_F_STR(ipc_changed, zone, DNS_BYTES), IPC_F_STR(ipc_changed, name, DNS_BYTES),
+           IPC_F_STR(ipc_changed, server, 256), IPC_F_I64(ipc_changed, at),
+           IPC_F_STR(ipc_changed, reason, 2 * KIB));

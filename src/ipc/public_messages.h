@@ -60,5 +60,15 @@ struct ipc_public {
     uint32_t failures; /* the same; in a row */
 };
 
+/* A record that proves the name of a site was set or removed, or was to be. For the audit log. */
+struct ipc_changed {
+    bool removed;
+    struct str site;
+    struct str zone, name; /* of the record, behind aliases */
+    struct str server;     /* that was asked, as it is configured */
+    int64_t at;            /* when_t */
+    struct str reason;     /* why it failed; empty: it was done */
+};
+
 extern const struct ipc_fields ipc_fetch_fields, ipc_fetched_fields, ipc_proof_fields,
-    ipc_public_fields;
+    ipc_public_fields, ipc_changed_fields;

@@ -130,6 +130,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
     CALL(IPC_RECORD, "record", KEEPER, EMISSARY, ipc_proof, KIB + SLACK, ipc_none, 0,
          IPC_PROOF_CREDITS),
     CALL(IPC_PUBLIC, "public", KEEPER, CORE, ipc_public, 8 * KIB, ipc_none, 0, 1),
+    CALL(IPC_CHANGED, "changed", EMISSARY, CORE, ipc_changed, 8 * KIB, ipc_none, 0, 1),
     CALL(IPC_INSPECT, "inspect", GATEWAY, WAF, ipc_inspect, IPC_INSPECT_BYTES, ipc_inspected,
          IPC_INSPECTED_BYTES, IPC_INSPECT_CREDITS),
     CALL(IPC_TEXTS, "texts", CORE, TXT, ipc_texts, 64 * KIB, ipc_none, 0, IPC_TEXTS_CREDITS),

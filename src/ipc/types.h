@@ -82,6 +82,8 @@ enum ipc_type {
     IPC_RECORD,      /* the same, of dns-01 */
     /* keeper to core */
     IPC_PUBLIC = 136, /* ipc_public -> ipc_none, when it is in the audit log */
+    /* emissary to core */
+    IPC_CHANGED = 137, /* ipc_changed -> ipc_none, when it is in the audit log */
     /* gateway to keeper */
     IPC_HANDSHAKE = 138, /* ipc_handshake -> ipc_handshaken: a signature with a site's key */
     /* gateway to waf */

@@ -29,6 +29,7 @@ ocsp.signed
 operator.commanded operator.refused operator.sign-in-refused operator.signed-in
 order.canceled order.created order.failed order.processing order.ready order.renewing policy.accepted
 renewal.pulled session.ended site.certificate-failed site.certificate-installed site.certificate-ordered
+site.record-added site.record-failed site.record-removed
 token.created token.revoked txt-account.registered txt-account.removed
 user.added user.certificate-added user.certificate-removed user.password-replaced user.removed user.roles-changed user.totp-replaced
 """.split())

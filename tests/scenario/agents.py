@@ -6,6 +6,7 @@ token used twice or by another, no certificate, another's, one of a removed agen
 is obeyed where the agent lets itself be told, and nowhere else; a clock that is wrong shows, and how long it took from the request to the certificate
 and from there to the proof; one that falls silent is told of."""
 
+import base64
 import contextlib
 import json
 import os
@@ -16,12 +17,15 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from lab import AGENT, AUTARKY, DOMAIN, OPENSSL, Clock, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
+from dns_server import DnsServer  # noqa: E402
+from lab import AGENT, AUTARKY, DOMAIN, OPENSSL, OPERATORS, Clock, Lab, Process, expect, run, steady_port, wait_for  # noqa: E402
 from services import Nginx  # noqa: E402
 
 ENABLED = "agents: {enabled: true, silent: 1h}\n"
 RELOAD_TAKES = 2  # seconds
 API = (f"127.0.0.1:{steady_port()}",)
+POLICY = f"  - name: all\n    allow: [{DOMAIN}, \"*.{DOMAIN}\"]\n    challenges: [http-01, dns-01]\n" + OPERATORS
+SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 PAUSE = 21  # seconds that the server wants between two reports of an agent
 
 
@@ -227,14 +231,39 @@ def heartbeat(lab, certs, home, hours):
     agent.stop()
 
 
+def records(lab, certs, home):
+    """What an agent did to a zone: in its report, on the server's list, and in the trail, added and removed."""
+    out = certs / "records"
+    conf = lab.directory / "dns.conf"
+    conf.write_text(f"server: {lab.dns.address}\nkey: acme\nsecret: {SECRET}\n")
+    conf.chmod(0o600)
+    lab.secrets.add(SECRET)
+    run(AGENT, "obtain", "--server", lab.directory_url, "--ca-file", lab.roots, "--out", out, "--agree-tos", "--name",
+        f"records.{DOMAIN}", "--dns", "rfc2136", "--dns-config", conf)
+    agent = Process("records", lab.directory, AGENT, "agent", "run", certs, "--dir", home)
+    wait_for("records in the trail", lambda: any(c["directory"] == str(out) for c in trail_of(lab)), 60)
+    agent.stop()
+    name, by = f"_acme-challenge.records.{DOMAIN}", f"dynamic update, {lab.dns.address}"
+    want = [("record-added", name, by), ("record-removed", name, by)]
+    for where, changes in (("the trail", trail_of(lab)), ("the report", shown(lab, "db1")["report"]["changes"])):
+        did = [(c["what"], c["subject"], c["by"]) for c in changes if c["directory"] == str(out) and c["what"].startswith("record-")]
+        if did != want:
+            sys.exit(f"records in {where}: {did}")
+    expect(lab.autarky("agent", "show", "db1"), f"record-added   {name}", "shown")
+
+
 def main():
     with Lab() as lab, contextlib.ExitStack() as within:
-        lab.configure(api=API)
+        keys = f'key "acme" {{ algorithm hmac-sha256; secret "{SECRET}"; }};'
+        lab.dns.stop()
+        lab.dns = DnsServer(lab.directory / "zone", {DOMAIN: "@ A 127.0.0.1\n* A 127.0.0.1"}, keys=keys,
+                            zone_options="update-policy { grant acme zonesub TXT; };")
+        lab.configure(policy=POLICY, api=API)
         lab.start()
         refused = subprocess.run([AUTARKY, "agent", "token", "create", "--data", lab.data, "--reason", "x"], check=False,
                                  capture_output=True, text=True)
         expect(refused.stderr, "agents: {enabled: true}", "agents that are not enabled")
-        lab.configure(ENABLED, api=API)
+        lab.configure(ENABLED, policy=POLICY, api=API)
         lab.autarky("reload")
         clock = Clock(lab.directory / "clock")
         home, certs = lab.directory / "agent", lab.directory / "certs"
@@ -289,18 +318,20 @@ def main():
         wait_for("what it heard", lambda: "not set up to be told" in agent.log.read_text())
         if (certs / "web" / "cert.pem").read_text() != after:
             sys.exit("it renewed although it was not allowed to be told so")
+        agent.stop()
+        time.sleep(PAUSE)
+        records(lab, certs, deaf)
         if count(lab)["agents"] != 2:
             sys.exit(f"there are two agents: {count(lab)}")
 
         # Removed: at once, and its certificate is revoked.
         lab.autarky("agent", "remove", "web1", "--reason", "gone")
         Stranger(lab).expects(401, "was revoked", "a removed agent", "/api/v1/agents/self", report(), identity=home / "identity.pem")
-        agent.stop()
         # What was reported is there after a crash.
         lab.server.stop(9)
         hours = Clock(lab.directory / "hours")
         lab.start(env={**os.environ, "AUTARKY_TEST_CLOCK": str(hours.path)})
-        if shown(lab, "db1")["certificates"] != 1 or count(lab)["agents"] != 1:
+        if shown(lab, "db1")["certificates"] != 2 or count(lab)["agents"] != 1:
             sys.exit("what was reported is not there any more")
         heartbeat(lab, certs, deaf, hours)
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent.parent / "lib"))
 sys.path.insert(0, str(HERE.parent.parent.parent / "bench"))
 import servers  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
-from lab import DOMAIN, OPENSSL, expect, free_port, run, wait_for  # noqa: E402
+from lab import AUTARKY, DOMAIN, OPENSSL, expect, free_port, run, wait_for  # noqa: E402
 from sites import Backend, SiteLab  # noqa: E402
 
 SECRET = base64.b64encode(b"fedcba9876543210fedcba9876543210").decode()
@@ -232,12 +232,51 @@ def killed(lab, pebble):
     wait_for("the next one", lambda: lab.state(HTTP)["serial"] != before and lab.state(HTTP)["failures"] == 0, 120)
 
 
-def audited(lab):
+def audited(lab, zone):
     out = lab.directory / "audit.jsonl"
     lab.autarky("audit", "export", "--out", out)
     text = "".join(p.read_text() for p in ([out] if out.is_file() else sorted(out.rglob("*.jsonl"))))
     for action in ("ordered", "installed", "failed"):
         expect(text, f'"site.certificate-{action}"', "the audit log")
+    records = [r for r in map(json.loads, text.splitlines()) if r["action"].startswith("site.record-")]
+    if {r["action"] for r in records} != {"site.record-added", "site.record-removed"}:
+        sys.exit(f"records in the audit log: {records}")
+    for one in records:
+        detail = one["detail"]
+        if one["object"]["id"] != RECORD or detail["zone"] != DOMAIN or detail["record"] != f"_acme-challenge.{RECORD}" or \
+                detail["server"] != zone.address:
+            sys.exit(f"a record in the audit log: {one}")
+    added, removed = ([r for r in records if r["action"] == f"site.record-{what}"] for what in ("added", "removed"))
+    if len(added) != len(removed):
+        sys.exit(f"what was added is not what was removed: {records}")
+    print(f"{len(records)} changes of records in the audit log", flush=True)
+
+
+def open_zone(lab, zone, sites, listed):
+    """`doctor` asks the zones of sites whether they take what nobody has signed: one does not, one does, one does not answer."""
+    anybody = DnsServer(lab.directory / "anybody", {DOMAIN: "@ A 127.0.0.1"}, zone_options="allow-update { 127.0.0.1; };")
+    nobody = free_port()
+    text = (lab.directory / "dns.conf").read_text()
+    for name, port in (("open", anybody.port), ("away", nobody)):
+        (lab.directory / f"{name}.conf").write_text(text.replace(zone.address, f"127.0.0.1:{port}"))
+    lab.sites = sites + [{**sites[-1], "name": f"{name}.{DOMAIN}", "dns": name} for name in ("open", "away")]
+    more = "".join(f", {{name: {name}, file: \"{lab.directory}/{name}.conf\"}}" for name in ("open", "away", "unused"))
+    lab.configure("  directories:\n" + directories(*listed) +
+                  f"  updates: [{{name: ours, file: \"{lab.directory}/dns.conf\"}}{more}]\n")
+    serials = [run("dig", "+short", "+tcp", "@127.0.0.1", "-p", s.port, DOMAIN, "SOA") for s in (zone, anybody)]
+    env = {k: v for k, v in os.environ.items() if k != "CREDENTIALS_DIRECTORY"}  # a person's shell is no unit
+    said = [c for c in json.loads(run(AUTARKY, "doctor", "--json", "--data", lab.data, ok=(0, 2), env=env))["checks"]
+            if c["name"] == "updates"]
+    if [c["state"] for c in said] != ["ok", "warning", "warning"]:
+        sys.exit(f"doctor says {said}")
+    for one, words in zip(said, ("ours of gateway.updates: the name server refuses",
+                                 f"open of gateway.updates: 127.0.0.1:{anybody.port} takes updates of that zone that nobody has signed",
+                                 f"away of gateway.updates: the name server 127.0.0.1:{nobody} cannot be asked")):
+        expect(one["text"], words, "doctor")
+    expect(said[1]["cure"], "allow the key alone", "the cure")
+    if [run("dig", "+short", "+tcp", "@127.0.0.1", "-p", s.port, DOMAIN, "SOA") for s in (zone, anybody)] != serials:
+        sys.exit("the question changed a zone")
+    anybody.stop()
 
 
 def main():
@@ -288,7 +327,8 @@ def main():
             if not any(path.startswith("/.well-known/acme-challenge/") for path in Elsewhere.sent):
                 sys.exit(f"nobody was sent to HTTPS for the proof: {Elsewhere.sent}")
             print("the fallback has issued, by a proof that a worker showed", flush=True)
-            audited(lab)
+            audited(lab, zone)
+            open_zone(lab, zone, [one, *more], listed)
         finally:
             for server in (first, second):
                 if server.process:

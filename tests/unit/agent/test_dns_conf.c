@@ -111,6 +111,36 @@ static void secrets_elsewhere(void)
     CHECK_STR(str_of(err.msg->code), "agent.credential-missing");
 }
 
+/* Who looks need not have what the service has. */
+static void looked_at_without_secrets(void)
+{
+    static const struct {
+        const char *text, *name;
+    } cases[] = {
+        {"server: 127.0.0.1\nkey: a\nsecret: credential:none\n", "a"},
+        {"server: 127.0.0.1\nkey_file: /nowhere/k\n", "(of key_file)"},
+        {"server: 127.0.0.1\nkey_file: credential:none\n", "(of key_file)"},
+        {"server: 127.0.0.1\n", ""},
+    };
+    CLEANUP(files_done) struct files f = {};
+    CLEANUP(agent_dns_conf_done) struct agent_dns_conf c = {};
+    struct err err = ERR_INIT;
+
+    CHECK_OK(CHECK_SPARED(files_init(&f)));
+    unsetenv("CREDENTIALS_DIRECTORY");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_OK(CHECK_SPARED(put(&f, "conf", cases[i].text, 0644)));
+        CHECK_OK(agent_dns_conf_look(str_of(f.conf), &c, NULL));
+        CHECK_STR(str_of(c.key.name), cases[i].name);
+        CHECK_INT(c.key.n, 0);
+        CHECK_INT(c.n_servers, 1);
+    }
+    CHECK_OK(CHECK_SPARED(put(&f, "conf", "server: 127.0.0.1\nkey: a\nsecret: AAEC\n", 0644)));
+    CHECK_RC(agent_dns_conf_look(str_of(f.conf), &c, &err), RC_DENIED);
+    CHECK_OK(CHECK_SPARED(put(&f, "conf", "server: 127.0.0.1\nkee: a\n", 0644)));
+    CHECK_RC(agent_dns_conf_look(str_of(f.conf), &c, &err), RC_PARSE);
+}
+
 static void key_statements(void)
 {
     struct dns_tsig_key key = {};
@@ -129,5 +159,5 @@ static void key_statements(void)
     CHECK_RC(agent_dns_key_parse(STR(""), &key, NULL), RC_PARSE);
 }
 
-CHECK_MAIN(CHECK_TEST(settings), CHECK_TEST(what_is_wrong), CHECK_TEST(secrets_elsewhere),
-           CHECK_TEST(key_statements))
+CHECK_MAIN(CHECK_TEST(looked_at_without_secrets), CHECK_TEST(settings), CHECK_TEST(what_is_wrong),
+           CHECK_TEST(secrets_elsewhere), CHECK_TEST(key_statements))

@@ -11,10 +11,12 @@
 #include "base/fd.h"
 #include "base/name.h"
 #include "core/core_int.h"
+#include "ipc/public_messages.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "net/net.h"
 #include "store/certificates.h"
+#include "store/events.h"
 #include "store/txt.h"
 #include "x509/csr.h"
 
@@ -120,9 +122,11 @@ static void on_renew(void *arg, struct ipc_req *req, const void *msg, int)
 static enum rc comes(struct play *p, enum role role)
 {
     static const struct ipc_handler of_core[] = {{IPC_VOUCH, core_on_vouch},
-                                                 {IPC_API_CERT, core_on_api_cert}};
+                                                 {IPC_API_CERT, core_on_api_cert},
+                                                 {IPC_PUBLIC, core_on_public},
+                                                 {IPC_CHANGED, core_on_changed}};
     static const struct ipc_handler of_keeper[] = {{IPC_SITES, on_sites}, {IPC_RENEW, on_renew}};
-    struct ipc_chan_conf core = {ROLE_CORE, role, of_core, 2, on_close, &p->env};
+    struct ipc_chan_conf core = {ROLE_CORE, role, of_core, 4, on_close, &p->env};
     struct ipc_chan_conf other = {role, ROLE_CORE, of_keeper, 2, on_close, p};
     int fds[2];
 
@@ -578,7 +582,72 @@ static void accounts_of_texts(void)
     CHECK(has(&p, "{\"items\":[{\"name\":\"n1\","));
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(accounts_of_texts), CHECK_TEST_ONCE(each_part_of_a_change_counts),
+/* ---- what the audit log has of records and certificates elsewhere */
+
+static size_t events(const struct play *p, const char *action, const char *words)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(4 << 20);
+    struct store_event_filter filter = {.action = str_of(action)};
+    struct store_event *list;
+    size_t n = 0, found = 0;
+
+    if (store_event_list(store_read(p->w.store), &a, &filter, &list, &n) != RC_OK)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        found += memmem(list[i].bytes.p, list[i].bytes.n, words, strlen(words)) != NULL;
+    return found;
+}
+
+static void records_of_sites_are_in_the_trail(void)
+{
+    struct ipc_changed m = {.site = STR("wiki.hospital.example"),
+                            .zone = STR("hospital.example"),
+                            .name = STR("_acme-challenge.wiki.hospital.example"),
+                            .server = STR("10.0.0.53:53"),
+                            .at = INT64_C(1795199040000000)};
+
+    BEGIN(p, SITES);
+    CHECK_OK(comes(&p, ROLE_EMISSARY));
+    CHECK_OK(ask(&p, IPC_CHANGED, &m, note));
+    CHECK_INT(events(&p, "site.record-added",
+                     "{\"at\":\"2026-11-20T18:24:00Z\","
+                     "\"record\":\"_acme-challenge.wiki.hospital.example\","
+                     "\"server\":\"10.0.0.53:53\",\"zone\":\"hospital.example\"}"),
+              1);
+    CHECK_INT(events(&p, "site.record-added", "\"wiki.hospital.example\""), 1);
+    m.removed = true;
+    CHECK_OK(ask(&p, IPC_CHANGED, &m, note));
+    CHECK_INT(events(&p, "site.record-removed", "hospital.example"), 1);
+    m.reason = STR("it refuses");
+    CHECK_OK(ask(&p, IPC_CHANGED, &m, note));
+    CHECK_INT(events(&p, "site.record-failed", "\"change\":\"removed\""), 1);
+    CHECK_INT(events(&p, "site.record-failed", "\"problem\":\"it refuses\""), 1);
+    m.site = STR("wiki\nhospital");
+    CHECK_RC(ask(&p, IPC_CHANGED, &m, note), RC_INVAL);
+    CHECK_INT(events(&p, "site.record-failed", ""), 1);
+}
+
+static void certificates_elsewhere_are_in_the_trail(void)
+{
+    struct ipc_public m = {.what = IPC_PUBLIC_FAILED,
+                           .site = STR("wiki.hospital.example"),
+                           .algorithm = CONF_KEY_RSA,
+                           .directory = STR("https://ca.example/dir"),
+                           .reason = STR("it is busy"),
+                           .failures = 3};
+
+    BEGIN(p, SITES);
+    CHECK_OK(comes(&p, ROLE_KEEPER));
+    CHECK_OK(ask(&p, IPC_PUBLIC, &m, note));
+    CHECK_INT(events(&p, "site.certificate-failed", "\"failures\":3,\"problem\":\"it is busy\""),
+              1);
+    m.site = STR("\1");
+    CHECK_RC(ask(&p, IPC_PUBLIC, &m, note), RC_INVAL);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(records_of_sites_are_in_the_trail),
+           CHECK_TEST_ONCE(certificates_elsewhere_are_in_the_trail),
+           CHECK_TEST_ONCE(accounts_of_texts), CHECK_TEST_ONCE(each_part_of_a_change_counts),
            CHECK_TEST_ONCE(a_rotation_counts_beside_a_revocation),
            CHECK_TEST_ONCE(the_keepers_word_counts_until_it_goes),
            CHECK_TEST_ONCE(nonsense_is_refused_and_replaces_what_was),

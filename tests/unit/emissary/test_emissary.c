@@ -46,6 +46,10 @@ struct world {
     struct net *net;
     struct dns_fake dns;
     struct ipc_chan *here, *there;
+    struct ipc_chan *at_core, *of_core; /* ours, core's */
+    size_t told;
+    char last[256];
+    enum rc core_says;
     bool answered;
     enum rc rc;
     char why[1024];
@@ -143,11 +147,53 @@ static void keeper_goes(struct world *w)
     ipc_chan_free(MOVE(w->there));
 }
 
+/* ---- core, who is told of records */
+
+static void on_changed(void *arg, struct ipc_req *req, const void *msg, int)
+{
+    struct world *w = arg;
+    const struct ipc_changed *m = msg;
+    struct err err = {.rc = w->core_says};
+
+    w->told++;
+    snprintf(w->last, sizeof(w->last), "%s %.*s %.*s %.*s %.*s %.*s", m->removed ? "-" : "+",
+             STR_ARG(m->site), STR_ARG(m->zone), STR_ARG(m->name), STR_ARG(m->server),
+             STR_ARG(m->reason));
+    if (err.rc == RC_OK)
+        IGNORE_RC(ipc_reply(req, NULL));
+    else
+        ipc_reply_err(req, &err);
+}
+
+static enum rc core_comes(struct world *w)
+{
+    static const struct ipc_handler handlers[] = {{IPC_CHANGED, on_changed}};
+    struct ipc_chan_conf emissary = {ROLE_EMISSARY, ROLE_CORE, NULL, 0, on_close, w->env};
+    struct ipc_chan_conf core = {ROLE_CORE, ROLE_EMISSARY, handlers, 1, on_close, w};
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return RC_IO;
+    TRY(ipc_chan_new(w->env->ev, fds[0], &emissary, &w->at_core));
+    TRY(ipc_chan_new(w->env->ev, fds[1], &core, &w->of_core));
+    role_emissary.peer(w->env, ROLE_CORE, w->at_core);
+    return RC_OK;
+}
+
+static void core_goes(struct world *w)
+{
+    if (w->env->state)
+        role_emissary.peer(w->env, ROLE_CORE, NULL);
+    ipc_chan_free(MOVE(w->at_core));
+    ipc_chan_free(MOVE(w->of_core));
+}
+
 static void world_done(struct world *w)
 {
     if (!w->env)
         return;
     keeper_goes(w);
+    core_goes(w);
     if (w->dns.net)
         dns_fake_done(&w->dns);
     role_emissary.close(w->env);
@@ -326,5 +372,83 @@ static void tidies_up_after_a_keeper(void)
     CHECK_INT(state_of(&w)->n_records, 1);
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(goes_no_further_inside), CHECK_TEST_ONCE(asks_nobody_else),
-           CHECK_TEST_ONCE(tidies_up_after_a_keeper))
+/* ---- what core is told of records */
+
+static void change(struct world *w, bool removed, const char *name, const struct err *why)
+{
+    const struct agent_record r = {removed, "hospital.example", name, "10.0.0.54", why};
+
+    emissary_change(state_of(w), SITE, &r);
+    turn(w);
+}
+
+static void tells_core_of_records(void)
+{
+    struct err why = ERR_INIT;
+    BEGIN(w);
+
+    change(&w, false, "_acme-challenge." SITE, NULL); /* core is not there yet */
+    CHECK_INT(w.told, 0);
+    CHECK_INT(state_of(&w)->n_changes, 1);
+    CHECK_OK(core_comes(&w));
+    turn(&w);
+    CHECK_INT(w.told, 1);
+    CHECK_STR(str_of(w.last), "+ " SITE " hospital.example _acme-challenge." SITE " 10.0.0.54 ");
+    CHECK_INT(state_of(&w)->n_changes, 0);
+    why.rc = RC_TIMEOUT;
+    change(&w, true, "_acme-challenge." SITE, &why);
+    CHECK_INT(w.told, 2);
+    CHECK(w.last[0] == '-' && strstr(w.last, rc_text(RC_TIMEOUT)));
+
+    /* One that cannot write is asked again with the next, and in a while; one that comes anew at
+     * once. */
+    w.core_says = RC_IO;
+    change(&w, false, "a", NULL);
+    change(&w, false, "b", NULL);
+    CHECK_INT(w.told, 4);
+    CHECK_INT(state_of(&w)->n_changes, 2);
+    clock_fake_advance(&w.clock, EMISSARY_CHANGE_AGAIN_SECONDS * WHEN_SECOND);
+    turn(&w);
+    CHECK_INT(w.told, 5);
+    core_goes(&w);
+    w.core_says = RC_OK;
+    CHECK_OK(core_comes(&w));
+    turn(&w);
+    CHECK_INT(w.told, 7);
+    CHECK(strstr(w.last, " b "));
+    CHECK_INT(state_of(&w)->n_changes, 0);
+}
+
+static void forgets_the_oldest_of_too_many(void)
+{
+    BEGIN(w);
+
+    change(&w, false, "first", NULL);
+    for (int i = 0; i < EMISSARY_CHANGES_MAX; i++)
+        change(&w, true, "other", NULL);
+    CHECK_INT(state_of(&w)->n_changes, EMISSARY_CHANGES_MAX);
+    CHECK_OK(core_comes(&w));
+    for (int i = 0; i < 50; i++)
+        turn(&w);
+    CHECK_INT(w.told, EMISSARY_CHANGES_MAX);
+    CHECK_INT(state_of(&w)->n_changes, 0);
+}
+
+/* It ends when core knows. */
+static void drains_when_core_knows(void)
+{
+    BEGIN(w);
+
+    change(&w, true, "_acme-challenge." SITE, NULL);
+    role_emissary.drain(w.env);
+    turn(&w);
+    CHECK(state_of(&w)->draining);
+    CHECK_OK(core_comes(&w));
+    turn(&w);
+    CHECK_INT(w.told, 1);
+    CHECK(!state_of(&w)->draining);
+}
+
+CHECK_MAIN(CHECK_TEST_ONCE(tells_core_of_records), CHECK_TEST_ONCE(forgets_the_oldest_of_too_many),
+           CHECK_TEST_ONCE(drains_when_core_knows), CHECK_TEST_ONCE(goes_no_further_inside),
+           CHECK_TEST_ONCE(asks_nobody_else), CHECK_TEST_ONCE(tidies_up_after_a_keeper))

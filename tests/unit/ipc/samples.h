@@ -243,6 +243,13 @@ static const struct ipc_public sample_public = {1,
                                                 S("00ff"),
                                                 S("it is busy"),
                                                 3};
+static const struct ipc_changed sample_changed = {true,
+                                                  S("wiki.hospital.example"),
+                                                  S("hospital.example"),
+                                                  S("_acme-challenge.wiki.hospital.example"),
+                                                  S("10.0.0.53:53"),
+                                                  INT64_C(1795199040000000),
+                                                  S("it is busy")};
 
 static const struct sample {
     enum ipc_type type;
@@ -296,6 +303,7 @@ static const struct sample {
     {IPC_PLAIN_PROOF, &sample_proof, &sample_none},
     {IPC_RECORD, &sample_proof, &sample_none},
     {IPC_PUBLIC, &sample_public, &sample_none},
+    {IPC_CHANGED, &sample_changed, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},
     {IPC_SIGN_OCSP, &sample_sign_ocsp, &sample_sign_ocsp_reply},
     {IPC_SIGN_HEAD, &sample_sign_head, &sample_sign_head_reply},
