@@ -3,7 +3,8 @@
 # What the system's own apt provides, and how it is installed. Nothing here changes apt's sources.
 
 # group   package               for
-# Groups: build = to build and run; test, lint, fuzz, bench = asked for with an option of that name.
+# Groups: build = to build and run; test, lint, fuzz, bench = asked for with an option of that name;
+# tests = as test, where the distribution has it.
 package_table() {
   cat <<'TABLE'
 build     build-essential       compiler, make, dpkg-source
@@ -93,6 +94,8 @@ test      python3-cryptography  forging what no client would send
 test      haproxy               a load balancer before the gateway
 test      libmodsecurity3       the rule engine that the gateway asks
 test      modsecurity-crs       the OWASP core rule set
+tests     lexicon               hooks of certbot's and dehydrated's styles
+tests     dehydrated-hook-ddns-tsig  another one
 test      clang                 the second compiler
 test      libclang-rt-dev       its sanitizer runtimes
 test      llvm                  llvm-symbolizer
@@ -141,6 +144,16 @@ packages_missing() {
   installed=$({ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } \
     | awk '$2 == "installed" { print $1 }' | sort -u)
   comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$installed")
+}
+
+# packages_offered PACKAGE...: those that the system's apt has, one per line.
+packages_offered() {
+  local package
+  for package in "$@"; do
+    if [ -n "$(system_candidate "$package")" ]; then
+      printf '%s\n' "$package"
+    fi
+  done
 }
 
 # The lock of the package lists has no timeout of its own in apt: hence the retries.

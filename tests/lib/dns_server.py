@@ -55,7 +55,7 @@ class DnsServer(NameServer):
     """zones: name to records, as in a zone file; SOA and NS are added. `recursive` says of itself that it finds out, and
     follows aliases between its zones; no other names exist for it. Otherwise it is authoritative only. `forward`: zones
     about which it asks another server ("ADDRESS port PORT") and remembers what that says. `keys`: text of key statements,
-    `zone_options` of each of its zones, `negative`: for how many seconds others may remember that there is
+    `zone_options` of each of its zones, or of some by their names, `negative`: for how many seconds others may remember that there is
     no such name."""
 
     def __init__(self, directory, zones, recursive=False, options="", *, at=None, forward=None, keys="", zone_options="",
@@ -92,7 +92,8 @@ class DnsServer(NameServer):
             delegated = "".join(f"{z}. NS ns.{z}.\nns.{z}. A 127.0.0.1\n" for z in self.forward)
             (self.directory / "root").write_text(HEAD.format(serial=1, negative=1) + delegated)
         zones = 'zone "." { type primary; file "root"; };\n' if recursive else ""
-        zones += "".join(f'zone "{z}" {{ type primary; file "{z}.zone"; {self.zone_options} }};\n' for z in self.zones)
+        own = self.zone_options if isinstance(self.zone_options, dict) else dict.fromkeys(self.zones, self.zone_options)
+        zones += "".join(f'zone "{z}" {{ type primary; file "{z}.zone"; {own.get(z, "")} }};\n' for z in self.zones)
         zones += "".join(f'zone "{z}" {{ type forward; forward only; forwarders {{ {to}; }}; }};\n'
                          for z, to in self.forward.items())
         (self.directory / "named.conf").write_text(
