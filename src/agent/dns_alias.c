@@ -88,17 +88,27 @@ static enum rc start(const struct agent_world *w, const struct addr_port *server
     return dns_resolver_new(w->ev, w->net, zones, out);
 }
 
+enum rc agent_resolvers_read(struct str resolvers,
+                             struct addr_port out[static AGENT_ALIAS_RESOLVERS], size_t *out_n,
+                             struct err *err)
+{
+    bool none = str_eq(resolvers, STR(AGENT_ALIAS_NONE));
+
+    *out_n = 0;
+    if (!none && read_resolvers(resolvers, out, out_n) != RC_OK)
+        return ERR(err, RC_PARSE, msg_resolver, resolvers);
+    if (!none && *out_n == 0)
+        *out_n = machine_resolvers(out);
+    return RC_OK;
+}
+
 enum rc agent_resolver_new(const struct agent_world *w, struct str resolvers,
                            struct dns_resolver **out, struct err *err)
 {
     struct addr_port servers[AGENT_ALIAS_RESOLVERS];
-    bool none = str_eq(resolvers, STR(AGENT_ALIAS_NONE));
     size_t n = 0;
 
-    if (!none && read_resolvers(resolvers, servers, &n) != RC_OK)
-        return ERR(err, RC_PARSE, msg_resolver, resolvers);
-    if (!none && n == 0)
-        n = machine_resolvers(servers);
+    TRY(agent_resolvers_read(resolvers, servers, &n, err));
     *out = NULL;
     return n ? start(w, servers, n, out) : RC_OK;
 }

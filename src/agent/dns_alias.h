@@ -20,6 +20,10 @@ typedef void (*agent_alias_fn)(void *arg, enum rc rc, struct str target, const s
 
 struct dns_resolver;
 
+/* The addresses of those who are to be asked, none at all perhaps. RC_PARSE: these are none. */
+enum rc agent_resolvers_read(struct str resolvers,
+                             struct addr_port out[static AGENT_ALIAS_RESOLVERS], size_t *out_n,
+                             struct err *err);
 /* Whom to ask, as for agent_alias_new; NULL where nobody is. */
 enum rc agent_resolver_new(const struct agent_world *w, struct str resolvers,
                            struct dns_resolver **out, struct err *err);

@@ -8,6 +8,7 @@
 #include "agent/place.h"
 #include "agent/plan.h"
 #include "agent/sealed.h"
+#include "agent/seen_zone.h"
 #include "agent/solver.h"
 #include "agent/trust.h"
 #include "base/list.h"
@@ -35,7 +36,8 @@ struct by_provider {
     struct agent_solver s; /* first */
     const struct agent_world *w;
     struct provider *p;
-    struct agent_alias *aliases; /* NULL: they are not followed */
+    struct agent_alias *aliases;  /* NULL: they are not followed */
+    struct agent_seen_zone *seen; /* NULL: no name server is asked whether it has a record */
     struct agent_trust trust;
     struct client_transport *transport;
     struct list queue;
@@ -139,7 +141,27 @@ static enum rc send_out(struct by_provider *d, const struct provider_ask *ask)
     return client_transport_send(d->transport, &request, on_answer, d, &d->x);
 }
 
-/* Whoever waits, waits a moment longer when servers of the zone take their time. */
+static void on_seen(void *arg, enum rc rc, struct err *err)
+{
+    finish(arg, rc == RC_CANCELLED ? RC_OK : rc, err); /* nobody waits any more */
+}
+
+/* It was taken. Whoever waits, waits until the name servers of the zone have it. */
+static void wait_for_it(struct by_provider *d)
+{
+    const struct work *w = d->at;
+    enum rc rc = RC_OK;
+
+    if (w->fn && d->seen)
+        rc = agent_seen_zone_start(d->seen, w->call.name, w->call.value, d->p->timeout, on_seen, d);
+    else if (w->fn && d->p->wait > 0)
+        ev_timer_start(&d->pause, d->p->wait, 0);
+    else
+        finish(d, RC_OK, NULL);
+    if (rc != RC_OK)
+        finish(d, rc, NULL);
+}
+
 static void ask(struct by_provider *d)
 {
     CLEANUP(provider_ask_done) struct provider_ask next = PROVIDER_ASK_INIT;
@@ -154,12 +176,10 @@ static void ask(struct by_provider *d)
     }
     if (rc == RC_OK && next.method)
         rc = send_out(d, &next);
-    else if (rc == RC_OK && d->p->wait > 0 && d->at->fn) {
-        ev_timer_start(&d->pause, d->p->wait, 0);
-        return;
-    }
-    if (rc != RC_OK || !next.method)
+    if (rc != RC_OK)
         finish(d, rc, &err);
+    else if (!next.method)
+        wait_for_it(d);
 }
 
 static void on_found(void *arg, enum rc rc, struct str target, const struct err *err)
@@ -231,6 +251,8 @@ static void cleanup(void *arg, const struct client_proof *proof)
 
     if (d->at)
         d->at->fn = NULL;
+    if (d->seen)
+        agent_seen_zone_forget(d->seen);
     LIST_FOREACH (it, &d->queue)
         LIST_ENTRY(it, struct work, link)->fn = NULL;
     rc = enqueue(d, proof, true, &w);
@@ -258,6 +280,7 @@ static void by_provider_free(struct agent_solver *s)
     LIST_FOREACH (it, &d->queue)
         work_free(LIST_ENTRY(it, struct work, link));
     agent_alias_free(d->aliases);
+    agent_seen_zone_free(d->seen);
     client_transport_free(d->transport);
     agent_trust_done(&d->trust);
     provider_free(d->p);
@@ -304,6 +327,8 @@ static enum rc start(struct by_provider *d, struct err *err)
     reach.trust = d->trust.tls;
     if (d->p->kind->follows)
         TRY(agent_alias_new(d->w, d->p->values[PROVIDER_RESOLVER], &d->aliases, err));
+    if (d->p->wait_all)
+        TRY(agent_seen_zone_new(d->w, d->p->values[PROVIDER_RESOLVER], &d->seen, err));
     return client_http_net(&reach, &d->transport);
 }
 

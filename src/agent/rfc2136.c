@@ -19,11 +19,9 @@ MSG(msg_loop, "agent.dns-alias-loop", "the aliases of {0} lead nowhere");
 MSG(msg_refused, "agent.dns-refused",
     "the name server {0} refuses the update of {1} in the zone {2}: {3}; it has to allow it to the "
     "key {4} (BIND: update-policy, Knot: acl)");
-MSG(msg_late, "agent.dns-not-seen", "{0} does not have the record {1} after {2}");
 
 enum { ALIASES_MAX = 8, BY_TEXT = 300 };
 #define ASK_TIMEOUT (10 * WHEN_SECOND)
-#define LOOK_EVERY WHEN_SECOND
 
 static when_t now(const struct rfc2136 *d)
 {
@@ -102,42 +100,9 @@ static bool try_other(struct rfc2136 *d)
 
 /* ---- the record is there: at the primary, and at the others */
 
-static void look(struct rfc2136 *d);
-
 static void on_seen(void *arg, enum rc rc, struct err *err)
 {
-    struct rfc2136 *d = arg;
-
-    if (rc == RC_AGAIN)
-        ev_timer_start(&d->pause, LOOK_EVERY, 0);
-    else
-        finish(d, rc, err);
-}
-
-static void on_look_again(void *arg)
-{
-    look(arg);
-}
-
-static void look(struct rfc2136 *d)
-{
-    CLEANUP(buf_done) struct buf span = BUF_INIT(64);
-    struct err err = ERR_INIT;
-    struct dns_work *w = d->at;
-
-    if (!w->fn) { /* nobody waits any more */
-        finish(d, RC_OK, &err);
-        return;
-    }
-    if (now(d) - w->since <= d->conf.timeout) {
-        agent_rfc2136_look(d, on_seen, d);
-        return;
-    }
-    when_put_span(&span, d->conf.timeout);
-    finish(d,
-           ERR(&err, RC_TIMEOUT, msg_late, str_of(d->missing[0] ? d->missing : d->conf.server),
-               str_of(w->target), buf_str(&span)),
-           &err);
+    finish(arg, rc == RC_CANCELLED ? RC_OK : rc, err); /* nobody waits any more */
 }
 
 static void on_waited(void *arg)
@@ -149,14 +114,20 @@ static void on_waited(void *arg)
 
 static void wait_for_it(struct rfc2136 *d)
 {
-    d->at->since = now(d);
-    if (d->conf.wait == AGENT_WAIT_TIME) {
-        ev_timer_init(&d->pause, d->w->ev, on_waited, d);
+    const struct agent_seen_at at = {.zone = d->at->zone,
+                                     .name = d->at->target,
+                                     .value = d->at->value,
+                                     .server = d->conf.servers[d->server],
+                                     .holds = true,
+                                     .alone = d->conf.wait == AGENT_WAIT_PRIMARY,
+                                     .timeout = d->conf.timeout};
+
+    if (d->conf.wait == AGENT_WAIT_TIME)
         ev_timer_start(&d->pause, d->conf.pause, 0);
-        return;
-    }
-    ev_timer_init(&d->pause, d->w->ev, on_look_again, d);
-    look(d);
+    else
+        agent_seen_start(&d->seen, &at, on_seen, d);
+    if (!d->at->fn)
+        agent_seen_forget(&d->seen);
 }
 
 /* ---- the update */
@@ -291,7 +262,7 @@ static void find_zone(struct rfc2136 *d)
     enum rc rc = id_random(&d->id, sizeof(d->id));
 
     if (rc == RC_OK)
-        rc = dns_soa_put(d->id, str_of(d->at->target), &message);
+        rc = dns_soa_put(d->id, str_of(d->at->target), false, &message);
     if (rc == RC_OK)
         send_out(d, buf_str(&message), on_soa);
     else
@@ -308,7 +279,6 @@ static void on_go(void *arg)
     if (!link)
         return;
     d->at = LIST_ENTRY(link, struct dns_work, link);
-    d->missing[0] = '\0';
     find_zone(d);
 }
 
@@ -371,6 +341,7 @@ static void cleanup(void *arg, const struct client_proof *proof)
 
     if (d->at)
         d->at->fn = NULL;
+    agent_seen_forget(&d->seen);
     LIST_FOREACH (it, &d->queue)
         LIST_ENTRY(it, struct dns_work, link)->fn = NULL;
     if (rc == RC_OK)
@@ -391,7 +362,7 @@ static void rfc2136_free(struct agent_solver *s)
     struct rfc2136 *d = (void *)s;
 
     dns_tcp_stop(&d->tcp);
-    agent_rfc2136_look_stop(d);
+    agent_seen_stop(&d->seen);
     ev_timer_stop(&d->pause);
     ev_defer_cancel(&d->go);
     if (d->at)
@@ -414,9 +385,9 @@ enum rc agent_rfc2136_with(const struct agent_world *w, const struct agent_dns_c
     d->w = w;
     list_init(&d->queue);
     ev_defer_init(&d->go, on_go, d);
-    ev_timer_init(&d->pause, w->ev, on_look_again, d);
+    ev_timer_init(&d->pause, w->ev, on_waited, d);
     dns_tcp_init(&d->tcp, w->ev, w->net);
-    dns_tcp_init(&d->look.tcp, w->ev, w->net);
+    agent_seen_init(&d->seen, w);
     d->s = (struct agent_solver){{"dns-01", present, cleanup, d}, &ops};
     *out = &d->s;
     return RC_OK;

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking for a record where it has to be: first at the server that took it, then at the name
- * servers of the zone (its NS records), which may have it later. A server that cannot be reached is
- * passed over, and a person is told: the CA may reach it, or not. */
-#include "agent/rfc2136_int.h"
+#include "agent/seen.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
 
 #include "base/id.h"
+#include "ev/clock.h"
 
-enum { ARENA_BYTES = 256 * 1024, DNS_PORT = 53 };
+MSG(msg_late, "agent.dns-not-seen",
+    "{0} does not have the record {1} after {2}; `wait` says how long, or for whom, it is waited");
+
+enum { ARENA_BYTES = 256 * 1024 };
+#define LOOK_EVERY WHEN_SECOND
 #define ASK_TIMEOUT (5 * WHEN_SECOND)
 
-static void step(struct rfc2136 *d);
+static void step(struct agent_seen *s);
 
-void agent_rfc2136_look_stop(struct rfc2136 *d)
+static when_t now(const struct agent_seen *s)
 {
-    dns_tcp_stop(&d->look.tcp);
+    return clock_now(ev_clock(s->w->ev));
 }
 
-static void done(struct rfc2136 *d, enum rc rc)
+static void done(struct agent_seen *s, enum rc rc, struct err *err)
 {
-    struct err err = ERR_INIT;
-
-    d->look.fn(d->look.arg, rc, &err);
+    err->rc = rc;
+    s->fn(s->arg, rc, err);
 }
 
 /* ---- answers */
@@ -36,22 +37,30 @@ static bool has_value(const struct dns_reply *reply, const char *value)
     return false;
 }
 
-static void add_server(struct dns_look *l, const struct addr *addr)
+static void add_server(struct agent_seen *s, const struct addr *addr)
 {
-    if (l->n_servers < AGENT_LOOK_SERVERS)
-        l->servers[l->n_servers++] = (struct addr_port){*addr, DNS_PORT};
+    if (s->n_servers < AGENT_SEEN_SERVERS)
+        s->servers[s->n_servers++] = (struct addr_port){*addr, AGENT_SEEN_PORT};
 }
 
-static void take_names(struct dns_look *l, const struct dns_reply *reply)
+static void forget_servers(struct agent_seen *s)
 {
-    for (size_t i = 0; i < reply->n && l->n_names < AGENT_LOOK_NAMES; i++)
+    s->known = false;
+    s->n_names = s->at_name = s->n_servers = 0;
+    memset(s->silent, 0, sizeof(s->silent));
+}
+
+static void take_names(struct agent_seen *s, const struct dns_reply *reply)
+{
+    forget_servers(s);
+    for (size_t i = 0; i < reply->n && s->n_names < AGENT_SEEN_NAMES; i++)
         if (reply->records[i].type == DNS_NS && reply->records[i].text.n &&
-            str_copyz(reply->records[i].text, l->names[l->n_names], DNS_NAME_MAX + 1) == RC_OK)
-            l->n_names++;
+            str_copyz(reply->records[i].text, s->names[s->n_names], DNS_NAME_MAX + 1) == RC_OK)
+            s->n_names++;
 }
 
 /* Of a name that the primary knows nothing of, this machine may. */
-static void ask_libc(struct dns_look *l, const char *name)
+static void ask_libc(struct agent_seen *s, const char *name)
 {
     const struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *found = NULL;
@@ -66,159 +75,238 @@ static void ask_libc(struct dns_look *l, const char *name)
         if (addr_from_bytes(at->ai_family == AF_INET ? str_bytes(&v4->sin_addr, 4)
                                                      : str_bytes(&v6->sin6_addr, 16),
                             &addr) == RC_OK)
-            add_server(l, &addr);
+            add_server(s, &addr);
     }
     freeaddrinfo(found);
 }
 
-static void take_addresses(const struct agent_world *w, struct dns_look *l,
-                           const struct dns_reply *reply)
+/* Of one that has addresses of both kinds those are asked that everybody reaches. */
+static void take_addresses(struct agent_seen *s, const struct dns_reply *reply)
 {
-    size_t before = l->n_servers;
+    size_t before = s->n_servers;
 
     for (size_t i = 0; i < reply->n; i++)
-        if (reply->records[i].type == DNS_A)
-            add_server(l, &reply->records[i].addr);
-    if (l->n_servers == before && !w->confined)
-        ask_libc(l, l->names[l->at_name]);
-    l->at_name++;
+        if (reply->records[i].type == s->asked)
+            add_server(s, &reply->records[i].addr);
+    if (s->n_servers == before && s->asked == DNS_A) {
+        s->asked = DNS_AAAA;
+        return;
+    }
+    if (s->n_servers == before && s->at.holds && !s->w->confined)
+        ask_libc(s, s->names[s->at_name]);
+    s->asked = DNS_A;
+    s->at_name++;
 }
 
-/* Not there: RC_AGAIN, and the round is over. */
-static void not_there(struct rfc2136 *d, const struct addr_port *server)
+/* The round is over, without it. */
+static void not_there(struct agent_seen *s, const struct addr_port *server)
 {
-    addr_port_text(server, d->missing);
-    done(d, RC_AGAIN);
+    addr_port_text(server, s->missing);
+    ev_timer_start(&s->again, LOOK_EVERY, 0);
 }
 
-static void take(struct rfc2136 *d, const struct dns_reply *reply)
+static bool seen_at(struct agent_seen *s, const struct dns_reply *reply,
+                    const struct addr_port *server)
 {
-    struct dns_look *l = &d->look;
+    if (has_value(reply, s->at.value))
+        return true;
+    not_there(s, server);
+    return false;
+}
 
-    switch (l->step) {
-    case LOOK_PRIMARY:
-        if (!has_value(reply, d->at->value)) {
-            not_there(d, &d->conf.servers[d->server]);
-            return;
-        }
-        l->step = l->known ? LOOK_OTHERS : LOOK_NAMES;
-        if (d->conf.wait == AGENT_WAIT_PRIMARY) {
-            done(d, RC_OK);
-            return;
-        }
+static void take_primary(struct agent_seen *s)
+{
+    struct err err = ERR_INIT;
+
+    s->step = s->known ? SEEN_OTHERS : SEEN_NAMES;
+    if (s->at.alone)
+        done(s, RC_OK, &err);
+    else
+        step(s);
+}
+
+static void take(struct agent_seen *s, const struct dns_reply *reply)
+{
+    switch (s->step) {
+    case SEEN_PRIMARY:
+        if (seen_at(s, reply, &s->at.server))
+            take_primary(s);
+        return;
+    case SEEN_NAMES:
+        take_names(s, reply);
+        s->asked = DNS_A;
+        s->step = SEEN_ADDRESSES;
         break;
-    case LOOK_NAMES:
-        take_names(l, reply);
-        l->step = LOOK_ADDRESSES;
+    case SEEN_ADDRESSES:
+        take_addresses(s, reply);
         break;
-    case LOOK_ADDRESSES:
-        take_addresses(d->w, l, reply);
-        break;
-    case LOOK_OTHERS:
-        if (!has_value(reply, d->at->value)) {
-            not_there(d, &l->servers[l->at_server]);
+    case SEEN_OTHERS:
+        if (!seen_at(s, reply, &s->servers[s->at_server]))
             return;
-        }
-        l->at_server++;
+        s->at_server++;
         break;
     }
-    step(d);
+    step(s);
 }
 
 /* ---- questions */
 
-static void pass_over(struct rfc2136 *d, const char *why)
+static void pass_over(struct agent_seen *s, const char *why)
 {
-    struct dns_look *l = &d->look;
     char text[ADDR_TEXT];
 
-    l->silent[l->at_server] = true;
-    agent_say(d->w, true,
+    s->silent[s->at_server] = true;
+    agent_say(s->w, true,
               "the name server %s of %s cannot be asked whether it has the record: %s; if the CA "
               "asks it, the proof may fail",
-              addr_port_text(&l->servers[l->at_server], text), d->at->zone, why);
-    l->at_server++;
-    step(d);
+              addr_port_text(&s->servers[s->at_server], text), s->at.zone, why);
+    s->at_server++;
+    step(s);
+}
+
+/* A resolver that does not say who they are: nobody can be waited for. */
+static void unfound(struct agent_seen *s, const char *why)
+{
+    struct err err = ERR_INIT;
+    char text[ADDR_TEXT];
+
+    agent_say(s->w, true,
+              "the name servers of %s cannot be found at %s, so nobody is asked whether the record "
+              "is there: %s",
+              s->at.zone, addr_port_text(&s->at.server, text), why);
+    done(s, RC_OK, &err);
+}
+
+static void failed(struct agent_seen *s, const struct err *err)
+{
+    char line[256];
+    const char *why = err ? err_textz(err, line, sizeof(line)) : "it refuses to say";
+
+    if (s->step == SEEN_OTHERS)
+        pass_over(s, why);
+    else if (s->at.holds)
+        not_there(s, &s->at.server);
+    else
+        unfound(s, why);
 }
 
 static void on_answer(void *arg, enum rc rc, struct str wire, const struct err *why)
 {
     CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
-    struct rfc2136 *d = arg;
-    struct dns_look *l = &d->look;
-    struct dns_query q = {.id = l->id, .type = l->asked, .name = str_of(l->asked_name)};
+    struct agent_seen *s = arg;
+    struct dns_query q = {.id = s->id,
+                          .type = s->asked,
+                          .name = str_of(s->asked_name),
+                          .recurse = s->step != SEEN_OTHERS && !s->at.holds};
     struct dns_reply reply = {};
-    char line[256];
 
     if (rc == RC_OK)
         rc = dns_reply_parse(wire, &q, &a, &reply);
-    if (rc == RC_OK && l->step == LOOK_OTHERS && reply.rcode != DNS_NOERROR &&
+    if (rc == RC_OK && (s->step == SEEN_OTHERS || !s->at.holds) && reply.rcode != DNS_NOERROR &&
         reply.rcode != DNS_NXDOMAIN)
         rc = RC_DENIED;
     if (rc == RC_OK)
-        take(d, &reply);
-    else if (l->step == LOOK_OTHERS)
-        pass_over(d, why ? err_textz(why, line, sizeof(line)) : "it refuses to say");
+        take(s, &reply);
     else
-        not_there(d, &d->conf.servers[d->server]);
+        failed(s, why);
 }
 
-static void ask(struct rfc2136 *d, enum dns_type type, const char *name,
+static void ask(struct agent_seen *s, enum dns_type type, const char *name,
                 const struct addr_port *server)
 {
     CLEANUP(buf_done) struct buf message = BUF_INIT(DNS_QUERY_MAX);
-    struct dns_look *l = &d->look;
-    struct dns_query q = {.type = type, .name = str_of(name)};
-    enum rc rc = id_random(&l->id, sizeof(l->id));
+    struct dns_query q = {
+        .type = type, .name = str_of(name), .recurse = s->step != SEEN_OTHERS && !s->at.holds};
+    struct err err = ERR_INIT;
+    enum rc rc = id_random(&s->id, sizeof(s->id));
 
-    q.id = l->id;
-    l->asked = type;
+    q.id = s->id;
+    s->asked = type;
     if (rc == RC_OK)
-        rc = str_copyz(str_of(name), l->asked_name, sizeof(l->asked_name));
+        rc = str_copyz(str_of(name), s->asked_name, sizeof(s->asked_name));
     if (rc == RC_OK)
         rc = dns_query_put(&q, &message);
     if (rc == RC_OK)
-        rc = dns_tcp_start(&l->tcp, buf_str(&message), server, ASK_TIMEOUT, on_answer, d);
+        rc = dns_tcp_start(&s->tcp, buf_str(&message), server, ASK_TIMEOUT, on_answer, s);
     if (rc != RC_OK)
-        done(d, rc);
+        done(s, rc, &err);
 }
 
-static void step(struct rfc2136 *d)
+static void step(struct agent_seen *s)
 {
-    struct dns_look *l = &d->look;
-    const struct addr_port *primary = &d->conf.servers[d->server];
+    struct err err = ERR_INIT;
 
-    if (l->step == LOOK_ADDRESSES && l->at_name == l->n_names) {
-        l->known = true;
-        l->step = LOOK_OTHERS;
+    if (s->step == SEEN_ADDRESSES && s->at_name == s->n_names) {
+        s->known = true;
+        s->step = SEEN_OTHERS;
     }
-    while (l->step == LOOK_OTHERS && l->at_server < l->n_servers && l->silent[l->at_server])
-        l->at_server++;
-    if (l->step == LOOK_PRIMARY)
-        ask(d, DNS_TXT, d->at->target, primary);
-    else if (l->step == LOOK_NAMES)
-        ask(d, DNS_NS, d->at->zone, primary);
-    else if (l->step == LOOK_ADDRESSES)
-        ask(d, DNS_A, l->names[l->at_name], primary);
-    else if (l->at_server < l->n_servers)
-        ask(d, DNS_TXT, d->at->target, &l->servers[l->at_server]);
+    while (s->step == SEEN_OTHERS && s->at_server < s->n_servers && s->silent[s->at_server])
+        s->at_server++;
+    if (s->step == SEEN_PRIMARY)
+        ask(s, DNS_TXT, s->at.name, &s->at.server);
+    else if (s->step == SEEN_NAMES)
+        ask(s, DNS_NS, s->at.zone, &s->at.server);
+    else if (s->step == SEEN_ADDRESSES)
+        ask(s, s->asked, s->names[s->at_name], &s->at.server);
+    else if (s->at_server < s->n_servers)
+        ask(s, DNS_TXT, s->at.name, &s->servers[s->at_server]);
     else
-        done(d, RC_OK);
+        done(s, RC_OK, &err);
 }
 
-void agent_rfc2136_look(struct rfc2136 *d, agent_seen_fn fn, void *arg)
-{
-    struct dns_look *l = &d->look;
+/* ---- rounds */
 
-    if (strcmp(l->zone, d->at->zone) != 0) {
-        l->known = false;
-        l->n_names = l->at_name = l->n_servers = 0;
-        memset(l->silent, 0, sizeof(l->silent));
-        memcpy(l->zone, d->at->zone, sizeof(l->zone));
+static void look(void *arg)
+{
+    CLEANUP(buf_done) struct buf span = BUF_INIT(64);
+    struct agent_seen *s = arg;
+    struct err err = ERR_INIT;
+
+    if (s->forgotten) {
+        done(s, RC_CANCELLED, &err);
+    } else if (now(s) - s->since > s->at.timeout) {
+        when_put_span(&span, s->at.timeout);
+        done(
+            s,
+            ERR(&err, RC_TIMEOUT, msg_late, str_of(s->missing), str_of(s->at.name), buf_str(&span)),
+            &err);
+    } else {
+        s->at_server = 0;
+        s->step = s->at.holds ? SEEN_PRIMARY : s->known ? SEEN_OTHERS : SEEN_NAMES;
+        step(s);
     }
-    l->step = LOOK_PRIMARY;
-    l->at_server = 0;
-    l->fn = fn;
-    l->arg = arg;
-    step(d);
+}
+
+void agent_seen_init(struct agent_seen *s, const struct agent_world *w)
+{
+    s->w = w;
+    ev_timer_init(&s->again, w->ev, look, s);
+    dns_tcp_init(&s->tcp, w->ev, w->net);
+}
+
+void agent_seen_start(struct agent_seen *s, const struct agent_seen_at *at, agent_seen_fn fn,
+                      void *arg)
+{
+    if (strcmp(s->zone, at->zone) != 0) {
+        forget_servers(s);
+        IGNORE_RC(str_copyz(str_of(at->zone), s->zone, sizeof(s->zone))); /* of the same size */
+    }
+    s->at = *at;
+    s->since = now(s);
+    s->forgotten = false;
+    s->fn = fn;
+    s->arg = arg;
+    addr_port_text(&at->server, s->missing);
+    ev_timer_start(&s->again, 0, 0);
+}
+
+void agent_seen_forget(struct agent_seen *s)
+{
+    s->forgotten = true;
+}
+
+void agent_seen_stop(struct agent_seen *s)
+{
+    dns_tcp_stop(&s->tcp);
+    ev_timer_stop(&s->again);
 }

@@ -12,6 +12,7 @@ enum {
     OPCODE_UPDATE = 5 << 11,
     OPCODE_MASK = 0x7800,
     FLAG_QR = 0x8000,
+    FLAG_RD = 0x0100,
     RCODE_MASK = 0x000f,
 };
 
@@ -182,9 +183,9 @@ const char *dns_update_rcode_text(unsigned rcode, char text[static 16])
 
 /* ---- zones */
 
-enum rc dns_soa_put(uint16_t id, struct str name, struct buf *out)
+enum rc dns_soa_put(uint16_t id, struct str name, bool recurse, struct buf *out)
 {
-    put_header(id, 0, 0, out);
+    put_header(id, recurse ? FLAG_RD : 0, 0, out);
     TRY(dns_name_put(name, out));
     buf_u16(out, DNS_TYPE_SOA);
     buf_u16(out, CLASS_IN);

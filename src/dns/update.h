@@ -25,8 +25,8 @@ enum rc dns_update_read(struct str wire, uint16_t id, unsigned *out_rcode);
 /* "NXRRSET", "NOTAUTH" ...; as dns_rcode_text for the rest. */
 const char *dns_update_rcode_text(unsigned rcode, char text[static 16]);
 
-/* Asks for the SOA record of a name. */
-enum rc dns_soa_put(uint16_t id, struct str name, struct buf *out);
+/* Asks for the SOA record of a name; `recurse`: of a resolver. */
+enum rc dns_soa_put(uint16_t id, struct str name, bool recurse, struct buf *out);
 
 struct dns_soa {
     unsigned rcode;

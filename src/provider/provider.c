@@ -11,7 +11,10 @@
 
 MSG(msg_line, "provider.line", "{0}: there is no setting \"{1}\" for {2}; there are {3}");
 MSG(msg_missing, "provider.setting-missing", "{0}: \"{1}\" is missing, for {2}");
-MSG(msg_wait, "provider.wait", "{0}: wait cannot be \"{1}\"; it is a time up to 1h, as in 30s");
+MSG(msg_wait, "provider.wait",
+    "{0}: wait cannot be \"{1}\"; it is all, or a time up to 1h, as in 30s");
+MSG(msg_timeout, "provider.timeout",
+    "{0}: timeout cannot be \"{1}\"; it is a time up to 1h, as in 2m");
 MSG(msg_ttl, "provider.ttl", "{0}: ttl cannot be \"{1}\"; it is seconds, 1 to 86400");
 MSG(msg_url, "provider.url",
     "{0}: {1} cannot be \"{2}\"; it begins with https:// or http:// and has neither query nor "
@@ -45,8 +48,9 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 static const struct provider_setting common[PROVIDER_OWN] = {
     [PROVIDER_URL] = {"url", .required = true},
     [PROVIDER_CA_FILE] = {"ca_file"},
-    [PROVIDER_WAIT] = {"wait", .initial = STR("0s")},
+    [PROVIDER_WAIT] = {"wait", .initial = STR("all")},
     [PROVIDER_RESOLVER] = {"resolver"},
+    [PROVIDER_TIMEOUT] = {"timeout", .initial = STR("2m")},
 };
 
 const struct provider_kind *provider_kind_find(struct str name)
@@ -123,6 +127,18 @@ static enum rc check_ttl(struct provider *p, size_t i, struct err *err)
     return RC_OK;
 }
 
+static enum rc check_wait(struct provider *p, struct err *err)
+{
+    struct str wait = p->values[PROVIDER_WAIT], timeout = p->values[PROVIDER_TIMEOUT];
+
+    p->wait_all = str_eq(wait, STR("all"));
+    if (!p->wait_all && (when_parse_span(wait, &p->wait) != RC_OK || p->wait > WHEN_HOUR))
+        return ERR(err, RC_PARSE, msg_wait, str_of(p->file), wait);
+    if (when_parse_span(timeout, &p->timeout) != RC_OK || p->timeout <= 0 || p->timeout > WHEN_HOUR)
+        return ERR(err, RC_PARSE, msg_timeout, str_of(p->file), timeout);
+    return RC_OK;
+}
+
 static enum rc check(struct provider *p, struct err *err)
 {
     for (size_t i = 0; setting_at(p->kind, i); i++) {
@@ -136,9 +152,7 @@ static enum rc check(struct provider *p, struct err *err)
         TRY(check_ttl(p, i, err));
         TRY(check_url(p, str_of(s->name), p->values[i], err));
     }
-    if (when_parse_span(p->values[PROVIDER_WAIT], &p->wait) != RC_OK || p->wait > WHEN_HOUR)
-        return ERR(err, RC_PARSE, msg_wait, str_of(p->file), p->values[PROVIDER_WAIT]);
-    return RC_OK;
+    return check_wait(p, err);
 }
 
 enum rc provider_parse(const struct provider_kind *kind, struct str text, struct str file,

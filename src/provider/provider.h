@@ -9,8 +9,11 @@
  *
  *     url: https://dns.hospital.example     where its API is (all kinds)
  *     ca_file: /etc/ssl/hospital.pem        roots of that server, beside the system's
- *     wait: 5s                              after a record was taken, until servers show it
- *     resolver: 10.0.0.53                   who is asked for aliases, as agent/dns_alias.h
+ *     wait: all                             after a record was taken, until all name servers of
+ *                                           the zone show it; or for a time, as in 30s
+ *     timeout: 2m                           how long those are waited for
+ *     resolver: 10.0.0.53                   who is asked for aliases and for these name servers, as
+ *                                           agent/dns_alias.h
  *
  * and what the kind has besides. Its secrets may be "credential:NAME" instead: who reads the
  * settings then brings the content. */
@@ -34,14 +37,21 @@ enum {
     PROVIDER_URL_MAX = 2048,
     PROVIDER_HEADERS_MAX = 32 * 1024,
     PROVIDER_TOKEN_MAX = 16 * 1024, /* of a login: it may name all groups of a client */
-    PROVIDER_SETTINGS_MAX = 13,
+    PROVIDER_SETTINGS_MAX = 14,
     PROVIDER_NAME_MAX = 253,  /* of a record, without the final dot */
     PROVIDER_STEPS_MAX = 130, /* requests for one record; a name has no more labels */
     PROVIDER_PATH_MAX = 4096,
 };
 
 /* The settings that all kinds have; those of a kind follow, in its order. */
-enum { PROVIDER_URL, PROVIDER_CA_FILE, PROVIDER_WAIT, PROVIDER_RESOLVER, PROVIDER_OWN };
+enum {
+    PROVIDER_URL,
+    PROVIDER_CA_FILE,
+    PROVIDER_WAIT,
+    PROVIDER_RESOLVER,
+    PROVIDER_TIMEOUT,
+    PROVIDER_OWN
+};
 
 struct provider_setting {
     const char *name;
@@ -84,6 +94,8 @@ struct provider {
     struct str values[PROVIDER_SETTINGS_MAX]; /* borrowed from `text`, or `initial` */
     struct buf secrets;                       /* values that were elsewhere */
     struct buf accounts; /* of acme-dns: the content of the file that has one for each name */
+    bool wait_all;       /* for the name servers of the zone, */
+    int64_t timeout;     /* so many microseconds at most; else */
     int64_t wait;        /* microseconds */
     uint64_t ttl;        /* of the kinds that have such a setting, seconds */
     struct buf token;    /* azure: what the last login gave, for all records; empty: none, */

@@ -111,7 +111,7 @@ def by_strangers(lab, identity, spent):
 
 def by_an_agent(lab, identity):
     """Where users may show certificates, an agent's is none of theirs, over whichever protocol."""
-    lab.configure(ENABLED + "control: {certificates: true}\n", api=API)
+    lab.configure(ENABLED + "control: {certificates: true}\n", policy=POLICY, api=API)
     lab.autarky("reload")
     for alpn in ("autarky-agent", "http/1.1"):
         by = Stranger(lab)
@@ -120,7 +120,7 @@ def by_an_agent(lab, identity):
                        identity=identity)
         by.expects(400, "urn:ietf:params:acme:error:malformed", f"and of ACME over {alpn}", "/acme/new-order", "{}", alpn=alpn,
                    identity=identity, kind="application/jose+json")
-    lab.configure(ENABLED, api=API)
+    lab.configure(ENABLED, policy=POLICY, api=API)
     lab.autarky("reload")
 
 

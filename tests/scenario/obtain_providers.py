@@ -558,4 +558,5 @@ def main():
     powerdns()
 
 
-main()
+if __name__ == "__main__":
+    main()
