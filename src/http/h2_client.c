@@ -55,6 +55,13 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, const 
     return 0;
 }
 
+static void settle(struct http_h2_client *c)
+{
+    c->settled = true;
+    LIST_FOREACH (it, &c->requests)
+        http_h2_request_settled(LIST_ENTRY(it, struct http_h2_request, link));
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct http_h2_client *c = arg;
@@ -63,6 +70,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
     if (frame->hd.type == NGHTTP2_GOAWAY)
         c->goaway = true;
+    if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
+        settle(c);
     if (r && frame->hd.type == NGHTTP2_HEADERS)
         http_h2_request_head(r, last);
     if (r && last && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))

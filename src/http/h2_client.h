@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's end of one HTTP/2 connection (RFC 9113), for whoever speaks HTTP/1.1: a request is
  * written, and its answer read, as HTTP/1.1 has them, bodies in chunks where nobody knows their
- * length, trailers behind them. Both are taken apart and put together here, what may be in them is
- * for http/reader to say, as with a server of HTTP/1.1. Pure: bytes in, bytes out, no socket, no
- * timer, no call back; what happened to a request is fetched with http_h2_client_due.
+ * length, trailers behind them. A request for WebSocket becomes an extended CONNECT (RFC 8441)
+ * where the server announces that it takes these, and is answered with 501 where it does not; that
+ * takes crypto_init. Both are taken apart and put together here, what may be in them is for
+ * http/reader to say, as with a server of HTTP/1.1. Pure: bytes in, bytes out, no socket, no timer,
+ * no call back; what happened to a request is fetched with http_h2_client_due.
  *
  * A request holds the part of its body that the server has given no room for, HTTP_H2_BODY_HIGH
  * bytes and what one write brings, and of the answer at most its window; so neither side makes the

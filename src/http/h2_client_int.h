@@ -21,6 +21,7 @@ struct http_h2_client {
     struct http_h2_bucket idle;
     size_t head; /* bytes of the head that is coming */
     bool goaway, lost;
+    bool settled; /* its settings have come */
     enum rc rc;
 };
 
@@ -40,6 +41,8 @@ struct http_h2_request {
     size_t held; /* bytes of body in it, for the window */
     int status;
     bool answered, chunked, length, complete;
+    bool websocket; /* an extended CONNECT (RFC 8441), or about to be one */
+    bool granted;   /* ... and what follows both heads is nobody's business */
     bool gone, refused, broken;
 };
 
@@ -48,6 +51,9 @@ void http_h2_request_tell(struct http_h2_request *r);
 enum rc http_h2_client_pump(struct http_h2_client *c);
 
 /* ---- h2_request.c, for what comes */
+
+/* The server's settings are here: what waits for them is sent, or declined. */
+void http_h2_request_settled(struct http_h2_request *r);
 
 /* A field of a head or of trailers. False: no more of this. */
 bool http_h2_request_field(struct http_h2_request *r, struct str name, struct str value);

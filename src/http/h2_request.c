@@ -2,6 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "crypto/hash.h"
 #include "http/forward.h"
 #include "http/h2_client_int.h"
 #include "http/response.h"
@@ -9,8 +11,13 @@
 enum {
     TEXT_MAX = 2 * HTTP_HEAD_BORNE + 8 * HTTP_H2_BODY_WINDOW, /* in chunks of one byte, too */
     STATUS_MIN = 100,
-    PSEUDO_FIELDS = 4,
+    PSEUDO_FIELDS = 5,
+    ACCEPT_MAX = 32, /* a SHA-1 in base64 */
 };
+
+/* RFC 6455 section 1.3. */
+#define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define KEY "sec-websocket-key"
 
 static const struct http_reader_conf requests = {
     .target_max = HTTP_HEAD_MAX,
@@ -151,6 +158,7 @@ static enum rc put_target(const struct http_head *head, struct buf *out)
     return buf_rc(out);
 }
 
+/* As it goes out with what is said next. */
 static enum rc submit(struct http_h2_request *r)
 {
     CLEANUP(buf_done) struct buf target = BUF_INIT(HTTP_HEAD_MAX);
@@ -161,18 +169,20 @@ static enum rc submit(struct http_h2_request *r)
     size_t n = 0;
 
     TRY(put_target(head, &target));
-    fields[n++] = nv(STR(":method"), head->method);
+    fields[n++] = nv(STR(":method"), r->websocket ? STR("CONNECT") : head->method);
+    if (r->websocket)
+        fields[n++] = nv(STR(":protocol"), STR("websocket"));
     fields[n++] = nv(STR(":scheme"), c->secure ? STR("https") : STR("http"));
     fields[n++] = nv(STR(":authority"), head->host);
     fields[n++] = nv(STR(":path"), buf_str(&target));
     for (size_t i = 0; i < http_reader_fields(r->reader); i++) {
         struct http_field f = http_reader_field(r->reader, i);
 
-        if (passes(&f))
+        if (passes(&f) && !(r->websocket && str_eq(f.name, STR(KEY))))
             fields[n++] = nv(f.name, f.value);
     }
     r->headless = str_eq(head->method, STR("HEAD"));
-    r->whole = head->framing == HTTP_FRAMING_NONE;
+    r->whole = head->framing == HTTP_FRAMING_NONE && !r->websocket;
     r->id = nghttp2_submit_request(c->session, NULL, fields, n, r->whole ? NULL : &body, r);
     if (r->id < 0) {
         r->id = 0;
@@ -181,15 +191,43 @@ static enum rc submit(struct http_h2_request *r)
     }
     if (head->expects)
         buf_putz(&r->text, "HTTP/1.1 100 Continue\r\n\r\n");
-    return http_h2_client_pump(c);
+    return RC_OK;
 }
 
-/* WebSocket is for backends of HTTP/1.1. */
 static void decline(struct http_h2_request *r)
 {
-    buf_putz(&r->text, "HTTP/1.1 501 Not Implemented\r\ncontent-length: 0\r\n\r\n");
+    static const struct str why =
+        STR("The server behind this site speaks HTTP/2 and takes no WebSocket over it (RFC 8441). "
+            "Who runs the site can give this path a backend of HTTP/1.1.\n");
+
+    buf_printf(&r->text,
+               "HTTP/1.1 501 Not Implemented\r\ncontent-type: text/plain\r\n"
+               "content-length: %zu\r\n\r\n%.*s",
+               why.n, STR_ARG(why));
     r->status = 501;
     r->complete = r->whole = true;
+    http_h2_request_tell(r);
+}
+
+/* Nobody knows before its settings are here whether the server takes it. */
+static enum rc submit_websocket(struct http_h2_request *r)
+{
+    const struct http_h2_client *c = r->client;
+
+    if (!c->settled)
+        return RC_OK;
+    if (nghttp2_session_get_remote_settings(c->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) ==
+        1)
+        return submit(r);
+    decline(r);
+    return RC_OK;
+}
+
+void http_h2_request_settled(struct http_h2_request *r)
+{
+    if (!r->websocket || r->id || r->complete)
+        return;
+    r->broken = submit_websocket(r) != RC_OK;
     http_h2_request_tell(r);
 }
 
@@ -197,10 +235,21 @@ static enum rc take_head(struct http_h2_request *r, struct str *in)
 {
     TRY(http_reader_head(r->reader, in, NULL));
     r->headed = true;
-    if (!http_reader_get(r->reader)->websocket)
-        return submit(r);
-    decline(r);
-    return RC_OK;
+    r->websocket = http_reader_get(r->reader)->websocket;
+    TRY(r->websocket ? submit_websocket(r) : submit(r));
+    return http_h2_client_pump(r->client);
+}
+
+/* Of WebSocket: it has no end but that of the connection. */
+static enum rc take_raw(struct http_h2_request *r, struct str *in)
+{
+    if (r->body_at) {
+        buf_consume(&r->body, r->body_at);
+        r->body_at = 0;
+    }
+    buf_puts(&r->body, *in);
+    *in = str_skip(*in, in->n);
+    return buf_rc(&r->body);
 }
 
 static enum rc take_body(struct http_h2_request *r, struct str *in)
@@ -239,7 +288,7 @@ static enum rc take(struct http_h2_request *r, struct str *in)
     enum rc rc = r->headed ? RC_OK : take_head(r, in);
 
     if (rc == RC_OK && !r->whole)
-        rc = take_body(r, in);
+        rc = r->websocket ? take_raw(r, in) : take_body(r, in);
     if ((rc == RC_OK || rc == RC_AGAIN) && r->id)
         rc = go_on(r);
     return rc;
@@ -302,7 +351,41 @@ static void begin_answer(struct http_h2_request *r, struct str value)
         return;
     r->status = (int)status;
     r->length = false;
+    r->granted = r->websocket && status >= 200 && status < 300;
+    if (r->granted) {
+        buf_printf(&r->text, "HTTP/1.1 101 %s\r\n", http_reason(101));
+        return;
+    }
     buf_printf(&r->text, "HTTP/1.1 %d %s\r\n", r->status, http_reason(r->status));
+}
+
+/* What the answer to the handshake is not to have from there: there is no body, and the proof that
+ * the key was read is ours to make. */
+static bool is_framing(struct str name)
+{
+    return str_eq(name, STR("content-length")) || str_eq(name, STR("sec-websocket-accept"));
+}
+
+/* RFC 6455 section 4.2.2, as a server of HTTP/1.1 says it. */
+static void put_grant(struct http_h2_request *r)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(HTTP_HEAD_MAX);
+    char accept_text[ACCEPT_MAX];
+    struct buf accept = {.p = accept_text, .cap = ACCEPT_MAX, .max = ACCEPT_MAX, .rc = RC_OK};
+    unsigned char digest[CRYPTO_SHA1_BYTES];
+
+    for (size_t i = 0; i < http_reader_fields(r->reader); i++)
+        if (str_eq(http_reader_field(r->reader, i).name, STR(KEY)))
+            buf_puts(&text, http_reader_field(r->reader, i).value);
+    buf_putz(&text, ACCEPT_GUID);
+    if (buf_rc(&text) != RC_OK || crypto_sha1(buf_str(&text), digest) != RC_OK) {
+        buf_fail(&r->text, RC_NOMEM);
+        return;
+    }
+    text_b64(&accept, str_bytes(digest, sizeof(digest)));
+    put(&r->text, STR("connection"), STR("upgrade"));
+    put(&r->text, STR("upgrade"), STR("websocket"));
+    put(&r->text, STR("sec-websocket-accept"), buf_str(&accept));
 }
 
 bool http_h2_request_field(struct http_h2_request *r, struct str name, struct str value)
@@ -313,7 +396,7 @@ bool http_h2_request_field(struct http_h2_request *r, struct str name, struct st
         return false;
     if (str_eq(name, STR(":status")) && !r->answered)
         begin_answer(r, value);
-    else if (!str_starts(name, STR(":")))
+    else if (!str_starts(name, STR(":")) && !(r->granted && is_framing(name)))
         put(out, name, value);
     if (!r->answered && str_eq(name, STR("content-length")))
         r->length = true;
@@ -329,7 +412,10 @@ void http_h2_request_head(struct http_h2_request *r, bool last)
 {
     if (r->answered)
         return;
-    if (r->status >= 200) {
+    if (r->granted) {
+        r->answered = true;
+        put_grant(r);
+    } else if (r->status >= 200) {
         r->answered = true;
         r->chunked = !last && !r->length && !has_no_body(r);
         if (r->chunked)

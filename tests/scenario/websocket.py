@@ -3,7 +3,7 @@
 # autarky-test: timeout=120
 """WebSocket through the gateway: python3-websockets on both sides over HTTP/1.1, and over a stream of HTTP/2 (RFC 8441), once with
 frames that are put together here and once by python3-h2 and python3-wsproto: messages of all sizes both ways, many at once, one side
-that takes nothing, and either side's end."""
+that takes nothing, and either side's end. The same to a backend of HTTP/2, Node's, which takes extended CONNECT or does not."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,7 @@ import os
 import pathlib
 import ssl
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -60,6 +61,82 @@ class Server:
         self.port = server.sockets[0].getsockname()[1]
         self.ready.set()
         self.loop.run_forever()
+
+
+NODE = r"""
+const http2 = require("http2");
+const server = http2.createServer({ settings: { enableConnectProtocol: process.argv[2] === "yes" } });
+const frame = (op, body) => {
+  const n = body.length;
+  const head = n < 126 ? Buffer.from([0x80 | op, n]) : n < 65536 ? Buffer.from([0x80 | op, 126, n >> 8, n & 255]) : Buffer.alloc(10);
+  if (n >= 65536) { head[0] = 0x80 | op; head[1] = 127; head.writeBigUInt64BE(BigInt(n), 2); }
+  return Buffer.concat([head, body]);
+};
+function* messages(state) {  // of a client: masked, whole messages of one frame or more
+  for (;;) {
+    const b = state.held;
+    if (b.length < 2) return;
+    let n = b[1] & 127, at = 2;
+    if (n === 126) { if (b.length < 4) return; n = b.readUInt16BE(2); at = 4; }
+    if (n === 127) { if (b.length < 10) return; n = Number(b.readBigUInt64BE(2)); at = 10; }
+    if (b.length < at + 4 + n) return;
+    const mask = b.subarray(at, at + 4), body = Buffer.from(b.subarray(at + 4, at + 4 + n));
+    for (let i = 0; i < n; i++) body[i] ^= mask[i & 3];
+    state.held = b.subarray(at + 4 + n);
+    yield [b[0] & 15, body];
+  }
+}
+server.on("stream", (stream, headers) => {
+  stream.on("error", () => {});
+  if (headers[":method"] !== "CONNECT" || headers[":protocol"] !== "websocket" || headers["sec-websocket-key"]) {
+    stream.respond({ ":status": 400 });
+    stream.end("no extended CONNECT");
+    return;
+  }
+  if (headers[":path"] === "/secret") { stream.respond({ ":status": 403 }); stream.end("no"); return; }
+  stream.respond({ ":status": 200, ...(headers["sec-websocket-protocol"] ? { "sec-websocket-protocol": "chat" } : {}) });
+  if (headers[":path"] === "/flood") {
+    const more = () => { while (!stream.destroyed && stream.write(frame(2, Buffer.alloc(65536, "x")))); };
+    stream.on("drain", more);
+    more();
+    return;
+  }
+  const state = { held: Buffer.alloc(0) };
+  stream.on("data", (data) => {
+    state.held = Buffer.concat([state.held, data]);
+    for (const [op, body] of messages(state)) {
+      if (op === 8) { stream.end(frame(8, body)); return; }
+      if (op === 9) { stream.write(frame(10, body)); continue; }
+      if (op === 10) continue;
+      if (body.toString() === "leave") { stream.end(frame(8, Buffer.concat([Buffer.from([0x0f, 0xa1]), Buffer.from("as you wish")]))); return; }
+      stream.write(frame(op, body));
+    }
+  });
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+"""
+
+
+class Node:
+    """A server of HTTP/2 in the clear; `takes`: it announces extended CONNECT (RFC 8441)."""
+
+    def __init__(self, takes):
+        self.process = subprocess.Popen(["node", "-e", NODE, "-", "yes" if takes else "no"], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+class Over2(Gateway):
+    """Its backend speaks HTTP/2 alone."""
+
+    def configure(self, backend, names):
+        super().configure(backend.replace("http://localhost", "h2c://127.0.0.1"), names)
 
 
 def connect(gateway, path="/chat", **options):
@@ -223,6 +300,25 @@ def refusal(client, protocol):
     return client.answers[stream].status
 
 
+async def declined(gateway):
+    """The server has not announced it: a clear answer."""
+    try:
+        async with connect(gateway):
+            raise AssertionError("it was granted")
+    except websockets.exceptions.InvalidStatusCode as error:
+        expect("the status", error.status_code, 501)
+
+
+def to_http2():
+    for takes in (True, False):
+        with Node(takes) as node, tempfile.TemporaryDirectory() as name, Over2(pathlib.Path(name), node.port) as gateway:
+            for step in (talk, many, leaving, not_there) if takes else (declined,):
+                asyncio.run(step(gateway))
+            if takes:
+                over_http2(gateway)
+            expect("the log", gateway.said("status=101" if takes else "status=501"), True)
+
+
 def main():
     server = Server()
     with tempfile.TemporaryDirectory() as name, Gateway(pathlib.Path(name), server.port) as gateway:
@@ -231,6 +327,7 @@ def main():
         over_http2(gateway)
         by_strangers(gateway)
         expect("the log", gateway.said("status=101"), True)
+    to_http2()
 
 
 if __name__ == "__main__":

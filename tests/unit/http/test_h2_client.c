@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/when.h"
+#include "crypto/crypto.h"
 #include "h2_frames.h"
 #include "http/h2_client.h"
 
@@ -41,6 +42,7 @@ static enum rc world_init(struct world *w)
     buf_init(&w->answer, 8 * TEXT);
     w->now = 100 * WHEN_SECOND;
     nghttp2_hd_inflate_new(&w->hd);
+    TRY(crypto_init());
     TRY(http_h2_client_new(false, &w->c));
     return http_h2_request_new(w->c, w, &w->r);
 }
@@ -211,16 +213,95 @@ static void interim_answers(void)
     CHECK(strstr(buf_z(&w.answer), "link: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
 }
 
+/* The key is the example of RFC 6455 section 1.3. */
+#define WEBSOCKET                                                                                  \
+    GET "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"               \
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
 static void websocket_is_declined(void)
 {
     BEGIN(w);
     CHECK_OK(greet(&w));
-    CHECK_OK(ask(&w,
-                 GET "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
-                     "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+    CHECK_OK(ask(&w, WEBSOCKET));
     CHECK(!says(&w, "HEADERS"));
     CHECK_RC(read_all(&w), RC_CLOSED);
     CHECK(strstr(buf_z(&w.answer), "HTTP/1.1 501 "));
+    CHECK(strstr(buf_z(&w.answer), "takes no WebSocket over it (RFC 8441)"));
+}
+
+static enum rc announce(struct world *w, unsigned char value)
+{
+    const unsigned char setting[] = {0, 8, 0, 0, 0, value};
+
+    h2_frame(&w->in, H2_SETTINGS, 0, 0, str_bytes(setting, sizeof(setting)));
+    return say(w);
+}
+
+/* RFC 8441; the request is there before what the server can is known. */
+static void websocket_waits_for_settings(void)
+{
+    BEGIN(w);
+    CHECK_OK(hear(&w));
+    CHECK_OK(ask(&w, WEBSOCKET));
+    CHECK(!says(&w, "HEADERS"));
+    CHECK_RC(read_all(&w), RC_AGAIN);
+    CHECK_OK(announce(&w, 1));
+    CHECK(http_h2_client_due(w.c) == &w);
+    CHECK_OK(hear(&w));
+    CHECK(says(&w, "HEADERS 1\n:method: CONNECT\n:protocol: websocket\n:scheme: http\n"
+                   ":authority: wiki.hospital.example\n:path: /a?b=c\nx-one: 1\n"
+                   "sec-websocket-version: 13\n"));
+    CHECK(!says(&w, "key") && !says(&w, "upgrade") && !says(&w, "connection"));
+    h2_headers(&w.in, 0, 1, ":status: 200\nsec-websocket-protocol: chat\ncontent-length: 7\n");
+    h2_frame(&w.in, H2_DATA, 0, 1, STR("\x81\x01x"));
+    CHECK_OK(say(&w));
+    CHECK_RC(read_all(&w), RC_AGAIN);
+    CHECK_STR(buf_str(&w.answer),
+              "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-protocol: chat\r\n"
+              "connection: upgrade\r\nupgrade: websocket\r\n"
+              "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x01x");
+    CHECK_OK(ask(&w, "\x81\x01y"));
+    CHECK(says(&w, "DATA 1 \x81\x01y\n"));
+    CHECK_OK(ask(&w, "0\r\n\r\n")); /* not looked at */
+    CHECK(says(&w, "DATA 1 0\r\n\r\n\n"));
+    h2_frame(&w.in, H2_DATA, H2_END_STREAM, 1, STR("z"));
+    CHECK_OK(say(&w));
+    CHECK_RC(read_all(&w), RC_CLOSED);
+    CHECK_STR(buf_str(&w.answer), "z");
+    http_h2_request_free(w.r);
+    w.r = NULL;
+    CHECK_OK(hear(&w));
+    CHECK(says(&w, "RST_STREAM 1"));
+}
+
+static void websocket_is_refused(void)
+{
+    BEGIN(w);
+    CHECK_OK(hear(&w));
+    CHECK_OK(announce(&w, 1));
+    CHECK_OK(ask(&w, WEBSOCKET));
+    CHECK(says(&w, ":method: CONNECT\n"));
+    h2_headers(&w.in, 0, 1, ":status: 403\n");
+    h2_frame(&w.in, H2_DATA, H2_END_STREAM, 1, STR("no"));
+    CHECK_OK(say(&w));
+    CHECK_RC(read_all(&w), RC_CLOSED);
+    CHECK_STR(buf_str(&w.answer),
+              "HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n");
+}
+
+/* Settings that come and do not announce it decline what waits. */
+static void websocket_is_declined_late(void)
+{
+    BEGIN(w);
+    CHECK_OK(hear(&w));
+    CHECK_OK(ask(&w, WEBSOCKET));
+    CHECK_RC(read_all(&w), RC_AGAIN);
+    CHECK_OK(announce(&w, 0));
+    CHECK(http_h2_client_due(w.c) == &w);
+    CHECK_RC(read_all(&w), RC_CLOSED);
+    CHECK(strstr(buf_z(&w.answer), "HTTP/1.1 501 "));
+    CHECK_OK(hear(&w));
+    CHECK(!says(&w, "HEADERS"));
 }
 
 /* ---- room */
@@ -563,9 +644,11 @@ static void pushes_are_refused(void)
 
 CHECK_MAIN(CHECK_TEST(there_and_back), CHECK_TEST(answers), CHECK_TEST(bodies_of_requests),
            CHECK_TEST(interim_answers), CHECK_TEST(websocket_is_declined),
-           CHECK_TEST_ONCE(a_slow_server), CHECK_TEST_ONCE(a_slow_client), CHECK_TEST(broken_off),
-           CHECK_TEST(given_up), CHECK_TEST_ONCE(goaway), CHECK_TEST(lost),
-           CHECK_TEST(as_many_as_the_server_takes), CHECK_TEST(wrong_answers), CHECK_TEST(no_nul),
-           CHECK_TEST(wrong_bodies), CHECK_TEST(no_lines_in_values), CHECK_TEST_ONCE(floods),
+           CHECK_TEST(websocket_waits_for_settings), CHECK_TEST(websocket_is_refused),
+           CHECK_TEST(websocket_is_declined_late), CHECK_TEST_ONCE(a_slow_server),
+           CHECK_TEST_ONCE(a_slow_client), CHECK_TEST(broken_off), CHECK_TEST(given_up),
+           CHECK_TEST_ONCE(goaway), CHECK_TEST(lost), CHECK_TEST(as_many_as_the_server_takes),
+           CHECK_TEST(wrong_answers), CHECK_TEST(no_nul), CHECK_TEST(wrong_bodies),
+           CHECK_TEST(no_lines_in_values), CHECK_TEST_ONCE(floods),
            CHECK_TEST_ONCE(heads_without_end), CHECK_TEST(no_http2_at_all),
            CHECK_TEST(pushes_are_refused))
