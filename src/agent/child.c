@@ -53,6 +53,7 @@ struct agent_child {
 struct image {
     const struct agent_child_conf *conf;
     int out, err, failed;
+    pid_t parent;
 };
 
 static bool prepare(const struct image *im)
@@ -65,7 +66,9 @@ static bool prepare(const struct image *im)
            signal(SIGPIPE, SIG_DFL) != SIG_ERR && dup2(null, STDIN_FILENO) >= 0 &&
            dup2(im->out, STDOUT_FILENO) >= 0 && dup2(im->err, STDERR_FILENO) >= 0 &&
            chdir("/") == 0 && (!im->conf->limits || sandbox_child_limit(im->conf->limits)) &&
-           (!im->conf->as || sandbox_child_become(im->conf->as));
+           (!im->conf->as || sandbox_child_become(im->conf->as)) &&
+           (!im->conf->tied ||
+            (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent));
 }
 
 _Noreturn static void become(const struct image *im)
@@ -260,6 +263,7 @@ static enum rc launch(struct agent_child *c, const struct agent_child_conf *conf
     CLEANUP(fd_closep) int out = -1;
     CLEANUP(fd_closep) int err = -1;
     CLEANUP(fd_closep) int failed = -1;
+    pid_t parent = getpid();
     int fds[2];
 
     TRY(open_output(c, &c->out, &out));
@@ -270,7 +274,7 @@ static enum rc launch(struct agent_child *c, const struct agent_child_conf *conf
     failed = fds[1];
     c->pid = fork();
     if (c->pid == 0)
-        become(&(struct image){conf, out, err, failed});
+        become(&(struct image){conf, out, err, failed, parent});
     if (c->pid < 0)
         return RC_IO;
     c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);

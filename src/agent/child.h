@@ -34,8 +34,9 @@ struct agent_child_conf {
     const char *name, *verb;                   /* for messages; NULL: the first two of argv */
     const struct sandbox_child_limits *limits; /* NULL: as they are; what it starts keeps them */
     const struct sandbox_child_as *as;         /* NULL: who runs this */
-    int64_t timeout;                           /* microseconds */
-    agent_child_fn fn;                         /* once, never from inside */
+    bool tied;         /* it is killed when this process ends, however that comes */
+    int64_t timeout;   /* microseconds */
+    agent_child_fn fn; /* once, never from inside */
     void *arg;
 };
 

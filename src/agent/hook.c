@@ -34,12 +34,12 @@ DEFINE_FREEP(call_free, struct hook_call)
 
 /* ---- what is executed, and as whom */
 
-static enum rc look_at(const struct hook_file *f, struct err *err)
+static enum rc look_at(const struct hook_file *f, uid_t owner, struct err *err)
 {
     struct err why = ERR_INIT;
     char line[768];
-    enum rc rc = f->script ? owned_script(f->path, geteuid(), &why)
-                           : owned_program(f->path, geteuid(), &why);
+    enum rc rc =
+        f->script ? owned_script(f->path, owner, &why) : owned_program(f->path, owner, &why);
 
     if (rc == RC_DENIED)
         return ERR(err, rc, msg_unsafe, str_of(err_textz(&why, line, sizeof(line))));
@@ -54,7 +54,7 @@ enum rc agent_hook_file(struct hook *h, struct str path, bool script, struct err
 
     if (h->n_files == HOOK_FILES_MAX)
         return RC_TOOBIG;
-    TRY(look_at(&f, err));
+    TRY(look_at(&f, h->owner, err));
     h->files[h->n_files++] = f;
     return RC_OK;
 }
@@ -70,24 +70,32 @@ int64_t agent_hook_time(const struct agent_plan *plan)
                : 0;
 }
 
-static enum rc take_bounds(struct hook *h, const struct agent_plan *plan, struct err *err)
+static void set_bounds(struct hook *h, int64_t timeout, bool no_new_privs)
 {
-    TRY(agent_user_find(plan->hook_user, &h->user, err));
-    h->timeout = agent_hook_time(plan);
-    if (!h->timeout)
-        return ERR(err, RC_INVAL, msg_time, plan->hook_timeout);
+    h->timeout = timeout;
     h->as = (struct sandbox_child_as){.become = h->user.other,
                                       .uid = h->user.uid,
                                       .gid = h->user.gid,
                                       .groups = h->user.groups,
                                       .n_groups = h->user.n_groups,
-                                      .no_new_privs = plan->hook_user.n > 0};
+                                      .no_new_privs = no_new_privs};
     h->limits = (struct sandbox_child_limits){
         .cpu_seconds = (uint64_t)(h->timeout + WHEN_SECOND - 1) / WHEN_SECOND,
         .files = HOOK_OPEN_MAX,
         .processes = h->user.other ? HOOK_PROCESSES_MAX : 0,
         .memory = HOOK_MEMORY_MAX,
         .file = HOOK_FILE_MAX};
+}
+
+static enum rc take_bounds(struct hook *h, const struct agent_plan *plan, struct err *err)
+{
+    int64_t timeout = agent_hook_time(plan);
+
+    TRY(agent_user_find(plan->hook_user, &h->user, err));
+    if (!timeout)
+        return ERR(err, RC_INVAL, msg_time, plan->hook_timeout);
+    set_bounds(h, timeout, plan->hook_user.n > 0);
+    h->owner = geteuid();
     return RC_OK;
 }
 
@@ -134,13 +142,15 @@ static void on_end(void *arg, const struct agent_child_end *end)
         take_end(h, end);
     else if (end->rc != RC_OK)
         agent_say_err(h->w, "a proof may have been left behind", end->err);
+    if (h->idle && list_empty(&h->queue))
+        h->idle(h->idle_arg);
 }
 
 /* Others may have written to it since the last time. */
 static enum rc start(struct hook *h, const struct agent_child_conf *conf, struct err *err)
 {
     for (size_t i = 0; i < h->n_files; i++)
-        TRY(look_at(&h->files[i], err));
+        TRY(look_at(&h->files[i], h->owner, err));
     return agent_child_start(conf, &h->child, err);
 }
 
@@ -148,7 +158,7 @@ static void next(struct hook *h)
 {
     struct list *link = h->at ? NULL : list_pop(&h->queue);
     struct agent_child_conf conf = {
-        .w = h->w, .as = &h->as, .timeout = h->timeout, .fn = on_end, .arg = h};
+        .w = h->w, .as = &h->as, .tied = h->apart, .timeout = h->timeout, .fn = on_end, .arg = h};
     struct agent_child_end end = {};
     struct err err = ERR_INIT;
 
@@ -379,25 +389,64 @@ enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t 
 
 /* ---- made */
 
-enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,
-                       struct agent_solver **out, struct err *err)
+static struct hook *begin(const struct agent_world *w)
 {
     struct hook *h = MEM_NEW(struct hook);
-    CLEANUP(agent_solver_freep) struct agent_solver *s = NULL;
 
     if (!h)
-        return RC_NOMEM;
+        return NULL;
     h->w = w;
     arena_init(&h->arena, HOOK_ENV_BYTES);
     list_init(&h->queue);
     ev_defer_init(&h->go, on_go, h);
     h->s.ops = &hook_ops;
-    s = &h->s;
-    TRY(take_bounds(h, plan, err));
+    return h;
+}
+
+static enum rc usual_env(struct hook *h)
+{
     TRY(agent_child_env(&h->arena, h->env));
     h->n_env = AGENT_CHILD_ENV;
-    if (h->user.other)
-        TRY(agent_hook_set(h, "HOME", str_of(h->user.home)));
+    return h->user.other ? agent_hook_set(h, "HOME", str_of(h->user.home)) : RC_OK;
+}
+
+enum rc agent_hook_as(const struct agent_world *w, const struct agent_hook_conf *conf,
+                      struct agent_solver **out, struct err *err)
+{
+    struct hook *h = begin(w);
+    CLEANUP(agent_solver_freep) struct agent_solver *s = h ? &h->s : NULL;
+    const struct agent_plan plan = {.challenge = STR("dns-01"),
+                                    .dns = &conf->identifier,
+                                    .n_dns = 1,
+                                    .hook_vars = conf->variables};
+
+    if (!h)
+        return RC_NOMEM;
+    h->user = *conf->user;
+    set_bounds(h, conf->timeout, true);
+    h->apart = true;
+    h->owner = conf->owner;
+    h->idle = conf->idle;
+    h->idle_arg = conf->arg;
+    TRY(usual_env(h));
+    TRY(agent_hook_style_as(h, conf, err));
+    TRY(agent_hook_env(h, &plan, conf->dir, err));
+    h->s.solver =
+        (struct client_solver){.type = "dns-01", .present = present, .cleanup = cleanup, .arg = h};
+    *out = MOVE(s);
+    return RC_OK;
+}
+
+enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *plan, const char *dir,
+                       struct agent_solver **out, struct err *err)
+{
+    struct hook *h = begin(w);
+    CLEANUP(agent_solver_freep) struct agent_solver *s = h ? &h->s : NULL;
+
+    if (!h)
+        return RC_NOMEM;
+    TRY(take_bounds(h, plan, err));
+    TRY(usual_env(h));
     TRY(agent_hook_style(h, plan, dir, err));
     TRY(agent_hook_env(h, plan, dir, err));
     h->s.solver = (struct client_solver){.type = h->http ? "http-01" : "dns-01",

@@ -76,6 +76,10 @@ struct hook {
     const char *env[HOOK_ENV_MAX + 1]; /* of all calls */
     size_t n_env;
     bool http;
+    bool apart; /* agent_hook_as: who executes is another than who may be executed as */
+    uid_t owner;
+    void (*idle)(void *arg);
+    void *idle_arg;
     bool stopping;
     struct list queue;
     struct hook_call *at;
@@ -96,6 +100,8 @@ enum rc agent_hook_word(struct hook_call *c, struct str word);
 enum rc agent_hook_file(struct hook *h, struct str path, bool script, struct err *err);
 
 /* hook_style.c. The style and the programs of the plan. RC_UNSUPPORTED, RC_INVAL, RC_NOTFOUND. */
+/* The same of agent_hook_as. */
+enum rc agent_hook_style_as(struct hook *h, const struct agent_hook_conf *conf, struct err *err);
 enum rc agent_hook_style(struct hook *h, const struct agent_plan *plan, const char *dir,
                          struct err *err);
 /* Variables of all calls: those of the style, then those of the plan's file, which count for more.

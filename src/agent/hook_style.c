@@ -72,26 +72,25 @@ enum rc agent_hook_set(struct hook *h, const char *name, struct str value)
     return add_env(&h->arena, h->env, &h->n_env, name, value);
 }
 
-/* Lines NAME=value; '#' begins a comment. */
-static enum rc file_env(struct hook *h, struct str path, struct err *err)
+/* '#' begins a comment. */
+enum rc agent_hook_variables(struct str file, struct buf *out, struct err *err)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(HOOK_ENV_BYTES);
-    struct str rest, line, name, value, copy;
+    struct str rest, line, name, value;
 
-    if (path.n == 0)
-        return RC_OK;
-    TRY(agent_sealed_read(path, &text, err));
+    TRY(agent_sealed_read(file, &text, err));
+    buf_reserve(out, text.n + 1); /* at once: one that grows leaves copies behind */
     rest = buf_str(&text);
     while (str_next(&rest, '\n', &line)) {
         line = str_trim(line);
         if (line.n == 0 || line.p[0] == '#')
             continue;
         if (!str_cut(line, '=', &name, &value) || name.n == 0 || str_find(name, ' ') < name.n)
-            return ERR(err, RC_PARSE, msg_env, path, name);
-        TRY(arena_str(&h->arena, line, &copy));
-        TRY(put_env(h->env, &h->n_env, copy.p));
+            return ERR(err, RC_PARSE, msg_env, file, name);
+        buf_puts(out, line);
+        buf_putz(out, "\n");
     }
-    return RC_OK;
+    return buf_rc(out);
 }
 
 /* `bare`: of a wildcard the identifier, which is the name behind it. */
@@ -133,6 +132,16 @@ static enum rc carried_env(struct hook *h, struct str lines)
         TRY(put_env(h->env, &h->n_env, copy.p));
     }
     return RC_OK;
+}
+
+static enum rc file_env(struct hook *h, struct str path, struct err *err)
+{
+    CLEANUP(buf_wipe) struct buf lines = BUF_INIT(HOOK_ENV_BYTES + 1);
+
+    if (path.n == 0)
+        return RC_OK;
+    TRY(agent_hook_variables(path, &lines, err));
+    return carried_env(h, buf_str(&lines));
 }
 
 /* As one in /etc/dehydrated has them that is told nothing else. */
@@ -338,7 +347,8 @@ enum rc agent_hook_words(struct hook *h, struct hook_call *c, const struct clien
 
 static enum rc check_program(struct hook *h, const char *path, struct err *err)
 {
-    if (path[0] == '/' && access(path, X_OK) == 0)
+    /* Who becomes another one cannot say what that one may execute. */
+    if (path[0] == '/' && (h->apart || access(path, X_OK) == 0))
         return agent_hook_file(h, str_of(path), false, err);
     return ERR(err, RC_NOTFOUND, msg_path, str_of(path),
                path[0] == '/' ? str_of("it is not there, or not executable")
@@ -391,14 +401,45 @@ static enum rc take_programs(struct hook *h, const struct agent_plan *plan, cons
     return RC_OK;
 }
 
+static enum rc take_words(struct hook *h, const struct str *words, size_t n, const char **out,
+                          struct err *err)
+{
+    struct str copy;
+
+    if (n > HOOK_WORDS_MAX)
+        return RC_TOOBIG;
+    for (size_t i = 0; i < n; i++) {
+        TRY(arena_str(&h->arena, words[i], &copy));
+        out[i] = copy.p;
+    }
+    return n ? check_program(h, out[0], err) : RC_OK;
+}
+
+static void find_style(struct hook *h, struct str style)
+{
+    h->style = HOOK_DEHYDRATED;
+    while (h->style < HOOK_STYLES && !str_eq(style, str_of(styles[h->style].name)))
+        h->style++;
+}
+
+enum rc agent_hook_style_as(struct hook *h, const struct agent_hook_conf *conf, struct err *err)
+{
+    find_style(h, conf->style);
+    if (h->style == HOOK_STYLES || h->style == HOOK_ACME_SH || conf->n_command == 0)
+        return ERR(err, RC_UNSUPPORTED, msg_style, conf->style);
+    TRY(take_words(h, conf->command, conf->n_command, h->program, err));
+    if (h->style == HOOK_CERTBOT)
+        return take_words(h, conf->cleanup, conf->n_cleanup, h->cleanup, err);
+    memcpy(h->cleanup, h->program, sizeof(h->cleanup));
+    return RC_OK;
+}
+
 enum rc agent_hook_style(struct hook *h, const struct agent_plan *plan, const char *dir,
                          struct err *err)
 {
     bool http = str_eq(plan->challenge, STR("http-01"));
 
-    h->style = HOOK_DEHYDRATED;
-    while (h->style < HOOK_STYLES && !str_eq(plan->style, str_of(styles[h->style].name)))
-        h->style++;
+    find_style(h, plan->style);
     if (h->style == HOOK_STYLES)
         return ERR(err, RC_UNSUPPORTED, msg_style, plan->style);
     if (http ? !styles[h->style].http : !str_eq(plan->challenge, STR("dns-01")))

@@ -4,6 +4,8 @@
  * (records to remove, hooks to run), for which the loop has to go on. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "client/client.h"
 
 struct agent_journal;
@@ -135,6 +137,31 @@ enum rc agent_hook_new(const struct agent_world *w, const struct agent_plan *pla
                        struct agent_solver **out, struct err *err);
 /* Whether it could be made, without making it. As agent_hook_new. */
 enum rc agent_hook_check(const struct agent_plan *plan, const char *dir, struct err *err);
+struct agent_user;
+/* A hook for dns-01 in a process that has given its rights away: what it needs was looked up
+ * before. */
+struct agent_hook_conf {
+    struct str style;                    /* any but acme.sh, whose plugins a shell reads */
+    const struct str *command, *cleanup; /* the program by its absolute path, first arguments;
+                                            `cleanup` of certbot alone, and perhaps none */
+    size_t n_command, n_cleanup;
+    const struct agent_user *user;
+    struct str variables; /* lines NAME=value */
+    int64_t timeout;      /* of a call */
+    uid_t owner;          /* who but root may have the programs; as `self` of owned_program */
+    struct str identifier;
+    const char *dir; /* where the certificate goes */
+    /* A call has ended, and none is left; the solver is not to be freed from inside. */
+    void (*idle)(void *arg);
+    void *arg;
+};
+/* `conf` is not needed afterwards. As agent_hook_new; what it executes is killed when this process
+ * ends, and can gain no rights. */
+enum rc agent_hook_as(const struct agent_world *w, const struct agent_hook_conf *conf,
+                      struct agent_solver **out, struct err *err);
+/* Appends the lines NAME=value of a file, as agent/sealed.h names it, without comments; the caller
+ * wipes them. RC_PARSE; errors as agent_sealed_read. */
+enum rc agent_hook_variables(struct str file, struct buf *out, struct err *err);
 /* What is left to a call of a hook after a signal to stop; then it is killed. */
 #define AGENT_HOOK_STOP (20 * WHEN_SECOND)
 /* There was one: calls that are under way, and those that take proofs away, have that much time;

@@ -195,7 +195,7 @@ int cmd_config_check(const struct cmd_args *args)
     if (rc == RC_OK)
         rc = check_escrow(conf, &problems);
     if (rc == RC_OK)
-        rc = cmd_check_receivers(conf, &problems);
+        rc = cmd_check_programs(conf, &problems);
     if (rc == RC_OK)
         rc = check_inspection(args, conf, &problems);
     if (cmd_json(args) && put_json(rc == RC_OK, buf_str(&problems)) != RC_OK)

@@ -97,8 +97,8 @@ static void examine_config(struct examination *e)
         failed(e, "configuration", text, "autarky config check");
     else
         cmd_finding(e, "configuration", STR("failed"), text, STR("")); /* says itself what to do */
-    if (conf && cmd_check_receivers(conf, &problems) != RC_OK)
-        failed(e, "receivers", str_trim(buf_str(&problems)), "autarky config check");
+    if (conf && cmd_check_programs(conf, &problems) != RC_OK)
+        failed(e, "programs", str_trim(buf_str(&problems)), "autarky config check");
     if (conf)
         examine_updates(e, conf);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/receivers.h"
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/owned.h"
@@ -11,41 +13,82 @@ MSG(msg_no_user, "cmd.receiver-user",
     "there is no user {0} for its program; make it: useradd --system --no-create-home --shell "
     "/usr/sbin/nologin {0}");
 
-enum { WHY_BYTES = 1024, NAME_BYTES = 256 };
+MSG(msg_hook, "cmd.hook", "the hook {0}: {1}");
+MSG(msg_file, "cmd.hook-environment", "{0}, its `environment`: {1}");
 
-static enum rc check(const struct conf_receiver *r, struct err *err)
+enum { WHY_BYTES = 1024, NAME_BYTES = 256, PATH_BYTES = 1024 };
+
+/* Without root it stays who it is. */
+static enum rc check_user(struct str user, struct err *err)
 {
     char name[NAME_BYTES];
     uid_t uid;
     gid_t gid;
     enum rc rc;
 
-    TRY(owned_program(r->command.p[0], geteuid(), err));
     if (geteuid() != 0)
-        return RC_OK; /* it stays who it is */
-    TRY(str_copyz(r->user, name, sizeof(name)));
+        return RC_OK;
+    TRY(str_copyz(user, name, sizeof(name)));
     rc = sandbox_user_find(name, &uid, &gid, err);
-    return rc == RC_NOTFOUND ? ERR(err, rc, msg_no_user, r->user) : rc;
+    return rc == RC_NOTFOUND ? ERR(err, rc, msg_no_user, user) : rc;
 }
 
-enum rc cmd_check_receivers(const struct conf *conf, struct buf *problems)
+static enum rc check_receiver(const struct conf_receiver *r, struct err *err)
+{
+    if (r->kind != CONF_RECEIVER_EXEC)
+        return RC_OK;
+    TRY(owned_program(r->command.p[0], geteuid(), err));
+    return check_user(r->user, err);
+}
+
+static enum rc check_hook(const struct conf_hook *h, struct err *err)
+{
+    char path[PATH_BYTES];
+
+    TRY(owned_program(h->command.p[0], geteuid(), err));
+    if (h->cleanup.n)
+        TRY(owned_program(h->cleanup.p[0], geteuid(), err));
+    TRY(check_user(h->user, err));
+    if (!str_starts(h->environment, STR("/"))) /* none, or systemd's affair */
+        return RC_OK;
+    TRY(str_copyz(h->environment, path, sizeof(path)));
+    return access(path, R_OK) == 0
+               ? RC_OK
+               : ERR(err, RC_NOTFOUND, msg_file, h->environment, str_of(strerrordesc_np(errno)));
+}
+
+static enum rc tell(const struct msg *what, struct str name, const struct err *why,
+                    struct buf *problems)
+{
+    struct err err = ERR_INIT;
+    char text[WHY_BYTES];
+    enum rc rc;
+
+    if (why->rc == RC_OK)
+        return RC_OK;
+    rc = ERR(&err, RC_INVAL, *what, name, str_of(err_textz(why, text, sizeof(text))));
+    err_text(&err, problems);
+    buf_putz(problems, "\n");
+    return rc;
+}
+
+enum rc cmd_check_programs(const struct conf *conf, struct buf *problems)
 {
     enum rc result = RC_OK;
 
     for (size_t i = 0; i < conf->n_receivers; i++) {
-        const struct conf_receiver *r = &conf->receivers[i];
-        struct err why = ERR_INIT, err = ERR_INIT;
-        char text[WHY_BYTES];
+        struct err why = ERR_INIT;
 
-        if (r->kind != CONF_RECEIVER_EXEC)
-            continue;
-        why.rc = check(r, &why);
-        if (why.rc == RC_OK)
-            continue;
-        result =
-            ERR(&err, RC_INVAL, msg_receiver, r->name, str_of(err_textz(&why, text, sizeof(text))));
-        err_text(&err, problems);
-        buf_putz(problems, "\n");
+        why.rc = check_receiver(&conf->receivers[i], &why);
+        if (tell(&msg_receiver, conf->receivers[i].name, &why, problems) != RC_OK)
+            result = RC_INVAL;
+    }
+    for (size_t i = 0; i < conf->gateway.others.n_hooks; i++) {
+        struct err why = ERR_INIT;
+
+        why.rc = check_hook(&conf->gateway.others.hooks[i], &why);
+        if (tell(&msg_hook, conf->gateway.others.hooks[i].name, &why, problems) != RC_OK)
+            result = RC_INVAL;
     }
     return result;
 }

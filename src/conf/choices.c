@@ -28,6 +28,8 @@ const char *const conf_choice_send_proxies[] = {"off", "v1", "v2", NULL};
 const char *const conf_choice_client_headers[] = {"subject", "issuer",      "serial", "sha256",
                                                   "names",   "certificate", NULL};
 const char *const conf_choice_site_challenges[] = {"http-01", "tls-alpn-01", "dns-01", NULL};
+const char *const conf_choice_hook_styles[] = {"dehydrated", "certbot", "lego",     "lego-raw",
+                                               "uacme",      "mod_md",  "mod_md-2", NULL};
 const char *const conf_choice_keys[] = {"workers", "keeper", NULL};
 const char *const conf_choice_accesses[] = {"off", "json", "combined", NULL};
 const char *const conf_choice_wafs[] = {"off", "detect", "block", NULL};
@@ -116,4 +118,9 @@ const char *conf_limit_text(enum conf_limit limit)
 const char *conf_site_challenge_name(unsigned challenge)
 {
     return challenge < CONF_SITE_CHALLENGES ? conf_choice_site_challenges[challenge] : "unknown";
+}
+
+const char *conf_hook_style_name(unsigned style)
+{
+    return style < CONF_HOOK_STYLES ? conf_choice_hook_styles[style] : "unknown";
 }

@@ -37,6 +37,7 @@ struct conf_input {
     bool one_site;   /* of gateway.sites only the first is taken: for who has to know whether there
                         are    any, and of thousands need not keep what he never looks at */
     bool site_names; /* of the others their names are kept all the same */
+    bool site_records;      /* those with `dns` are taken, too */
     const char *without_sm; /* the OpenSSL that would have to speak `tls_sm` of sites and does not,
                                by name and version, borrowed; NULL: it does, or nobody asks */
     struct buf bytes;       /* what the files point into after conf_input_read; else empty */

@@ -20,13 +20,25 @@ MSG(msg_kinds, "conf.site-directory-algorithms",
     "`algorithms`: others are issued by no other CA");
 MSG(msg_dns, "conf.site-dns",
     "the site {0} has `challenge: dns-01` and no `dns`: name one of `updates`, which says what "
-    "name "
-    "server takes them");
+    "name server takes them, or of `hooks`, a program that sets them");
 MSG(msg_no_dns, "conf.site-dns-unused",
     "the site {0} has `dns`, which is for `challenge: dns-01` alone");
 MSG(msg_no_update, "conf.site-dns-unknown",
-    "the site {0} has `dns: {1}`, which is none of `updates`");
+    "the site {0} has `dns: {1}`, which is none of `updates` or `hooks`");
 MSG(msg_updates, "conf.updates-many", "there are more than {0} name servers in `updates`");
+MSG(msg_hooks, "conf.hooks-many", "there are more than {0} programs in `hooks`");
+MSG(msg_both, "conf.hook-twice",
+    "\"{0}\" is the name of one of `updates`, too: sites could mean either; give the hook another");
+MSG(msg_command, "conf.hook-command",
+    "the hook {0}: `{1}` is a program by its absolute path, and at most {2} words in all");
+MSG(msg_cleanup, "conf.hook-cleanup",
+    "the hook {0} has `cleanup`, which certbot's alone have: of style {1}, `command` is called for "
+    "both");
+MSG(msg_hook_as, "conf.hook-user",
+    "the hook {0} would run as {1}: name a user that has nothing of the authority's, made for it: "
+    "useradd --system --no-create-home --shell /usr/sbin/nologin acme-dns");
+MSG(msg_environment, "conf.hook-environment",
+    "the hook {0}: `environment` is the absolute path of a file, or credential:NAME");
 MSG(msg_contact, "conf.directory-contact", "\"{0}\" is no mailbox, as in pki@hospital.example");
 MSG(msg_contacts, "conf.directory-contacts", "{0} has more than {1} mailboxes in `contact`");
 MSG(msg_eab, "conf.directory-eab",
@@ -52,6 +64,14 @@ const struct conf_update *conf_update_find(const struct conf *conf, struct str n
     for (size_t i = 0; i < conf->gateway.others.n_updates; i++)
         if (str_eq(conf->gateway.others.updates[i].name, name))
             return &conf->gateway.others.updates[i];
+    return NULL;
+}
+
+const struct conf_hook *conf_hook_find(const struct conf *conf, struct str name)
+{
+    for (size_t i = 0; i < conf->gateway.others.n_hooks; i++)
+        if (str_eq(conf->gateway.others.hooks[i].name, name))
+            return &conf->gateway.others.hooks[i];
     return NULL;
 }
 
@@ -135,9 +155,49 @@ static enum rc check_proof(struct conf_report *report, const struct conf_node *n
         return CONF_COMPLAIN(report, n, msg_dns, s->name);
     if (!by_dns && s->dns.n)
         return CONF_COMPLAIN(report, n, msg_no_dns, s->name);
-    return by_dns && !conf_update_find(conf, s->dns)
+    return by_dns && !conf_update_find(conf, s->dns) && !conf_hook_find(conf, s->dns)
                ? CONF_COMPLAIN(report, n, msg_no_update, s->name, s->dns)
                : RC_OK;
+}
+
+static bool is_command(const struct conf_strs *words)
+{
+    return words->n && words->n <= CONF_HOOK_WORDS_MAX && str_starts(words->p[0], STR("/"));
+}
+
+/* As of receivers: who has something of the authority's is nobody for a program of others. */
+static enum rc check_hook(struct conf_report *report, const struct conf_node *n,
+                          const struct conf *conf, const struct conf_hook *h)
+{
+    struct str style = str_of(conf_hook_style_name(h->style));
+
+    if (conf_update_find(conf, h->name))
+        return CONF_COMPLAIN(report, n, msg_both, h->name);
+    if (!is_command(&h->command))
+        return CONF_COMPLAIN(report, n, msg_command, h->name, STR("command"), STR("12"));
+    if (h->cleanup.n && h->style != CONF_HOOK_CERTBOT)
+        return CONF_COMPLAIN(report, n, msg_cleanup, h->name, style);
+    if (h->cleanup.n && !is_command(&h->cleanup))
+        return CONF_COMPLAIN(report, n, msg_command, h->name, STR("cleanup"), STR("12"));
+    if (str_eq(h->user, STR("root")) || str_eq(h->user, STR("0")) ||
+        str_starts(h->user, STR("autarky-")))
+        return CONF_COMPLAIN(report, n, msg_hook_as, h->name, h->user);
+    if (h->environment.n && !str_starts(h->environment, STR("/")) &&
+        !str_starts(h->environment, STR("credential:")))
+        return CONF_COMPLAIN(report, n, msg_environment, h->name);
+    return RC_OK;
+}
+
+static enum rc check_hooks(struct conf_report *report, const struct conf_node *root,
+                           const struct conf *conf)
+{
+    const struct conf_node *n = first_of(root, STR("hooks"));
+
+    if (n && conf->gateway.others.n_hooks > CONF_HOOKS_MAX)
+        return CONF_COMPLAIN(report, n, msg_hooks, STR("16"));
+    for (size_t i = 0; n && !report->n && i < conf->gateway.others.n_hooks; i++, n = n->next)
+        TRY(check_hook(report, n, conf, &conf->gateway.others.hooks[i]));
+    return RC_OK;
 }
 
 static enum rc check_site(struct conf_report *report, const struct conf_node *n,
@@ -182,6 +242,7 @@ enum rc conf_check_public(struct conf_report *report, const struct conf_node *ro
     for (size_t i = 0; n && !report->n && i < conf->gateway.others.n_updates; i++, n = n->next)
         if (!str_starts(conf->gateway.others.updates[i].file, STR("/")))
             return CONF_COMPLAIN(report, n, msg_relative, conf->gateway.others.updates[i].file);
+    TRY(check_hooks(report, root, conf));
     n = first_of(root, STR("sites"));
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next)
         TRY(check_site(report, n, conf, &conf->gateway.sites[i]));

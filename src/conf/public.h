@@ -3,12 +3,16 @@
  * conf/conf.h. */
 #pragma once
 
+#include "base/when.h"
 #include "conf/value.h"
 
 enum {
     CONF_DIRECTORIES_MAX = 16,
     CONF_CONTACTS_MAX = 8,
     CONF_UPDATES_MAX = 64,
+    CONF_HOOKS_MAX = 16,
+    CONF_HOOK_WORDS_MAX = 12, /* of a command */
+    CONF_HOOK_SECONDS_MAX = 300,
     CONF_EAB_KID_MAX = 256 /* what client/ takes */
 };
 
@@ -29,6 +33,31 @@ struct conf_update {
     struct str file; /* path of its settings, as agent/dns_conf.h has them */
 };
 
+/* Whose hooks a program is like: as these clients call theirs. */
+enum conf_hook_style {
+    CONF_HOOK_DEHYDRATED,
+    CONF_HOOK_CERTBOT,
+    CONF_HOOK_LEGO,
+    CONF_HOOK_LEGO_RAW,
+    CONF_HOOK_UACME,
+    CONF_HOOK_MOD_MD,
+    CONF_HOOK_MOD_MD_2,
+    CONF_HOOK_STYLES,
+};
+/* "dehydrated" ...; "unknown" outside the enum. */
+const char *conf_hook_style_name(unsigned style);
+
+/* A program of this host that sets records, for dns-01. */
+struct conf_hook {
+    struct str name; /* unique; no conf_update has it */
+    enum conf_hook_style style;
+    struct conf_strs command; /* the program's absolute path, its first arguments */
+    struct conf_strs cleanup; /* of certbot alone: what takes records away; none: nothing does */
+    struct str user;          /* that it runs as */
+    when_t timeout;           /* of each call */
+    struct str environment;   /* file with lines NAME=value, or "credential:NAME"; empty: none */
+};
+
 /* How a site's name is proven there. */
 enum conf_site_challenge {
     CONF_SITE_HTTP_01,
@@ -45,6 +74,8 @@ struct conf_others {
     size_t n_directories;
     const struct conf_update *updates;
     size_t n_updates;
+    const struct conf_hook *hooks;
+    size_t n_hooks;
 };
 
 struct conf;
@@ -52,3 +83,4 @@ struct conf;
 const struct conf_directory *conf_directory_find(const struct conf *conf, struct str url);
 /* NULL when there is none of that name. */
 const struct conf_update *conf_update_find(const struct conf *conf, struct str name);
+const struct conf_hook *conf_hook_find(const struct conf *conf, struct str name);

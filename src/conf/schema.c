@@ -21,6 +21,7 @@ static const struct conf_take courier = {CONF_RESTARTS, "courier", NULL};
 static const struct conf_take txt = {CONF_RESTARTS, "txt", NULL};
 static const struct conf_take keeper = {CONF_RESTARTS, "keeper", NULL};
 static const struct conf_take emissary = {CONF_RESTARTS, "emissary", NULL};
+static const struct conf_take runner = {CONF_RESTARTS, "runner", NULL};
 static const struct conf_take core_signer = {CONF_RESTARTS, "core signer", NULL};
 static const struct conf_take front_core = {CONF_RESTARTS, "front core", NULL};
 static const struct conf_take in_roots = {CONF_REFUSED, "", &msg_in_roots};
@@ -41,6 +42,7 @@ static_assert(sizeof(enum conf_automatic) == sizeof(unsigned));
 static_assert(sizeof(enum conf_receiver_kind) == sizeof(unsigned));
 static_assert(sizeof(enum conf_balance) == sizeof(unsigned));
 static_assert(sizeof(enum conf_site_challenge) == sizeof(unsigned));
+static_assert(sizeof(enum conf_hook_style) == sizeof(unsigned));
 static_assert(sizeof(struct conf_strs) == sizeof(struct conf_list));
 #define ADJACENT(type, p, n) static_assert(offsetof(type, n) == offsetof(type, p) + sizeof(void *))
 ADJACENT(struct conf, resolvers, n_resolvers);
@@ -57,6 +59,7 @@ ADJACENT(struct conf, gateway.sites, gateway.n_sites);
 ADJACENT(struct conf, gateway.paths, gateway.n_paths);
 ADJACENT(struct conf, gateway.others.directories, gateway.others.n_directories);
 ADJACENT(struct conf, gateway.others.updates, gateway.others.n_updates);
+ADJACENT(struct conf, gateway.others.hooks, gateway.others.n_hooks);
 ADJACENT(struct conf, limits.overrides, limits.n_overrides);
 ADJACENT(struct conf, control.operators, control.n_operators);
 

@@ -137,6 +137,7 @@ extern const char *const conf_choice_accesses[];
 extern const char *const conf_choice_wafs[];
 extern const char *const conf_choice_unavailables[];
 extern const char *const conf_choice_site_challenges[];
+extern const char *const conf_choice_hook_styles[];
 extern const char *const conf_choice_challenges[];
 extern const char *const conf_choice_asking[];
 extern const char *const conf_choice_wildcards[];

@@ -97,7 +97,7 @@ struct conf_site {
     struct str renew_window; /* as base/window.h; empty: that of all sites */
     struct str directory;    /* the CA of those that others issue; empty: this one */
     struct str fallback;     /* another, for when that one ails; empty: none */
-    struct str dns;          /* one of updates; empty but for dns-01 */
+    struct str dns;          /* one of updates or hooks; empty but for dns-01 */
     /* Small ones together: there are ten thousand of these in four processes. */
     enum conf_site_challenge challenge; /* how the name is proven there */
     enum conf_balance balance;

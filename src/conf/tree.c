@@ -120,6 +120,20 @@ static void remove_key(struct conf_node *map, struct str key)
     }
 }
 
+/* Of the sites the first, and those whose names records prove if these are wanted. */
+static void leave(struct conf_node *sites, bool records)
+{
+    struct conf_node *last = sites->first;
+
+    for (struct conf_node *n = last->next; n && records; n = n->next)
+        if (conf_node_get(n, STR("dns"))) {
+            last->next = n;
+            last = n;
+        }
+    last->next = NULL;
+    sites->last = last;
+}
+
 enum rc conf_tree_sites(struct conf_tree *tree, const struct conf_input *in, struct arena *a,
                         struct conf *out)
 {
@@ -132,10 +146,8 @@ enum rc conf_tree_sites(struct conf_tree *tree, const struct conf_input *in, str
     if (in->site_names && sites && sites->first)
         TRY(gather_names(sites, a, &out->gateway.names));
     remove_key(gateway, STR("default_site"));
-    if (sites && sites->first) {
-        sites->first->next = NULL;
-        sites->last = sites->first;
-    }
+    if (sites && sites->first)
+        leave(sites, in->site_records);
     if (paths)
         paths->first = paths->last = NULL;
     return RC_OK;

@@ -45,9 +45,9 @@ enum rc conf_yaml_read(struct conf_tree *t, const struct conf_file *file, struct
 struct conf_node *conf_node_new(struct conf_tree *t, struct conf_node *up,
                                 const struct conf_file *file, unsigned line);
 void conf_node_append(struct conf_node *up, struct conf_node *n);
-/* Where in->one_site says so, leaves of gateway.sites the first alone, and nothing that names
- * sites; their names go into out->gateway.names, of the arena, if in->site_names wants them.
- * RC_NOMEM. */
+/* Where in->one_site says so, leaves of gateway.sites the first alone, with those that have `dns`
+ * if in->site_records wants them, and nothing that names sites; their names go into
+ * out->gateway.names, of the arena, if in->site_names wants them. RC_NOMEM. */
 enum rc conf_tree_sites(struct conf_tree *tree, const struct conf_input *in, struct arena *a,
                         struct conf *out);
 /* The child of that name; NULL when there is none, or `map` is no map. */

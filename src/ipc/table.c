@@ -127,7 +127,7 @@ static const struct ipc_rule rules[IPC_TYPE_END] = {
          IPC_PROOF_CREDITS),
     CALL(IPC_PLAIN_PROOF, "plain-proof", KEEPER, FRONT, ipc_proof, KIB + SLACK, ipc_none, 0,
          IPC_PROOF_CREDITS),
-    CALL(IPC_RECORD, "record", KEEPER, EMISSARY, ipc_proof, KIB + SLACK, ipc_none, 0,
+    CALL(IPC_RECORD, "record", KEEPER, EMISSARY | RUNNER, ipc_proof, KIB + SLACK, ipc_none, 0,
          IPC_PROOF_CREDITS),
     CALL(IPC_PUBLIC, "public", KEEPER, CORE, ipc_public, 8 * KIB, ipc_none, 0, 1),
     CALL(IPC_CHANGED, "changed", EMISSARY, CORE, ipc_changed, 8 * KIB, ipc_none, 0, 1),

@@ -238,8 +238,8 @@ static void keeper_peer(struct role_env *env, enum role role, struct ipc_chan *c
         return;
     if (role == ROLE_EMISSARY)
         keeper_public_emissary(k, chan);
-    if (role == ROLE_FRONT) {
-        k->front = chan;
+    if (role == ROLE_FRONT || role == ROLE_RUNNER) {
+        *(role == ROLE_FRONT ? &k->front : &k->runner) = chan;
         if (chan)
             keeper_proof_peer(k, chan);
     }

@@ -113,7 +113,7 @@ struct keeper {
     size_t n_rows, max_rows;
     size_t active;  /* runs at our CA */
     size_t outside; /* at others */
-    struct ipc_chan *emissary, *front;
+    struct ipc_chan *emissary, *front, *runner;
     struct keeper_binding bindings[CONF_DIRECTORIES_MAX];
     size_t n_bindings;
     struct list cas, proofs, events;

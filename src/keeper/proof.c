@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proofs of control, shown by others: http-01 by front at its plain listener and by every worker of
- * the gateway, tls-alpn-01 by every worker, dns-01 by the emissary. The CA is answered once all of
- * them show it, for nobody knows which worker it will meet; one that comes later is told at once.
+ * the gateway, tls-alpn-01 by every worker, dns-01 by the emissary or, by a hook, the runner. The
+ * CA is answered once all of them show it, for nobody knows which worker it will meet; one that
+ * comes later is told at once.
  */
 #include "keeper/keeper_int.h"
 
@@ -22,6 +23,7 @@ struct proof {
     struct list link;
     struct keeper *keeper;
     uint8_t challenge;
+    bool hooked; /* of dns-01: a program sets the record */
     char site[NAME_MAX_BYTES + 1], token[TOKEN_BYTES], authorization[TOKEN_BYTES];
     unsigned waiting; /* for so many answers */
     enum rc rc;       /* of one that failed */
@@ -89,7 +91,7 @@ static bool concerns(const struct proof *p, enum role role)
     case CONF_SITE_TLS_ALPN_01:
         return role == ROLE_GATEWAY;
     case CONF_SITE_DNS_01:
-        return role == ROLE_EMISSARY;
+        return role == (p->hooked ? ROLE_RUNNER : ROLE_EMISSARY);
     case CONF_SITE_CHALLENGES:
         break;
     }
@@ -133,6 +135,8 @@ static unsigned tell_all(struct proof *p, bool shown)
         tell(p, k->front, shown);
     if (k->emissary)
         tell(p, k->emissary, shown);
+    if (k->runner)
+        tell(p, k->runner, shown);
     LIST_FOREACH (it, &k->workers)
         tell(p, LIST_ENTRY(it, struct keeper_worker, link)->chan, shown);
     p->waiting--;
@@ -169,6 +173,13 @@ static bool has_order(const struct keeper_ca *ca, struct str name)
     return false;
 }
 
+static bool has_hook(const struct keeper *k, struct str name)
+{
+    const struct conf_site *s = conf_site_find(k->env->conf, name);
+
+    return s && conf_hook_find(k->env->conf, s->dns);
+}
+
 static enum rc add(struct keeper_ca *ca, const struct client_proof *proof, struct proof **out,
                    struct err *err)
 {
@@ -187,6 +198,7 @@ static enum rc add(struct keeper_ca *ca, const struct client_proof *proof, struc
         return RC_NOMEM;
     p->keeper = k;
     p->challenge = (uint8_t)ca->challenge;
+    p->hooked = has_hook(k, proof->identifier);
     TRY(str_copyz(proof->identifier, p->site, sizeof(p->site)));
     TRY(str_copyz(proof->token, p->token, sizeof(p->token)));
     TRY(str_copyz(proof->key_authorization, p->authorization, sizeof(p->authorization)));

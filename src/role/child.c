@@ -130,6 +130,7 @@ static enum rc load_conf(struct role_child *c, const struct ipc_config *m, const
     in.unprivileged = c->env.unprivileged;
     in.one_site = !c->def->sites;
     in.site_names = c->def->site_names;
+    in.site_records = c->def->site_records;
     for (size_t i = 0; i < m->files.n; i++)
         TRY(conf_input_add(&in, m->files.v[i].path, m->files.v[i].bytes));
     rc = conf_load(&in, out, &report);

@@ -93,6 +93,7 @@ struct role_def {
     unsigned (*wanted)(const struct conf *conf);
     bool sites; /* it looks at gateway.sites; of the others, each sees only whether there are any */
     bool site_names;                /* ... and their names, in gateway.names */
+    bool site_records;              /* ... and all of those with `dns` */
     const char *const *environment; /* names of variables handed on, NULL at the end; else none */
     unsigned start_seconds;         /* until READY; 0: ROLE_START_SECONDS */
     unsigned drain_order; /* at the end of the service: lower ones first, who ask others */

@@ -2,13 +2,16 @@
 /* runner: executes commands that are declared here, and the programs that the configuration names
  * as receivers of alerts, and no others. Core asks for one by its name; path, arguments and user
  * are the table's or the configuration's, which the supervisor reads, so that whoever takes over
- * core chooses nothing but which of them, when, and what a receiver's program reads.
+ * core chooses nothing but which of them, when, and what a receiver's program reads. So it is with
+ * hooks, by which names of sites are proven to other CAs: the keeper says which site, and what a
+ * record has to hold; that site's hook is the configuration's.
  *
- * It holds nothing. It may fork, execute, and signal what it has started; it keeps the capabilities
- * that becoming a command's user takes, and no others. What it executes would inherit a filter, so
- * it has none, nor Landlock; the commands themselves cannot gain rights (no-new-privileges), and
- * have limits of time, memory, files, processes and output. A command that takes too long, or is
- * under way when this process ends, is killed with its process group. */
+ * It holds nothing but what hooks get as variables. It may fork, execute, and signal what it has
+ * started; it keeps the capabilities that becoming a command's user takes, and no others. What it
+ * executes would inherit a filter, so it has none, nor Landlock; the commands themselves cannot
+ * gain rights (no-new-privileges), and have limits of time, memory, files, processes and output. A
+ * command that takes too long, or is under way when this process ends, is killed with its process
+ * group. */
 #include "runner/runner_int.h"
 
 #include <errno.h>
@@ -21,6 +24,7 @@
 
 #include "base/fd.h"
 #include "base/when.h"
+#include "ipc/public_messages.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
 #include "role/roles.h"
@@ -181,8 +185,15 @@ static void finish(struct run *run)
     else
         answer(run, status);
     free_run(run);
-    if (r->draining && list_empty(&r->runs))
-        role_drained(r->env);
+    runner_look_drained(r);
+}
+
+void runner_look_drained(struct runner *r)
+{
+    if (!r->draining || r->drained || !list_empty(&r->runs) || !runner_hooks_idle(r))
+        return;
+    r->drained = true;
+    role_drained(r->env);
 }
 
 static void on_sigchld(void *arg, int)
@@ -289,7 +300,7 @@ static enum rc runner_open(struct role_env *env, struct err *)
     r->commands = declared;
     r->n_commands = sizeof(declared) / sizeof(declared[0]);
     env->state = r;
-    return RC_OK;
+    return runner_hooks_open(r);
 }
 
 static enum rc runner_start(struct role_env *env, struct err *)
@@ -306,8 +317,15 @@ static void runner_drain(struct role_env *env)
     r->draining = true;
     LIST_FOREACH (it, &r->runs)
         kill_run(run_at(it));
-    if (list_empty(&r->runs))
-        role_drained(env);
+    runner_hooks_drain(r);
+    runner_look_drained(r);
+}
+
+/* Another keeper knows nothing of what the one before it had set. */
+static void runner_peer(struct role_env *env, enum role role, struct ipc_chan *)
+{
+    if (role == ROLE_KEEPER)
+        runner_hooks_orphaned(env->state);
 }
 
 static void runner_close(struct role_env *env)
@@ -322,21 +340,29 @@ static void runner_close(struct role_env *env)
         ipc_req_drop(run_at(it)->req);
         free_run(run_at(it));
     }
+    runner_hooks_free(r);
     ev_signal_free(r->sigchld);
     mem_free(r);
     env->state = NULL;
 }
 
-static const struct ipc_handler handlers[] = {{IPC_RUN, on_run}, {IPC_TELL, runner_on_tell}};
+static const struct ipc_handler handlers[] = {
+    {IPC_RUN, on_run}, {IPC_TELL, runner_on_tell}, {IPC_RECORD, runner_on_record}};
+
+/* Variables of hooks may be credentials of systemd. */
+static const char *const environment[] = {"CREDENTIALS_DIRECTORY", NULL};
 
 const struct role_def role_runner = {
     .role = ROLE_RUNNER,
+    .site_records = true,
     .sandbox = &sandbox,
     .handlers = handlers,
     .n_handlers = sizeof(handlers) / sizeof(handlers[0]),
-    .drain_order = 3,
+    .environment = environment,
+    .drain_order = 3, /* core asks it, and the emissary before */
     .open = runner_open,
     .start = runner_start,
+    .peer = runner_peer,
     .drain = runner_drain,
     .close = runner_close,
 };

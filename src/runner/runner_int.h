@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the runner: runner.c (which commands, and how they live), notice.c (programs that
- * tell of alerts), spawn.c (fork, exec). */
+ * tell of alerts), hook.c (programs that set records), spawn.c (fork, exec). */
 #pragma once
 
 #include "base/arena.h"
@@ -17,6 +17,8 @@ enum {
     RUNNER_SAID_MAX = 400,    /* bytes of what one said last */
     RUNNER_LINES_MAX = 3,     /* of these */
     RUNNER_VARIABLES = 3,     /* beside those of every command */
+    RUNNER_RECORDS_MAX = 64,  /* that hooks have set, or are to set */
+    RUNNER_DRAIN_SECONDS = 6, /* for hooks that take records away */
     /* Of the command, beside its time: */
     RUNNER_FILES_MAX = 256,
     RUNNER_PROCESSES_MAX = 128, /* of its user */
@@ -86,7 +88,8 @@ struct runner {
     size_t n_runs, n_notices;
     struct runner_result results[RUNNER_RESULTS_MAX]; /* a ring */
     size_t n_results;                                 /* ever */
-    bool draining;
+    struct runner_hooks *hooks;                       /* NULL: none is declared */
+    bool draining, drained;
 };
 
 /* ---- spawn.c */
@@ -104,6 +107,8 @@ enum rc runner_spawn(const struct runner_command *cmd, const struct runner_feed 
  * `req` when it has ended is runner_notice_ended's to say there. */
 enum rc runner_begin(struct runner *r, const struct runner_command *cmd,
                      struct runner_notice *notice, struct ipc_req *req, struct err *err);
+/* Something has ended. */
+void runner_look_drained(struct runner *r);
 /* When run->req is another one. */
 void runner_watch_asker(struct run *run);
 /* Puts what came behind what there is, as far as there is room; of a notice the end of all. */
@@ -116,3 +121,18 @@ void runner_on_tell(void *arg, struct ipc_req *req, const void *msg, int fd);
 /* It has ended with that status: remembered, and answered if somebody asks. */
 void runner_notice_ended(struct run *run, int status);
 void runner_notice_free(struct runner_notice *n);
+
+/* ---- hook.c */
+
+/* Looks up users and reads files of variables; before confinement. One that cannot be used is a
+ * line in the log, and fails the orders of its sites. RC_NOMEM. */
+enum rc runner_hooks_open(struct runner *r);
+void runner_hooks_free(struct runner *r);
+/* Handler of IPC_RECORD. */
+void runner_on_record(void *arg, struct ipc_req *req, const void *msg, int fd);
+/* Nobody is there any more to ask for their removal: all records are taken away. */
+void runner_hooks_orphaned(struct runner *r);
+/* The same, and calls that set one are given up; in RUNNER_DRAIN_SECONDS all are. */
+void runner_hooks_drain(struct runner *r);
+/* Nothing is under way. */
+bool runner_hooks_idle(const struct runner *r);

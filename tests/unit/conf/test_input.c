@@ -55,4 +55,35 @@ static void one_site(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(limits), CHECK_TEST(one_site))
+/* And for who has to know those whose names records prove. */
+static void sites_of_records(void)
+{
+    static const char text[] =
+        LEAST "gateway:\n"
+              "  directories: [{url: \"https://ca.example/dir\", agree_terms: true}]\n"
+              "  updates: [{name: ours, file: /etc/ours.conf}]\n"
+              "  sites:\n"
+              "  - {name: a.example, backends: [http://127.0.0.1:1]}\n"
+              "  - {name: b.example, backends: [http://127.0.0.1:1], directory: "
+              "\"https://ca.example/dir\", challenge: dns-01, dns: ours}\n"
+              "  - {name: c.example, backends: [http://127.0.0.1:1]}\n"
+              "  - {name: d.example, backends: [http://127.0.0.1:1], directory: "
+              "\"https://ca.example/dir\", challenge: dns-01, dns: ours}\n"
+              "  - {name: e.example, backends: [http://127.0.0.1:1]}\n";
+    CLEANUP(conf_input_done) struct conf_input in = {};
+    CLEANUP(conf_report_done) struct conf_report report = {};
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+    conf_input_init(&in);
+    conf_report_init(&report);
+    in.one_site = in.site_records = true;
+    CHECK_OK(conf_input_add(&in, STR("a.yaml"), str_of(text)));
+    CHECK_OK(conf_load(&in, &conf, &report));
+    CHECK_INT(conf->gateway.n_sites, 3);
+    CHECK_STR(conf->gateway.sites[0].name, "a.example");
+    CHECK_STR(conf->gateway.sites[1].name, "b.example");
+    CHECK_STR(conf->gateway.sites[2].name, "d.example");
+    CHECK(!conf_site_find(conf, STR("c.example")));
+}
+
+CHECK_MAIN(CHECK_TEST(limits), CHECK_TEST(one_site), CHECK_TEST(sites_of_records))

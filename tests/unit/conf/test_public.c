@@ -62,14 +62,63 @@ static void refuses_sites(void)
     CHECK_PROBLEM(
         GATEWAY(", directory: \"" CA "\", challenge: dns-01", ""),
         SAID("has `challenge: dns-01` and no `dns`: name one of `updates`, which says what "
-             "name server takes them"));
+             "name server takes them, or of `hooks`, a program that sets them"));
     CHECK_PROBLEM(GATEWAY(", directory: \"" CA "\", challenge: dns-01, dns: theirs", ""),
-                  SAID("has `dns: theirs`, which is none of `updates`"));
+                  SAID("has `dns: theirs`, which is none of `updates` or `hooks`"));
     CHECK_PROBLEM(GATEWAY(", directory: \"" CA "\", dns: ours", ""),
                   SAID("has `dns`, which is for `challenge: dns-01` alone"));
     CHECK_PROBLEM(GATEWAY(", directory: \"" CA "\", algorithms: [sm2]", ""),
                   SAID("takes certificates from " CA ", and has neither ecdsa nor rsa among its "
                        "`algorithms`: others are issued by no other CA"));
+}
+
+#define HOOK(more)                                                                                 \
+    "gateway:\n  updates: [{name: ours, file: /etc/ours.conf}]\n"                                  \
+    "  hooks:\n    - {name: theirs, user: acme-dns" more "}\n"
+#define OF_HOOK(text) "6: gateway.hooks[0]: the hook theirs" text
+
+static void hooks(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+    const struct conf_hook *h;
+
+    CHECK_LOADS(
+        HOOK(", style: certbot, command: [/etc/auth, x], cleanup: [/etc/clean], timeout: 5s, "
+             "environment: \"credential:dns\""),
+        &conf);
+    h = conf_hook_find(conf, STR("theirs"));
+    CHECK(h && h->style == CONF_HOOK_CERTBOT && h->command.n == 2 && h->cleanup.n == 1);
+    CHECK_INT(h->timeout, 5 * WHEN_SECOND);
+    CHECK_STR(h->environment, "credential:dns");
+    CHECK(!conf_hook_find(conf, STR("ours")));
+    CHECK_STR(str_of(conf_hook_style_name(CONF_HOOK_MOD_MD_2)), "mod_md-2");
+    CHECK_STR(str_of(conf_hook_style_name(CONF_HOOK_STYLES)), "unknown");
+}
+
+static void refuses_hooks(void)
+{
+    CHECK_PROBLEM(
+        HOOK(", style: lego, command: [hook]"),
+        OF_HOOK(": `command` is a program by its absolute path, and at most 12 words in all"));
+    CHECK_PROBLEM(
+        HOOK(", style: lego, command: [/a, b, c, d, e, f, g, h, i, j, k, l, m]"),
+        OF_HOOK(": `command` is a program by its absolute path, and at most 12 words in all"));
+    CHECK_PROBLEM(HOOK(", style: lego, command: [/a], cleanup: [/b]"),
+                  OF_HOOK(" has `cleanup`, which certbot's alone have: of style lego, `command` is "
+                          "called for both"));
+    CHECK_PROBLEM(HOOK(", style: lego, command: [/a], environment: relative"),
+                  OF_HOOK(": `environment` is the absolute path of a file, or credential:NAME"));
+    CHECK_PROBLEM(
+        "gateway:\n  updates: [{name: ours, file: /etc/ours.conf}]\n"
+        "  hooks:\n    - {name: ours, user: acme-dns, style: lego, command: [/a]}\n",
+        "6: gateway.hooks[0]: \"ours\" is the name of one of `updates`, too: sites could mean "
+        "either; give the hook another");
+    CHECK_PROBLEM(
+        "gateway:\n"
+        "  hooks:\n    - {name: h, user: root, style: lego, command: [/a]}\n",
+        "5: gateway.hooks[0]: the hook h would run as root: name a user that has nothing of "
+        "the authority's, made for it: useradd --system --no-create-home --shell "
+        "/usr/sbin/nologin acme-dns");
 }
 
 static void refuses_directories(void)
@@ -96,5 +145,5 @@ static void refuses_directories(void)
                   "writable by nobody else");
 }
 
-CHECK_MAIN(CHECK_TEST(loads), CHECK_TEST(is_off), CHECK_TEST(refuses_sites),
-           CHECK_TEST(refuses_directories))
+CHECK_MAIN(CHECK_TEST(loads), CHECK_TEST(is_off), CHECK_TEST(refuses_sites), CHECK_TEST(hooks),
+           CHECK_TEST(refuses_hooks), CHECK_TEST(refuses_directories))

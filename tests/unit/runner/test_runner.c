@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "conf/conf.h"
 #include "ev/clock.h"
 #include "ipc/site_messages.h"
 #include "log/log.h"
@@ -67,6 +68,7 @@ static void world_init(struct world *w)
     const struct ipc_chan_conf core = {
         .self = ROLE_CORE, .peer = ROLE_RUNNER, .on_close = on_close};
     const struct log_conf quietly = {.role = "test", .sink = quiet};
+    static const struct conf none = {};
     int fds[2];
 
     memset(w, 0, sizeof(*w));
@@ -76,6 +78,7 @@ static void world_init(struct world *w)
     list_init(&w->child.links);
     w->child.env.clock = &w->clock.clock;
     w->child.env.unprivileged = true;
+    w->child.env.conf = &none;
     CHECK_OK(ev_new(&w->clock.clock, &w->child.env.ev));
     ev_timer_init(&w->child.leave, w->child.env.ev, NULL, NULL);
     CHECK_OK(role_runner.open(&w->child.env, NULL));
