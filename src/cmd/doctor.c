@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong: the configuration, the running server's own findings, or that none runs. */
 #include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent/writers.h"
 #include "cmd/cmd.h"
@@ -48,6 +51,15 @@ static void tell_updates(struct examination *e, const struct conf_update *u, con
     cmd_finding(e, "updates", str_of(state), buf_str(&b), cure);
 }
 
+/* Nothing is said by who may not look. */
+static bool may_look(struct str file)
+{
+    char path[PATH_MAX];
+
+    return str_copyz(file, path, sizeof(path)) != RC_OK || access(path, R_OK) == 0 ||
+           errno != EACCES;
+}
+
 static void examine_zone(struct examination *e, const struct conf *conf,
                          const struct conf_update *u)
 {
@@ -60,7 +72,7 @@ static void examine_zone(struct examination *e, const struct conf *conf,
     const char *cure = NULL;
     char why[1024];
 
-    if (n == 0)
+    if (n == 0 || !may_look(u->file))
         return;
     err.rc = agent_dns_conf_look(u->file, &dns, &err);
     if (err.rc == RC_OK) {
