@@ -394,6 +394,13 @@ enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identit
     return RC_OK;
 }
 
+enum rc gateway_staple_sm2(struct gateway *g, struct str site, struct str answer, when_t until)
+{
+    struct gateway_site *s = map_get(&g->sites, site);
+
+    return s ? tls_site_staple_sm2(&s->tls, answer, until) : RC_NOTFOUND;
+}
+
 enum rc gateway_prove_http(struct gateway *g, bool shown, struct str site, struct str token,
                            struct str answer)
 {

@@ -88,6 +88,8 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan);
 enum rc gateway_set_identity(struct gateway *g, struct str site, struct tls_identity *id);
 /* The same for handshakes of TLCP (GB/T 38636). */
 enum rc gateway_set_tlcp(struct gateway *g, struct str site, struct tlcp_identity *id);
+/* The OCSP answer about it, as tls_site_staple_sm2. */
+enum rc gateway_staple_sm2(struct gateway *g, struct str site, struct str answer, when_t until);
 /* Proofs of a site's name for another CA: by http-01, shown from now on or not any more; and by
  * tls-alpn-01, what clients get that speak acme-tls/1 and nothing else, NULL: nothing. RC_NOTFOUND:
  * there is no such site; as http_proofs_add. */

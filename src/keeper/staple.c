@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -316,8 +317,11 @@ enum rc keeper_staple_responder(const struct keeper_slot *slot, const struct x50
     struct str ref;
 
     *out = NULL;
-    /* TLCP has no such thing. */
-    if (slot->algorithm == CONF_KEY_SM2 || leaf->n_ocsp_urls == 0)
+    /* TLCP has no such thing: of SM2 they are for TLS 1.3 with SM algorithms, by the one that
+     * signs. */
+    if (slot->algorithm == CONF_KEY_SM2 && (slot->encrypts || crypto_without_tls_sm()))
+        return RC_OK;
+    if (leaf->n_ocsp_urls == 0)
         return RC_OK;
     ref = ref_of(leaf->ocsp_urls[0]);
     if (ref.n == 0 || ref.n > sizeof(path) - sizeof("/ocsp/"))

@@ -34,6 +34,7 @@ static const struct keeper_slot *worse(const struct keeper_slot *slot)
 
 static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct ipc_site *out)
 {
+    const struct keeper_slot *signs = slot->encrypts && slot->other ? slot->other : slot;
     char serial[X509_SERIAL_TEXT];
 
     *out = (struct ipc_site){
@@ -44,13 +45,13 @@ static enum rc describe(struct arena *a, const struct keeper_slot *slot, struct 
         .next_at = keeper_issue_due(slot),
         .failures = slot->public.failures ? slot->public.failures : slot->failures,
         .why = *keeper_why(slot->public.failures ? slot->public.why : slot->why),
-        .staple = (uint8_t)keeper_staple_state(slot),
+        .staple = (uint8_t)keeper_staple_state(signs),
     };
     if (slot->directory)
         out->directory = str_of(slot->directory);
-    if (slot->staple.der.n) {
-        out->staple_at = slot->staple.said.since;
-        out->staple_until = slot->staple.said.until;
+    if (signs->staple.der.n) {
+        out->staple_at = signs->staple.said.since;
+        out->staple_until = signs->staple.said.until;
     }
     if (slot->serial.n == 0)
         return RC_OK;

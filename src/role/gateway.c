@@ -334,7 +334,9 @@ static enum rc take_tlcp(struct worker *w, const struct ipc_identity *m, struct 
     in.sign_key = sign;
     in.encrypt_key = encrypt;
     TRY(tlcp_identity_new(&in, &id, err));
-    return gateway_set_tlcp(w->gateway, m->site, id);
+    TRY(gateway_set_tlcp(w->gateway, m->site, id));
+    return m->staple.n ? gateway_staple_sm2(w->gateway, m->site, m->staple, m->staple_until)
+                       : RC_OK;
 }
 
 /* Where leaf and key are. */

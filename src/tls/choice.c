@@ -304,6 +304,10 @@ int tls_choice_on_status(SSL *ssl, void *)
     struct clock *clock = tls_context_conf(c->context)->clock;
     const X509 *leaf = SSL_get_certificate(ssl);
 
+    if (c->sm2)
+        return clock && tls_identity_show_staple(c->sm2, ssl, clock_now(clock))
+                   ? SSL_TLSEXT_ERR_OK
+                   : SSL_TLSEXT_ERR_NOACK;
     for (size_t i = 0; clock && leaf && i < TLS_IDENTITIES_MAX; i++) {
         const struct tls_identity *id = c->site->identities[i];
 

@@ -237,6 +237,15 @@ void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id)
     s->tlcp = id;
 }
 
+enum rc tls_site_staple_sm2(struct tls_site *s, struct str answer, when_t until)
+{
+    if (!s->tlcp)
+        return RC_NOTFOUND;
+    if (!s->sm2)
+        TRY(tls_identity_of_tlcp(s->tlcp, &s->sm2));
+    return tls_identity_staple(s->sm2, answer, until);
+}
+
 enum rc tls_site_set_clients(struct tls_site *s, struct tls_clients *clients)
 {
     unsigned char both[TLS_SITE_SESSION + TLS_CLIENTS_ID];

@@ -75,6 +75,10 @@ enum rc tls_site_init(struct tls_site *s, struct str bound_to);
 void tls_site_set_identity(struct tls_site *s, struct tls_identity *id);
 /* The same for TLCP (tlcp/identity.h). */
 void tls_site_set_tlcp(struct tls_site *s, struct tlcp_identity *id);
+/* The OCSP answer about the certificate of `tlcp` that signs, for clients of TLS 1.3 with SM
+ * algorithms; as tls_identity_staple. RC_NOTFOUND without `tlcp`; RC_NOMEM, RC_TOOBIG, RC_CRYPTO.
+ */
+enum rc tls_site_staple_sm2(struct tls_site *s, struct str answer, when_t until);
 /* What clients are shown that speak acme-tls/1 alone; NULL: such are refused. Takes a reference of
  * its own. */
 void tls_site_set_challenge(struct tls_site *s, struct tls_identity *id);

@@ -22,7 +22,7 @@ OTHER, TLCP, RSA = (f"{name}.{DOMAIN}" for name in ("other", "tlcp", "rsa"))
 FULL = ("-ciphersuites", "TLS_SM4_GCM_SM3", "-sigalgs", "sm2sig_sm3")
 MIXED = ("-ciphersuites", "TLS_AES_128_GCM_SHA256:TLS_SM4_GCM_SM3", "-sigalgs", "ecdsa_secp256r1_sha256:sm2sig_sm3")
 REFUSED = "handshake failure"
-EXTRA = "  keys: keeper\n  access_log: {format: json}\n"  # the pairs are with the workers all the same
+EXTRA = f"  keys: keeper\n  access_log: {{format: json}}\nurls: {{plain: \"http://ca.{DOMAIN}\"}}\n"  # the pairs are with the workers all the same
 
 
 def s_client(lab, name, *options, fails=False, root="root-sm2.pem"):
@@ -87,6 +87,19 @@ def mixtures(lab):
                           (RSA, (*FULL, "-groups", "curveSM2")),
                           (RSA, ("-ciphersuites", "TLS_SM4_GCM_SM3", "-sigalgs", "rsa_pss_rsae_sha256", "-groups", "curveSM2"))):
         expect(s_client(lab, name, *options, fails=True), REFUSED, f"{name} {options}")
+
+
+def stapled(lab):
+    """The OCSP answer of the certificate that is shown comes with it, and `site check` has nothing against such a site."""
+    wait_for("its OCSP answer", lambda: lab.certificates(SM)["sm2"]["staple"] == "good", 60)
+    wait_for("the answer with the SM2 certificate", lambda: "Cert Status: good" in
+             s_client(lab, SM, *FULL, "-groups", "curveSM2", "-status"), 30)
+    out = s_client(lab, SM, *FULL, "-groups", "curveSM2", "-status")
+    expect(out, "Signature Algorithm: SM2-with-SM3", "who has signed it")
+    out = lab.autarky("site", "check", SM, ok=(0, 2, 3))
+    if "failed" in out:
+        sys.exit(f"site check:\n{out}")
+    print(out, flush=True)
 
 
 # ---- sessions
@@ -259,6 +272,7 @@ def main():
             for site in sites:
                 lab.wait_site(site["name"])
             all_of_it(lab)
+            stapled(lab)
             nothing_of_it(lab)
             mixtures(lab)
             path, both = sessions(lab)

@@ -163,6 +163,43 @@ static void who_can_all_of_it_gets_it(void)
     }
 }
 
+/* The answer that came with this handshake; empty: none. */
+static struct str answer(struct sites *s, const struct offer *o)
+{
+    const unsigned char *p = NULL;
+    enum rc rc = dial(s, 0, o);
+    long n;
+
+    if (rc == RC_OK)
+        SSL_set_tlsext_status_type(s->w.client, TLSEXT_STATUSTYPE_ocsp);
+    shake(&s->w);
+    n = SSL_get_tlsext_status_ocsp_resp(s->w.client, &p);
+    return s->w.opened == RC_OK && n > 0 ? str_bytes(p, (size_t)n) : STR("");
+}
+
+/* Of the certificate that is shown, and no other one's, until it ends or that is replaced. */
+static void its_ocsp_answer_comes_with_it(void)
+{
+    when_t until;
+    BEGIN(s);
+
+    until = clock_now(&s.w.clock.clock) + WHEN_DAY;
+    CHECK_RC(tls_site_staple_sm2(&(struct tls_site){}, STR("sm2"), until), RC_NOTFOUND);
+    CHECK_OK(tls_identity_staple(s.site[0].identities[1], STR("ecdsa"), until));
+    CHECK_STR(answer(&s, &none), "ecdsa");
+    NEEDS_SM();
+    CHECK_STR(answer(&s, &all), "");
+    CHECK_OK(tls_site_staple_sm2(&s.site[0], STR("sm2"), until));
+    CHECK_STR(answer(&s, &all), "sm2");
+    CHECK_STR(answer(&s, &none), "ecdsa");
+    clock_fake_advance(&s.w.clock, WHEN_DAY);
+    CHECK_STR(answer(&s, &all), "");
+    CHECK_OK(tls_site_staple_sm2(&s.site[0], STR("later"), until + WHEN_DAY));
+    CHECK_STR(answer(&s, &all), "later");
+    tls_site_set_tlcp(&s.site[0], s.made[0].identity);
+    CHECK_STR(answer(&s, &all), "");
+}
+
 /* It has the keys of its shares to make first. */
 static void asked_to_try_again(void)
 {
@@ -399,4 +436,4 @@ CHECK_MAIN(CHECK_TEST(an_openssl_without_it), CHECK_TEST(who_can_all_of_it_gets_
            CHECK_TEST(asked_to_try_again), CHECK_TEST(who_lacks_a_part_gets_nothing_of_it),
            CHECK_TEST(mixtures_are_refused), CHECK_TEST(only_where_the_site_has_it),
            CHECK_TEST(sessions_stay_what_they_are), CHECK_TEST(replaced_in_the_middle),
-           CHECK_TEST(clients_prove_who_they_are))
+           CHECK_TEST(clients_prove_who_they_are), CHECK_TEST(its_ocsp_answer_comes_with_it))
