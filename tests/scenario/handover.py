@@ -254,6 +254,23 @@ def refused(lab):
     newcomer(lab)()
 
 
+def dies_when_asked(lab):
+    """A worker cannot answer whether it stays with what it has, and dies before it could: the upgrade goes on without it."""
+    before = lab.serving()
+    victim = min(before)
+    said, ready = (lab.log().count(what) for what in (" serve.upgrade ", " serve.ready "))
+    os.kill(victim, signal.SIGSTOP)
+    inode = lab.put(AUTARKY)
+    os.kill(lab.server.popen.pid, signal.SIGUSR2)
+    wait_for("the upgrade", lambda: lab.log().count(" serve.upgrade ") > said, 60)
+    os.kill(victim, signal.SIGKILL)
+    wait_for("workers of the new program",
+             lambda: len(lab.serving()) == lab.workers and set(lab.serving().values()) == {inode}, 120)
+    wait_for("the end of the workers of before", lambda: not any(pathlib.Path(f"/proc/{p}").exists() for p in before), 60)
+    wait_for("all of it", lambda: lab.log().count(" serve.ready ") > ready, 60)
+    newcomer(lab)()
+
+
 def main():
     backend, chat = Backend(), Chat()
     sites = [{"name": WIKI, "backends": [backend.url]}, {"name": CHAT, "backends": [f"http://127.0.0.1:{chat.port}"]}]
@@ -262,6 +279,7 @@ def main():
         lab.wait_site(WIKI)
         lab.wait_site(CHAT)
         refused(lab)
+        dies_when_asked(lab)
         upgraded(lab, chat, lambda: expect(lab.autarky("upgrade", "--reason", "a newer one"), "has taken over", "upgrade"))
         lab.configure("  keys: keeper\n")
         lab.autarky("reload")
