@@ -14,7 +14,11 @@ enum {
     FAMILY_UNIX = 0x31, /* a stream */
     UNIX_BYTES = 216,
     PORT_DIGITS_MAX = 5,
+    TYPE_CRC32C = 0x03,
+    CRC32C_BYTES = 4,
 };
+
+#define CRC32C_POLYNOMIAL 0x82f63b78U
 
 /* No text of HTTP, TLS or version 1 begins like this. */
 static const struct str signature = STR("\r\n\r\n\0\r\nQUIT\n");
@@ -79,13 +83,32 @@ static enum rc read_v1(struct str first, struct net_proxy *out, size_t *out_n)
 
 /* ---- version 2 */
 
+/* Castagnoli's sum of all of the header, with zeros where the sum is (section 2.2.3). */
+static uint32_t crc32c(struct str header, size_t sum_at)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < header.n; i++) {
+        if (i < sum_at || i >= sum_at + CRC32C_BYTES)
+            crc ^= (unsigned char)header.p[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? CRC32C_POLYNOMIAL : 0);
+    }
+    return ~crc;
+}
+
 /* Types, lengths and values to the end. */
-static enum rc check_rest(struct rd *r)
+static enum rc check_rest(struct rd *r, struct str header)
 {
     while (r->left) {
-        (void)rd_u8(r);
-        (void)rd_bytes(r, rd_u16(r));
+        unsigned type = rd_u8(r);
+        struct str value = rd_bytes(r, rd_u16(r));
+        struct rd sum = rd_of(value);
+
         TRY(rd_rc(r));
+        if (type == TYPE_CRC32C && (value.n != CRC32C_BYTES ||
+                                    rd_u32(&sum) != crc32c(header, (size_t)(value.p - header.p))))
+            return RC_PARSE;
     }
     return RC_OK;
 }
@@ -101,7 +124,7 @@ static enum rc read_ends(struct rd *r, size_t bytes, struct net_proxy *out)
     return addr_from_bytes(to, &out->to.addr);
 }
 
-static enum rc read_block(unsigned family, struct rd *r, struct net_proxy *out)
+static enum rc read_block(unsigned family, struct rd *r, struct str header, struct net_proxy *out)
 {
     switch (family) {
     case FAMILY_TCP4:
@@ -121,7 +144,7 @@ static enum rc read_block(unsigned family, struct rd *r, struct net_proxy *out)
     default:
         return RC_PARSE;
     }
-    return check_rest(r);
+    return check_rest(r, header);
 }
 
 static enum rc read_v2(struct str first, struct net_proxy *out, size_t *out_n)
@@ -146,7 +169,7 @@ static enum rc read_v2(struct str first, struct net_proxy *out, size_t *out_n)
     if (out->local)
         return RC_OK;
     r = rd_of(rd_bytes(&r, length));
-    return read_block(family, &r, out);
+    return read_block(family, &r, str_head(first, *out_n), out);
 }
 
 /* ---- both */

@@ -68,7 +68,7 @@ listen one
 listen two
     mode tcp
     bind 127.0.0.1:{v2}
-    server gateway 127.0.0.1:{gateway.port} send-proxy-v2 proxy-v2-options authority,unique-id check inter 500ms source {PASSER}
+    server gateway 127.0.0.1:{gateway.port} send-proxy-v2 proxy-v2-options authority,unique-id,crc32c check inter 500ms source {PASSER}
 listen http
     mode http
     bind 127.0.0.1:{http}

@@ -29,6 +29,15 @@ static const struct sample good[] = {
     /* what is added: a protocol, nothing at all of type 4 */
     {STR(SIGNATURE "\x21\x11\x00\x14" V4 "\x01\x00\x02h2\x04\x00\x00"), "192.0.2.1:56324",
      "10.0.0.1:443"},
+    /* of a type that nobody has given a meaning; sums, alone and between others */
+    {STR(SIGNATURE "\x21\x11\x00\x10" V4 "\xee\x00\x01x"), "192.0.2.1:56324", "10.0.0.1:443"},
+    {STR(SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04"
+                   "\xa4\x54\x06\x56"),
+     "192.0.2.1:56324", "10.0.0.1:443"},
+    {STR(SIGNATURE "\x21\x11\x00\x1c" V4 "\x01\x00\x02h2\x03\x00\x04"
+                   "\xd6\x7f\x9c\xda"
+                   "\xee\x00\x01x"),
+     "192.0.2.1:56324", "10.0.0.1:443"},
     {STR(SIGNATURE "\x20\x00\x00\x00"), NULL, NULL},
     {STR(SIGNATURE "\x20\x11\x00\x0c" V4), NULL, NULL},
     {STR(SIGNATURE "\x21\x00\x00\x03xyz"), NULL, NULL},
@@ -69,6 +78,13 @@ static const struct str bad[] = {
     STR(SIGNATURE "\x21\x11\x00\x10" V4 "\x01\x00\x02h"),
     STR(SIGNATURE "\x21\x11\x00\x0e" V4 "\x01\x00"),
     STR(SIGNATURE "\x21\x11\x04\x00" V4),
+    /* sums that are another header's, none, or too long */
+    STR(SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04"
+                  "\xd6\x7f\x9c\xda"),
+    STR(SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04\x00\x00\x00\x00"),
+    STR(SIGNATURE "\x21\x11\x00\x0f" V4 "\x03\x00\x00"),
+    STR(SIGNATURE "\x21\x11\x00\x14" V4 "\x03\x00\x05"
+                  "\xa4\x54\x06\x56\x00"),
 };
 
 /* Whatever the pieces it comes in, and whatever follows. */
