@@ -28,8 +28,8 @@
      .required = true, .take = &emissary,
      .help = "File with its address and key, as for `autarky obtain --dns rfc2136`, absolute"},
     {STRUCTS("gateway.hooks", CONF_ITEMS, gateway.others.hooks, struct conf_hook), .take = &runner,
-     .help = "Programs of this host that set records, for dns-01, called as other ACME clients call "
-             "theirs"},
+     .help = "Programs of this host that set records, for dns-01, called as other ACME clients "
+             "call theirs"},
     {KEY_IN("gateway.hooks[].name", CONF_ONE, struct conf_hook, name, &conf_kind_ident),
      .required = true, .unique = true, .take = &runner,
      .help = "By which sites name it, as one of gateway.updates"},

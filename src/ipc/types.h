@@ -76,10 +76,11 @@ enum ipc_type {
     IPC_TEXTS = 130, /* ipc_texts -> ipc_none, when questions are answered so */
     /* keeper to emissary */
     IPC_FETCH = 131, /* ipc_fetch -> ipc_fetched: a request to another CA, and its answer */
-    /* keeper to gateway, to front, and to emissary */
+    /* keeper to gateway, to front, to emissary, and to runner */
     IPC_PROOF = 132, /* ipc_proof -> ipc_none, when it can be seen, or cannot any more */
     IPC_PLAIN_PROOF, /* the same */
     IPC_RECORD,      /* the same, of dns-01 */
+    IPC_HOOK_RECORD, /* the same, by a hook */
     /* keeper to core */
     IPC_PUBLIC = 136, /* ipc_public -> ipc_none, when it is in the audit log */
     /* emissary to core */

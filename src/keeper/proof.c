@@ -80,7 +80,10 @@ static void on_shown(void *arg, const struct ipc_answer *a)
 
 static enum ipc_type message_to(enum role role)
 {
-    return role == ROLE_GATEWAY ? IPC_PROOF : role == ROLE_FRONT ? IPC_PLAIN_PROOF : IPC_RECORD;
+    return role == ROLE_GATEWAY  ? IPC_PROOF
+           : role == ROLE_FRONT  ? IPC_PLAIN_PROOF
+           : role == ROLE_RUNNER ? IPC_HOOK_RECORD
+                                 : IPC_RECORD;
 }
 
 static bool concerns(const struct proof *p, enum role role)

@@ -347,7 +347,7 @@ static void runner_close(struct role_env *env)
 }
 
 static const struct ipc_handler handlers[] = {
-    {IPC_RUN, on_run}, {IPC_TELL, runner_on_tell}, {IPC_RECORD, runner_on_record}};
+    {IPC_RUN, on_run}, {IPC_TELL, runner_on_tell}, {IPC_HOOK_RECORD, runner_on_record}};
 
 /* Variables of hooks may be credentials of systemd. */
 static const char *const environment[] = {"CREDENTIALS_DIRECTORY", NULL};

@@ -128,7 +128,7 @@ void runner_notice_free(struct runner_notice *n);
  * line in the log, and fails the orders of its sites. RC_NOMEM. */
 enum rc runner_hooks_open(struct runner *r);
 void runner_hooks_free(struct runner *r);
-/* Handler of IPC_RECORD. */
+/* Handler of IPC_HOOK_RECORD. */
 void runner_on_record(void *arg, struct ipc_req *req, const void *msg, int fd);
 /* Nobody is there any more to ask for their removal: all records are taken away. */
 void runner_hooks_orphaned(struct runner *r);

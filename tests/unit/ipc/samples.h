@@ -302,6 +302,7 @@ static const struct sample {
     {IPC_PROOF, &sample_proof, &sample_none},
     {IPC_PLAIN_PROOF, &sample_proof, &sample_none},
     {IPC_RECORD, &sample_proof, &sample_none},
+    {IPC_HOOK_RECORD, &sample_proof, &sample_none},
     {IPC_PUBLIC, &sample_public, &sample_none},
     {IPC_CHANGED, &sample_changed, &sample_none},
     {IPC_SIGN_CRL, &sample_sign_crl, &sample_sign_crl_reply},

@@ -184,7 +184,7 @@ static void ask(struct world *w, bool shown, const char *site, const char *token
                                 .site = str_of(site),
                                 .token = str_of(token),
                                 .key_authorization = str_of(proof)};
-    const struct ipc_ask ask = {.type = IPC_RECORD, .msg = &m, .fn = on_answer, .arg = t};
+    const struct ipc_ask ask = {.type = IPC_HOOK_RECORD, .msg = &m, .fn = on_answer, .arg = t};
 
     memset(t, 0, sizeof(*t));
     CHECK_OK(ipc_call(w->keeper, &ask, &t->call));
