@@ -517,7 +517,6 @@ static enum rc spoil(const struct flight *f, const struct made *of, int leaf, si
 static void certificates_without_a_point(void)
 {
     for (size_t i = 0; i < 4 * POINTS; i++) {
-        CLEANUP(buf_done) struct buf all = BUF_INIT(TLCP_PENDING_MAX);
         CLEANUP(buf_done) struct buf body = BUF_INIT(TLCP_CERTIFICATES_MAX);
         CLEANUP(flight_done) struct flight f = {};
         bool to_client = i & 1;
