@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,10 +63,14 @@ static bool prepare(const struct image *im)
     sigset_t none;
 
     sigemptyset(&none);
-    return null >= 0 && setsid() >= 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
-           signal(SIGPIPE, SIG_DFL) != SIG_ERR && dup2(null, STDIN_FILENO) >= 0 &&
-           dup2(im->out, STDOUT_FILENO) >= 0 && dup2(im->err, STDERR_FILENO) >= 0 &&
-           chdir("/") == 0 && (!im->conf->limits || sandbox_child_limit(im->conf->limits)) &&
+    if (im->conf->tied) /* what a role has for itself: files for others to read, deaf ears */
+        umask(022);
+    return null >= 0 && (!im->conf->tied || sandbox_default_signals()) && setsid() >= 0 &&
+           sigprocmask(SIG_SETMASK, &none, NULL) == 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
+           dup2(null, STDIN_FILENO) >= 0 && dup2(im->out, STDOUT_FILENO) >= 0 &&
+           dup2(im->err, STDERR_FILENO) >= 0 &&
+           close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0 && chdir("/") == 0 &&
+           (!im->conf->limits || sandbox_child_limit(im->conf->limits)) &&
            (!im->conf->as || sandbox_child_become(im->conf->as)) &&
            (!im->conf->tied ||
             (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent));

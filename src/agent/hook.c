@@ -352,7 +352,7 @@ bool agent_hook_listens(const struct agent_solver *s)
            ((const struct hook *)(const void *)s)->style == HOOK_DEHYDRATED;
 }
 
-void agent_hook_stop(struct agent_solver *s)
+void agent_hook_stop(struct agent_solver *s, int64_t grace)
 {
     struct hook *h = (void *)s;
 
@@ -360,7 +360,7 @@ void agent_hook_stop(struct agent_solver *s)
         return;
     h->stopping = true;
     if (h->child)
-        agent_child_stop(h->child, AGENT_HOOK_STOP);
+        agent_child_stop(h->child, grace);
 }
 
 enum rc agent_hook_tell(struct agent_solver *s, const struct str *words, size_t n, struct buf *out,

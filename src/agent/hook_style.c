@@ -20,7 +20,7 @@ MSG(msg_challenge, "agent.hook-challenge",
 MSG(msg_chain, "agent.hook-chain",
     "--hook-chain is for hooks of style dehydrated, not of style {0}: no other has one call for "
     "all challenges");
-MSG(msg_env, "agent.hook-env", "{0}: \"{1}\" is not NAME=value");
+MSG(msg_env, "agent.hook-env", "{0}: line {1} is not NAME=value");
 
 enum { NAME_MAX_TEXT = 256 };
 
@@ -72,6 +72,15 @@ enum rc agent_hook_set(struct hook *h, const char *name, struct str value)
     return add_env(&h->arena, h->env, &h->n_env, name, value);
 }
 
+/* What stands there may be a secret. */
+static enum rc bad_line(struct str file, unsigned number, struct err *err)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", number);
+    return ERR(err, RC_PARSE, msg_env, file, str_of(text));
+}
+
 /* '#' begins a comment. */
 enum rc agent_hook_variables(struct str file, struct buf *out, struct err *err)
 {
@@ -81,12 +90,12 @@ enum rc agent_hook_variables(struct str file, struct buf *out, struct err *err)
     TRY(agent_sealed_read(file, &text, err));
     buf_reserve(out, text.n + 1); /* at once: one that grows leaves copies behind */
     rest = buf_str(&text);
-    while (str_next(&rest, '\n', &line)) {
+    for (unsigned number = 1; str_next(&rest, '\n', &line); number++) {
         line = str_trim(line);
         if (line.n == 0 || line.p[0] == '#')
             continue;
         if (!str_cut(line, '=', &name, &value) || name.n == 0 || str_find(name, ' ') < name.n)
-            return ERR(err, RC_PARSE, msg_env, file, name);
+            return bad_line(file, number, err);
         buf_puts(out, line);
         buf_putz(out, "\n");
     }

@@ -36,7 +36,7 @@ static void on_signal(void *arg, int)
 
     j->stopped = true;
     j->ended = true;
-    agent_hook_stop(j->solver);
+    agent_hook_stop(j->solver, AGENT_HOOK_STOP);
     if (j->run)
         client_cancel(MOVE(j->run));
 }

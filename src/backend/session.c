@@ -240,9 +240,12 @@ static enum rc stream_write(struct net_stream *s, struct str bytes, size_t *out_
     return rc;
 }
 
-static enum rc stream_shutdown(struct net_stream *)
+static enum rc stream_shutdown(struct net_stream *s)
 {
-    return RC_OK;
+    enum rc rc = http_h2_request_shutdown(stream_of(s)->r);
+
+    flush_soon(stream_of(s)->session);
+    return rc;
 }
 
 /* What has come, or became possible, while nobody wanted to know is told of now. */

@@ -43,6 +43,7 @@ enum {
 struct loader {
     struct arena *out;
     struct conf_report *report;
+    const struct conf_input *in;
     bool broken; /* a key that is missing may stand where the file could not be read */
 };
 
@@ -499,7 +500,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
     const struct conf_node *file = conf_node_get(passphrase, STR("file"));
 
     TRY(check_sites(l, root, conf));
-    TRY(conf_check_sites(l->report, root, conf));
+    TRY(conf_check_sites(l->report, root, l->in, conf));
     TRY(conf_check_public(l->report, root, conf));
     TRY(check_resolvers(l, root, conf));
     TRY(conf_check_probers(l->report, root, conf));
@@ -517,7 +518,7 @@ static enum rc check_together(struct loader *l, const struct conf_node *root,
 
 static enum rc load_tree(struct conf_tree *tree, const struct conf_input *in, struct conf_box *box)
 {
-    struct loader l = {&box->arena, tree->report, false};
+    struct loader l = {&box->arena, tree->report, in, false};
 
     TRY(conf_tree_read(tree, in));
     TRY(conf_tree_sites(tree, in, &box->arena, &box->conf));

@@ -414,14 +414,15 @@ static enum rc check_gateway(struct conf_report *report, const struct conf_node 
 }
 
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
-                         const struct conf *conf)
+                         const struct conf_input *in, const struct conf *conf)
 {
     const struct conf_node *n = first_of(root, STR("sites"));
 
     for (size_t i = 0; n && !report->n && i < conf->gateway.n_sites; i++, n = n->next) {
         TRY(check_site(report, n, &conf->gateway.sites[i]));
         TRY(check_passes(report, n, &conf->gateway.sites[i]));
-        TRY(check_demand(report, n, conf, &conf->gateway.sites[i]));
+        if (!in->one_site) /* it looks at paths, which are left out then */
+            TRY(check_demand(report, n, conf, &conf->gateway.sites[i]));
         TRY(check_shared(report, n, conf, &conf->gateway.sites[i]));
         TRY(check_clients(report, n, &conf->gateway.sites[i]));
     }

@@ -82,14 +82,14 @@ enum rc conf_check_rules(struct conf_report *report, const struct conf_node *roo
 /* sites.c. Brings the sites what is in the files that they name; `a` is the configuration's. */
 enum rc conf_fill_sites(struct conf_report *report, const struct conf_node *root,
                         const struct conf_input *in, struct arena *a, struct conf *conf);
-/* The same of the gateway's sites, once each value is right. */
 /* Roots of other CAs; what of them goes together. */
 enum rc conf_fill_public(struct conf_report *report, const struct conf_node *root,
                          const struct conf_input *in, struct arena *a, struct conf *conf);
 enum rc conf_check_public(struct conf_report *report, const struct conf_node *root,
                           const struct conf *conf);
+/* The same of the gateway's sites, once each value is right. */
 enum rc conf_check_sites(struct conf_report *report, const struct conf_node *root,
-                         const struct conf *conf);
+                         const struct conf_input *in, const struct conf *conf);
 /* escrow.c. What is in the file of ca.escrow: never a private key, which would go to every process.
  */
 enum rc conf_fill_escrow(struct conf_report *report, const struct conf_node *root,

@@ -119,6 +119,7 @@ struct gateway_exchange {
     unsigned tries;  /* beyond the first */
     bool full;       /* the client sends more than we look at now */
     bool late;       /* the time of somebody ran out */
+    bool leaving;    /* the client has ended a tunnel, and the backend is still to */
     struct err why;  /* it went wrong */
 };
 

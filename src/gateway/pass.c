@@ -11,6 +11,8 @@ MSG(msg_client_slow, "gateway.body-slow", "the client sent or took too little");
 MSG(msg_client_gone, "gateway.client-gone", "the client went away");
 MSG(msg_silent, "gateway.backend-silent", "{0} did not answer in time");
 MSG(msg_cut, "gateway.backend-cut", "{0} closed the connection before its answer was complete");
+MSG(msg_no_grant, "gateway.backend-no-grant",
+    "{0} answered a request for WebSocket with success, and granted none");
 MSG(msg_interim, "gateway.backend-interim", "{0} sent more than {1} answers before the answer");
 
 enum { WEBSOCKET_KEY = 16, WEBSOCKET_KEY_TEXT = 25 };
@@ -274,6 +276,14 @@ static enum rc interim(struct gateway_exchange *x)
     return ERR(&x->why, RC_PARSE, msg_interim, backend_name(x), str_of(most));
 }
 
+/* Of a CONNECT each 2xx would say that the tunnel is there (RFC 8441 section 5), where HTTP/1.1 has
+ * 101 for that. */
+static bool is_no_grant(const struct gateway_exchange *x, const struct http_head *answer)
+{
+    return x->front->protocol && http_reader_get(x->up.reader)->websocket && !answer->websocket &&
+           answer->status >= 200 && answer->status < 300;
+}
+
 static enum rc read_answer(struct gateway_exchange *x)
 {
     enum rc rc;
@@ -281,6 +291,8 @@ static enum rc read_answer(struct gateway_exchange *x)
     while ((rc = gateway_relay_head(&x->down, x->link->t, &x->why)) == RC_OK) {
         const struct http_head *head = http_reader_get(x->down.reader);
 
+        if (is_no_grant(x, head))
+            return ERR(&x->why, RC_PARSE, msg_no_grant, backend_name(x));
         if (head->status >= 200 || head->websocket) {
             begin_answer(x);
             return RC_OK;

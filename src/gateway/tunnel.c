@@ -20,13 +20,18 @@ void gateway_tunnel_begin(struct gateway_exchange *x)
     gateway_patience_init(&x->backend_time, GATEWAY_TUNNEL_SECONDS * WHEN_SECOND, 0);
 }
 
+static bool gone(enum gateway_relay_end how)
+{
+    return how == GATEWAY_RELAY_SOURCE_GONE || how == GATEWAY_RELAY_SINK_GONE ||
+           how == GATEWAY_RELAY_NOMEM;
+}
+
 static bool broken(struct gateway_exchange *x, enum gateway_relay_end how, const char *source,
                    const char *sink)
 {
     const char *who = how == GATEWAY_RELAY_SOURCE_GONE ? source : sink;
 
-    if (how != GATEWAY_RELAY_SOURCE_GONE && how != GATEWAY_RELAY_SINK_GONE &&
-        how != GATEWAY_RELAY_NOMEM)
+    if (!gone(how))
         return false;
     IGNORE_RC(ERR(&x->why, RC_NET, msg_broken, str_of(who)));
     return true;
@@ -38,6 +43,18 @@ static enum gateway_step end(struct gateway_exchange *x)
     gateway_tell(x, true);
     x->state = GATEWAY_READ;
     return GATEWAY_LAST;
+}
+
+/* The client's end is passed on behind what it said; a backend that has to end its side, too, is
+ * given a while for that. */
+static bool left(struct gateway_exchange *x)
+{
+    if (x->link->t->ops->shutdown(x->link->t) != RC_AGAIN)
+        return true;
+    if (!x->leaving)
+        gateway_patience_init(&x->backend_time, GATEWAY_TUNNEL_END_SECONDS * WHEN_SECOND, 0);
+    x->leaving = true;
+    return false;
 }
 
 static unsigned wants(enum gateway_relay_end from, enum gateway_relay_end to)
@@ -52,14 +69,17 @@ enum gateway_step gateway_tunnel_step(struct gateway_exchange *x)
     enum gateway_relay_end up, down;
 
     if (x->late) {
-        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_idle));
+        if (!x->leaving)
+            IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_idle));
         return end(x);
     }
     up = gateway_relay_run(&x->up, x->t, x->link->t, &x->why);
     down = gateway_relay_run(&x->down, x->link->t, x->t, &x->why);
+    if (x->leaving && (gone(up) || gone(down)))
+        return end(x);
     if (broken(x, up, "client", "backend") || broken(x, down, "backend", "client"))
         return GATEWAY_CUT;
-    if (up == GATEWAY_RELAY_DONE || down == GATEWAY_RELAY_DONE)
+    if (down == GATEWAY_RELAY_DONE || (up == GATEWAY_RELAY_DONE && left(x)))
         return end(x);
     gateway_patience_moved(&x->backend_time, x->up.read + x->down.read - before,
                            gateway_now(x->gateway));

@@ -62,6 +62,9 @@ void http_h2_request_free(struct http_h2_request *r);
 /* As a net_stream writes: RC_OK and at least one byte taken; RC_AGAIN; RC_NET: it is broken off, or
  * what is written is no request of HTTP/1.1. */
 enum rc http_h2_request_write(struct http_h2_request *r, struct str bytes, size_t *out_n);
+/* Of WebSocket that was granted: END_STREAM follows what was written (RFC 8441 section 5). RC_AGAIN
+ * until all of it has gone and the server has ended the stream, too. */
+enum rc http_h2_request_shutdown(struct http_h2_request *r);
 /* As a net_stream reads. RC_CLOSED: that was all. */
 enum rc http_h2_request_read(struct http_h2_request *r, void *p, size_t n, size_t *out_n);
 /* http_h2_client_due gives it once more if there is something to read, or room to write. */

@@ -61,6 +61,7 @@ static void break_off(struct http_h2_request *r)
 {
     nghttp2_session *session = r->client->session;
 
+    IGNORE_RC(http_h2_request_shutdown(r)); /* what there is room for still goes */
     if (r->id == 0 || r->gone) {
         if (r->held)
             (void)nghttp2_session_consume_connection(session, r->held);
@@ -148,6 +149,13 @@ static bool passes(const struct http_field *f)
            f->what != HTTP_NAME_EXPECT && f->what != HTTP_NAME_HOP;
 }
 
+/* Of a request for WebSocket: RFC 8441 section 5 has no key, and what follows a CONNECT no length.
+ */
+static bool stays(const struct http_field *f)
+{
+    return f->what == HTTP_NAME_CONTENT_LENGTH || str_eq(f->name, STR(KEY));
+}
+
 static enum rc put_target(const struct http_head *head, struct buf *out)
 {
     buf_puts(out, head->path);
@@ -178,7 +186,7 @@ static enum rc submit(struct http_h2_request *r)
     for (size_t i = 0; i < http_reader_fields(r->reader); i++) {
         struct http_field f = http_reader_field(r->reader, i);
 
-        if (passes(&f) && !(r->websocket && str_eq(f.name, STR(KEY))))
+        if (passes(&f) && !(r->websocket && stays(&f)))
             fields[n++] = nv(f.name, f.value);
     }
     r->headless = str_eq(head->method, STR("HEAD"));
@@ -227,7 +235,7 @@ void http_h2_request_settled(struct http_h2_request *r)
 {
     if (!r->websocket || r->id || r->complete)
         return;
-    r->broken = submit_websocket(r) != RC_OK;
+    r->broken = submit_websocket(r) != RC_OK || r->broken;
     http_h2_request_tell(r);
 }
 
@@ -312,6 +320,15 @@ enum rc http_h2_request_write(struct http_h2_request *r, struct str bytes, size_
     *out_n = bytes.n - in.n;
     r->broken = rc != RC_OK && rc != RC_AGAIN;
     return r->broken || *out_n == 0 ? RC_NET : RC_OK; /* 0: bytes behind the request */
+}
+
+enum rc http_h2_request_shutdown(struct http_h2_request *r)
+{
+    if (!r->granted || r->gone || r->broken || r->client->rc != RC_OK)
+        return RC_OK;
+    r->whole = true;
+    TRY(go_on(r));
+    return r->gone || (r->complete && r->body.n == 0) ? RC_OK : RC_AGAIN;
 }
 
 bool http_h2_request_remind(struct http_h2_request *r, bool reads, bool writes)

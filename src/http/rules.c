@@ -195,13 +195,13 @@ static void check_te(struct http_reader *r, struct str rest)
         r->head.trailers = r->head.trailers || str_ieq(str_trim(option), STR("trailers"));
 }
 
-static bool has_one(const struct http_reader *r, struct str name)
+static size_t count(const struct http_reader *r, struct str name)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < r->n_fields; i++)
         n += str_eq(http_reader_field(r, i).name, name);
-    return n == 1;
+    return n;
 }
 
 /* RFC 6455 sections 4.1 and 4.2.2, as far as it is the business of who passes it on. */
@@ -213,9 +213,9 @@ static bool to_websocket(const struct http_reader *r)
     if (n != 1 || !str_ieq(upgrade, STR("websocket")) || r->head.minor == 0)
         return false;
     if (r->conf->responses)
-        return r->head.status == 101 && has_one(r, STR("sec-websocket-accept"));
+        return r->head.status == 101 && count(r, STR("sec-websocket-accept")) == 1;
     return str_eq(r->head.method, STR("GET")) && r->head.framing == HTTP_FRAMING_NONE &&
-           has_one(r, STR("sec-websocket-key")) && has_one(r, STR("sec-websocket-version"));
+           count(r, STR("sec-websocket-key")) == 1 && count(r, STR("sec-websocket-version")) == 1;
 }
 
 /* Any other offer to change the protocol is declined by taking no notice of it. */
@@ -367,7 +367,8 @@ static int add_length(struct http_reader *r)
                : 0;
 }
 
-/* What follows a CONNECT is no body. */
+/* What follows a CONNECT is no body. It becomes a request of HTTP/1.1, which would be one for
+ * something else without what RFC 6455 section 4.1 wants. */
 static int check_connect(struct http_reader *r, bool whole)
 {
     size_t n;
@@ -375,6 +376,8 @@ static int check_connect(struct http_reader *r, bool whole)
     (void)find(r, HTTP_NAME_CONTENT_LENGTH, &n);
     if (n || whole)
         return http_reader_refuse(r, 400, "a CONNECT has a length or an end");
+    if (count(r, STR("sec-websocket-version")) != 1 || count(r, STR("sec-websocket-key")) > 1)
+        return http_reader_refuse(r, 400, "a CONNECT has not one Sec-WebSocket-Version");
     r->head.framing = HTTP_FRAMING_NONE;
     return 0;
 }

@@ -64,7 +64,8 @@ static const struct msg *find_msg(struct str code)
     const struct msg *const *all;
     size_t n;
 
-    if (code.n == 0) /* nothing went wrong: the catalogue is long, and most replies are such */
+    /* Nothing went wrong: the catalogue is long, and most replies are such. */
+    if (code.n == 0 || memchr(code.p, '\0', code.n))
         return NULL;
     msg_all(&all, &n);
     for (size_t i = 0; i < n; i++)

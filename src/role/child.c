@@ -508,6 +508,9 @@ static enum rc child_init(struct role_child *c)
                                        .arg = c};
 
     TRY(take_test_clock());
+    /* It came with exec, and is for none of those that are executed here. */
+    if (fcntl(ROLE_CHANNEL_FD, F_SETFD, FD_CLOEXEC) != 0)
+        return RC_IO;
     TRY(sandbox_begin(c->def->sandbox, NULL));
     TRY(ev_new(c->env.clock, &c->env.ev));
     ev_hook_init(&c->turn, on_turn, c);

@@ -89,7 +89,8 @@ static enum rc prepare(const struct runner *r, struct hook *h, struct err *err)
     if (r->env->unprivileged)
         return RC_OK; /* it stays who it is */
     TRY(agent_user_find(h->of->user, &h->user, err));
-    return h->user.uid == 0 ? ERR(err, RC_DENIED, msg_root, h->of->user) : RC_OK;
+    return h->user.uid == 0 || h->user.gid == 0 ? ERR(err, RC_DENIED, msg_root, h->of->user)
+                                                : RC_OK;
 }
 
 static void on_go(void *arg);
@@ -452,13 +453,22 @@ static void out_of_patience(void *arg)
     runner_look_drained(r);
 }
 
+/* One that sets a record may wait until all name servers have it: it is ended, for taking the
+ * record away needs the time. */
+static void stop_call(const struct record *record)
+{
+    int64_t seconds = record->gone ? RUNNER_DRAIN_SECONDS : RUNNER_DRAIN_SET_SECONDS;
+
+    agent_hook_stop(record->solver, seconds * WHEN_SECOND);
+}
+
 void runner_hooks_drain(struct runner *r)
 {
     if (runner_hooks_idle(r))
         return;
     for (size_t i = 0; i < r->hooks->n; i++)
         if (r->hooks->hooks[i].at)
-            agent_hook_stop(r->hooks->hooks[i].at->solver);
+            stop_call(r->hooks->hooks[i].at);
     runner_hooks_orphaned(r);
     ev_timer_start(&r->hooks->patience, RUNNER_DRAIN_SECONDS * WHEN_SECOND, 0);
 }

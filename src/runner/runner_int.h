@@ -19,6 +19,7 @@ enum {
     RUNNER_VARIABLES = 3,     /* beside those of every command */
     RUNNER_RECORDS_MAX = 64,  /* that hooks have set, or are to set */
     RUNNER_DRAIN_SECONDS = 6, /* for hooks that take records away */
+    RUNNER_DRAIN_SET_SECONDS = 1, /* of it, for one that sets one */
     /* Of the command, beside its time: */
     RUNNER_FILES_MAX = 256,
     RUNNER_PROCESSES_MAX = 128, /* of its user */

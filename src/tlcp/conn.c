@@ -208,7 +208,7 @@ bool tlcp_conn_readable(const struct tlcp_conn *c)
 {
     struct rd r = rd_of(str_skip(str_bytes(c->bytes, c->n), c->at));
 
-    if (c->text.n)
+    if (c->text.n || c->untold)
         return true;
     (void)rd_bytes(&r, TLCP_RECORD_HEADER - 2);
     return tlcp_vector16(&r).p && !r.failed && c->failed == RC_OK && !c->ended;
@@ -298,9 +298,10 @@ enum rc tlcp_conn_read(struct tlcp_conn *c, void *p, size_t n, size_t *out_n)
         }
     }
     give_back(c);
+    /* What stopped it comes again with the next call. */
+    c->untold = done && rc != RC_OK && rc != RC_AGAIN;
     if (done == 0)
         return rc == RC_OK ? RC_AGAIN : rc;
-    /* What stopped it comes again with the next call. */
     *out_n = done;
     return RC_OK;
 }

@@ -68,6 +68,7 @@ struct tlcp_conn {
     struct err *err;
     enum rc failed; /* for good */
     bool ended;     /* the peer's close_notify came */
+    bool untold;    /* it, or a failure, came behind data, and the next read tells of it */
     bool closed;    /* ours went */
     bool resumed;
     bool asked; /* of a client: the server wants certificates */

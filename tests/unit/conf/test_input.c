@@ -55,6 +55,31 @@ static void one_site(void)
     }
 }
 
+/* What needs the paths to be judged is for who has them. */
+static void one_site_without_its_paths(void)
+{
+    static const char text[] = LEAST
+        "gateway:\n"
+        "  sites:\n"
+        "  - {name: a.example, backends: [http://127.0.0.1:1], backend_name: b.example, "
+        "backend_keys: [\"00000000000000000000000000000000000000000000000000000000000000ff\"]}\n"
+        "  paths:\n"
+        "  - {site: a.example, path: /x, backends: [https://127.0.0.1:2]}\n";
+
+    for (int one = 0; one < 2; one++) {
+        CLEANUP(conf_input_done) struct conf_input in = {};
+        CLEANUP(conf_report_done) struct conf_report report = {};
+        CLEANUP(conf_unrefp) const struct conf *conf = NULL;
+
+        conf_input_init(&in);
+        conf_report_init(&report);
+        in.one_site = one;
+        CHECK_OK(conf_input_add(&in, STR("a.yaml"), str_of(text)));
+        CHECK_OK(conf_load(&in, &conf, &report));
+        CHECK_INT(conf->gateway.n_paths, one ? 0 : 1);
+    }
+}
+
 /* And for who has to know those whose names records prove. */
 static void sites_of_records(void)
 {
@@ -86,4 +111,5 @@ static void sites_of_records(void)
     CHECK(!conf_site_find(conf, STR("c.example")));
 }
 
-CHECK_MAIN(CHECK_TEST(limits), CHECK_TEST(one_site), CHECK_TEST(sites_of_records))
+CHECK_MAIN(CHECK_TEST(limits), CHECK_TEST(one_site), CHECK_TEST(one_site_without_its_paths),
+           CHECK_TEST(sites_of_records))

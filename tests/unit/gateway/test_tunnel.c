@@ -248,6 +248,17 @@ static void is_refused_in_a_stream(void)
     CHECK(has(&t.told, "DATA 1 END no\n"));
 }
 
+/* The page of a server that looks at no Upgrade would be taken for what is said in the tunnel. */
+static void is_granted_to_nobody_by_a_page(void)
+{
+    TWO;
+    h2_headers(&t.w.t.in, 0, 1, CONNECT2);
+    go(&t);
+    answer(&t, OK "Content-Length: 2\r\n\r\nhi");
+    CHECK(has(&t.told, ":status: 502\n"));
+    CHECK(has(&t.w.lines, "err=gateway.backend-no-grant"));
+}
+
 static void is_asked_wrongly_in_a_stream(void)
 {
     static const struct {
@@ -265,8 +276,13 @@ static void is_asked_wrongly_in_a_stream(void)
         {CONNECT2 "content-length: 3\n", 0, ":status: 400\n"},
         {CONNECT2, H2_END_STREAM, ":status: 400\n"},
         {":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: other.example\n"
-         ":path: /\n",
+         ":path: /\nsec-websocket-version: 13\n",
          0, ":status: 421\n"},
+        {":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: wiki.example\n"
+         ":path: /\n",
+         0, ":status: 400\n"},
+        {CONNECT2 "sec-websocket-version: 13\n", 0, ":status: 400\n"},
+        {CONNECT2 "sec-websocket-key: a\nsec-websocket-key: b\n", 0, ":status: 400\n"},
     };
 
     for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
@@ -285,4 +301,5 @@ CHECK_MAIN(CHECK_TEST(opens_a_tunnel), CHECK_TEST(passes_on_what_came_early),
            CHECK_TEST_ONCE(is_asked_wrongly), CHECK_TEST_ONCE(waits_for_an_hour),
            CHECK_TEST_ONCE(holds_little), CHECK_TEST(opens_a_tunnel_in_a_stream),
            CHECK_TEST(ends_with_the_stream), CHECK_TEST(is_refused_in_a_stream),
+           CHECK_TEST(is_granted_to_nobody_by_a_page),
            CHECK_TEST_ONCE(is_asked_wrongly_in_a_stream))

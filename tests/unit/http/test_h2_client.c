@@ -217,6 +217,9 @@ static void interim_answers(void)
 #define WEBSOCKET                                                                                  \
     GET "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"               \
         "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+#define WITH_LENGTH                                                                                \
+    GET "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"               \
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\ncontent-length: 0\r\n\r\n"
 
 static void websocket_is_declined(void)
 {
@@ -268,6 +271,54 @@ static void websocket_waits_for_settings(void)
     CHECK_OK(say(&w));
     CHECK_RC(read_all(&w), RC_CLOSED);
     CHECK_STR(buf_str(&w.answer), "z");
+    /* The server has ended it, and so do we. */
+    http_h2_request_free(w.r);
+    w.r = NULL;
+    CHECK_OK(hear(&w));
+    CHECK(says(&w, "DATA 1 END"));
+    CHECK(!says(&w, "RST_STREAM"));
+}
+
+/* The client ends first: what it said, and its end, come before the server's. */
+static void websocket_is_left(void)
+{
+    BEGIN(w);
+    CHECK_OK(hear(&w));
+    CHECK_OK(announce(&w, 1));
+    CHECK_OK(ask(&w, WITH_LENGTH));
+    CHECK(says(&w, ":method: CONNECT\n"));
+    CHECK(!says(&w, "content-length"));
+    CHECK_OK(http_h2_request_shutdown(w.r)); /* nothing is granted yet */
+    h2_headers(&w.in, 0, 1, ":status: 200\n");
+    CHECK_OK(say(&w));
+    CHECK_RC(read_all(&w), RC_AGAIN);
+    CHECK_OK(ask(&w, "bye"));
+    CHECK(says(&w, "DATA 1 bye\n"));
+    CHECK_RC(http_h2_request_shutdown(w.r), RC_AGAIN);
+    CHECK_OK(hear(&w));
+    CHECK(says(&w, "DATA 1 END"));
+    CHECK_RC(http_h2_request_shutdown(w.r), RC_AGAIN);
+    h2_frame(&w.in, H2_DATA, H2_END_STREAM, 1, STR("z"));
+    CHECK_OK(say(&w));
+    CHECK_OK(http_h2_request_shutdown(w.r));
+    CHECK_RC(read_all(&w), RC_CLOSED);
+    CHECK_STR(buf_str(&w.answer), "z");
+    http_h2_request_free(w.r);
+    w.r = NULL;
+    CHECK_OK(hear(&w));
+    CHECK(!says(&w, "RST_STREAM"));
+}
+
+/* The server has not ended it, and nobody waits any more. */
+static void websocket_is_broken_off(void)
+{
+    BEGIN(w);
+    CHECK_OK(hear(&w));
+    CHECK_OK(announce(&w, 1));
+    CHECK_OK(ask(&w, WEBSOCKET));
+    h2_headers(&w.in, 0, 1, ":status: 200\n");
+    CHECK_OK(say(&w));
+    CHECK_RC(read_all(&w), RC_AGAIN);
     http_h2_request_free(w.r);
     w.r = NULL;
     CHECK_OK(hear(&w));
@@ -645,6 +696,7 @@ static void pushes_are_refused(void)
 CHECK_MAIN(CHECK_TEST(there_and_back), CHECK_TEST(answers), CHECK_TEST(bodies_of_requests),
            CHECK_TEST(interim_answers), CHECK_TEST(websocket_is_declined),
            CHECK_TEST(websocket_waits_for_settings), CHECK_TEST(websocket_is_refused),
+           CHECK_TEST(websocket_is_left), CHECK_TEST(websocket_is_broken_off),
            CHECK_TEST(websocket_is_declined_late), CHECK_TEST_ONCE(a_slow_server),
            CHECK_TEST_ONCE(a_slow_client), CHECK_TEST(broken_off), CHECK_TEST(given_up),
            CHECK_TEST_ONCE(goaway), CHECK_TEST(lost), CHECK_TEST(as_many_as_the_server_takes),

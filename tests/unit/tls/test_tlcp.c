@@ -258,6 +258,23 @@ static void what_came_with_finished_is_read(void)
     w.readies = 0;
     shake(&w);
     CHECK_INT(w.readies, 0);
+    /* An end that came behind what was read is told of, too, with no end of the connection. */
+    buf_reset(&all);
+    CHECK_OK(tlcp_conn_write(w.client, STR("pong"), &n));
+    CHECK_OK(gather(&w, &all));
+    CHECK_OK(tlcp_conn_close(w.client));
+    CHECK_OK(gather(&w, &all));
+    CHECK_INT(send(w.fd, all.p, all.n, MSG_NOSIGNAL), all.n);
+    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
+    shake(&w);
+    CHECK(w.readies > 0);
+    CHECK_OK(tls_conn_read(w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "pong");
+    w.readies = 0;
+    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
+    shake(&w);
+    CHECK(w.readies > 0);
+    CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_CLOSED);
 }
 
 /* More than the socket takes: what was taken goes out, though nobody waits to write. */
