@@ -2,9 +2,11 @@
 #include "cmd/receivers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/sealed.h"
 #include "base/owned.h"
 #include "sandbox/users.h"
 
@@ -52,8 +54,10 @@ static enum rc check_hook(const struct conf_hook *h, struct err *err)
     if (!str_starts(h->environment, STR("/"))) /* none, or systemd's affair */
         return RC_OK;
     TRY(str_copyz(h->environment, path, sizeof(path)));
-    return access(path, R_OK) == 0
-               ? RC_OK
+    if (access(path, R_OK) == 0)
+        return geteuid() == 0 ? agent_sealed_check(AT_FDCWD, path, err) : RC_OK;
+    return errno == EACCES
+               ? RC_OK /* nothing for who asks, but perhaps for the runner */
                : ERR(err, RC_NOTFOUND, msg_file, h->environment, str_of(strerrordesc_np(errno)));
 }
 

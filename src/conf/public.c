@@ -179,8 +179,8 @@ static enum rc check_hook(struct conf_report *report, const struct conf_node *n,
         return CONF_COMPLAIN(report, n, msg_cleanup, h->name, style);
     if (h->cleanup.n && !is_command(&h->cleanup))
         return CONF_COMPLAIN(report, n, msg_command, h->name, STR("cleanup"), STR("12"));
-    if (str_eq(h->user, STR("root")) || str_eq(h->user, STR("0")) ||
-        str_starts(h->user, STR("autarky-")))
+    if (str_eq(h->user, STR("root")) || str_starts(h->user, STR("autarky-")) ||
+        (h->user.n && h->user.p[0] >= '0' && h->user.p[0] <= '9'))
         return CONF_COMPLAIN(report, n, msg_hook_as, h->name, h->user);
     if (h->environment.n && !str_starts(h->environment, STR("/")) &&
         !str_starts(h->environment, STR("credential:")))
