@@ -177,6 +177,9 @@ static struct str answer(struct sites *s, const struct offer *o)
     return s->w.opened == RC_OK && n > 0 ? str_bytes(p, (size_t)n) : STR("");
 }
 
+/* A client of OpenSSL 4 takes no answer that it cannot read. */
+#define LATER "\x30\x03\x0a\x01\x06"
+
 /* Of the certificate that is shown, and no other one's, until it ends or that is replaced. */
 static void its_ocsp_answer_comes_with_it(void)
 {
@@ -184,18 +187,18 @@ static void its_ocsp_answer_comes_with_it(void)
     BEGIN(s);
 
     until = clock_now(&s.w.clock.clock) + WHEN_DAY;
-    CHECK_RC(tls_site_staple_sm2(&(struct tls_site){}, STR("sm2"), until), RC_NOTFOUND);
-    CHECK_OK(tls_identity_staple(s.site[0].identities[1], STR("ecdsa"), until));
-    CHECK_STR(answer(&s, &none), "ecdsa");
+    CHECK_RC(tls_site_staple_sm2(&(struct tls_site){}, STR(ANSWER_B), until), RC_NOTFOUND);
+    CHECK_OK(tls_identity_staple(s.site[0].identities[1], STR(ANSWER_A), until));
+    CHECK_STR(answer(&s, &none), ANSWER_A);
     NEEDS_SM();
     CHECK_STR(answer(&s, &all), "");
-    CHECK_OK(tls_site_staple_sm2(&s.site[0], STR("sm2"), until));
-    CHECK_STR(answer(&s, &all), "sm2");
-    CHECK_STR(answer(&s, &none), "ecdsa");
+    CHECK_OK(tls_site_staple_sm2(&s.site[0], STR(ANSWER_B), until));
+    CHECK_STR(answer(&s, &all), ANSWER_B);
+    CHECK_STR(answer(&s, &none), ANSWER_A);
     clock_fake_advance(&s.w.clock, WHEN_DAY);
     CHECK_STR(answer(&s, &all), "");
-    CHECK_OK(tls_site_staple_sm2(&s.site[0], STR("later"), until + WHEN_DAY));
-    CHECK_STR(answer(&s, &all), "later");
+    CHECK_OK(tls_site_staple_sm2(&s.site[0], STR(LATER), until + WHEN_DAY));
+    CHECK_STR(answer(&s, &all), LATER);
     tls_site_set_tlcp(&s.site[0], s.made[0].identity);
     CHECK_STR(answer(&s, &all), "");
 }
