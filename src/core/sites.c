@@ -84,10 +84,20 @@ static void noted_written(enum rc rc, void *arg)
     mem_free(n);
 }
 
+/* The longest text of what is noted, as its messages have it. */
+enum { TEXT_MAX = 2048 };
+
+/* Reasons have words of strangers, servers and hooks: what is not printable ASCII is a '?' each,
+ * for a text with one such byte must not be missing here. */
 static void put_printable(struct json_out *o, const char *key, struct str text)
 {
-    if (text.n && str_printable(text))
-        json_kv_str(o, key, text);
+    char shown[TEXT_MAX];
+    size_t n = text.n < sizeof(shown) ? text.n : sizeof(shown);
+
+    for (size_t i = 0; i < n; i++)
+        shown[i] = text.p[i] >= ' ' && text.p[i] <= '~' ? text.p[i] : '?';
+    if (n)
+        json_kv_str(o, key, str_bytes(shown, n));
 }
 
 static enum rc describe_noted(struct noted *n, const struct ipc_public *m)

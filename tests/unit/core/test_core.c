@@ -622,9 +622,12 @@ static void records_of_sites_are_in_the_trail(void)
     CHECK_OK(ask(&p, IPC_CHANGED, &m, note));
     CHECK_INT(events(&p, "site.record-failed", "\"change\":\"removed\""), 1);
     CHECK_INT(events(&p, "site.record-failed", "\"problem\":\"it refuses\""), 1);
+    m.reason = STR("zone \xe5\x8c\xbb\n\x1b[2Jis\0gone\x7f");
+    CHECK_OK(ask(&p, IPC_CHANGED, &m, note));
+    CHECK_INT(events(&p, "site.record-failed", "\"problem\":\"zone ?????[2Jis?gone?\""), 1);
     m.site = STR("wiki\nhospital");
     CHECK_RC(ask(&p, IPC_CHANGED, &m, note), RC_INVAL);
-    CHECK_INT(events(&p, "site.record-failed", ""), 1);
+    CHECK_INT(events(&p, "site.record-failed", ""), 2);
 }
 
 static void certificates_elsewhere_are_in_the_trail(void)
@@ -641,6 +644,9 @@ static void certificates_elsewhere_are_in_the_trail(void)
     CHECK_OK(ask(&p, IPC_PUBLIC, &m, note));
     CHECK_INT(events(&p, "site.certificate-failed", "\"failures\":3,\"problem\":\"it is busy\""),
               1);
+    m.reason = STR("caf\xc3\xa9");
+    CHECK_OK(ask(&p, IPC_PUBLIC, &m, note));
+    CHECK_INT(events(&p, "site.certificate-failed", "\"problem\":\"caf??\""), 1);
     m.site = STR("\1");
     CHECK_RC(ask(&p, IPC_PUBLIC, &m, note), RC_INVAL);
 }
