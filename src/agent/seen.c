@@ -177,6 +177,20 @@ static void unfound(struct agent_seen *s, const char *why)
     done(s, RC_OK, &err);
 }
 
+/* One name of several: the others may have addresses. */
+static void pass_over_name(struct agent_seen *s, const char *why)
+{
+    char text[ADDR_TEXT];
+
+    agent_say(s->w, true,
+              "the address of the name server %s of %s cannot be found at %s, so it is not asked "
+              "whether it has the record: %s; if the CA asks it, the proof may fail",
+              s->names[s->at_name], s->at.zone, addr_port_text(&s->at.server, text), why);
+    s->asked = DNS_A;
+    s->at_name++;
+    step(s);
+}
+
 static void failed(struct agent_seen *s, const struct err *err)
 {
     char line[256];
@@ -186,6 +200,8 @@ static void failed(struct agent_seen *s, const struct err *err)
         pass_over(s, why);
     else if (s->at.holds)
         not_there(s, &s->at.server);
+    else if (s->step == SEEN_ADDRESSES)
+        pass_over_name(s, why);
     else
         unfound(s, why);
 }
@@ -237,6 +253,10 @@ static void step(struct agent_seen *s)
     struct err err = ERR_INIT;
 
     if (s->step == SEEN_ADDRESSES && s->at_name == s->n_names) {
+        if (!s->at.holds && s->n_servers == 0) {
+            unfound(s, "it has no address of any");
+            return;
+        }
         s->known = true;
         s->step = SEEN_OTHERS;
     }

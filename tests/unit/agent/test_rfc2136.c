@@ -30,6 +30,7 @@ enum {
     TSIG = 250,
     NEVER = 1 << 20,
     RCODE_NOTAUTH = 9,
+    RCODE_SERVFAIL = 2,
     RCODE_REFUSED = 5,
 };
 
@@ -59,6 +60,8 @@ struct test {
     size_t n_values;
     const char *from, *to; /* an alias */
     const char *zone_name;
+    const char *lost;           /* names of name servers with this in them have no address ... */
+    unsigned lost_rcode;        /* ... and this is said of them */
     unsigned rcode, tsig_error; /* of answers to updates */
     unsigned updates, removals;
     /* What came of it. */
@@ -162,7 +165,9 @@ static void answer_query(struct test *t, struct peer *p, const char *name, unsig
         put_name_rr(m, name, type, "ns2.hospital.example");
         count(m, 6, 2);
     }
-    if (type == DNS_A) {
+    if (t->lost && strstr(name, t->lost)) {
+        m->p[3] = (char)t->lost_rcode;
+    } else if (type == DNS_A) {
         put_rr(m, name, type, str_bytes(strstr(name, "ns1") ? "\12\0\0\1" : "\12\0\0\2", 4));
         count(m, 6, 1);
     }
@@ -606,6 +611,44 @@ static void servers_that_a_resolver_names(void)
     CHECK_INT(t.peers[1].recursive + t.peers[2].recursive, 0);
 }
 
+/* The others are waited for all the same. */
+static void names_without_an_address(void)
+{
+    BEGIN(t, PLAIN);
+
+    t.lost = "ns1.";
+    t.lost_rcode = RCODE_SERVFAIL;
+    t.peers[2].lag = 3;
+    CHECK_OK(CHECK_SPARED(wait_for(&t, "10.0.0.53")));
+    CHECK_INT(seconds_until(&t, 1), 3);
+    CHECK_OK(t.rc);
+    CHECK_INT(t.peers[1].asked, 0);
+    CHECK_INT(t.peers[2].asked, 4);
+    CHECK_INT(t.warnings, 1); /* once, not each round */
+    CHECK(strstr(t.said, "the name server ns1.hospital.example of " ZONE " cannot be found at "
+                         "10.0.0.53:53"));
+}
+
+static void no_name_with_an_address(void)
+{
+    static const struct {
+        unsigned rcode;
+        int warnings;
+    } cases[] = {{RCODE_SERVFAIL, 3}, {0, 1}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        BEGIN(t, PLAIN);
+        t.lost = "ns";
+        t.lost_rcode = cases[i].rcode;
+        CHECK_OK(CHECK_SPARED(wait_for(&t, "10.0.0.53")));
+        CHECK_INT(seconds_until(&t, 1), 0);
+        CHECK_OK(t.rc);
+        CHECK_INT(t.warnings, cases[i].warnings);
+        CHECK(strstr(t.said, "the name servers of " ZONE " cannot be found at 10.0.0.53:53"));
+        CHECK_INT(t.peers[1].asked + t.peers[2].asked, 0);
+    }
+}
+
 static void servers_that_never_have_it(void)
 {
     BEGIN(t, PLAIN);
@@ -663,5 +706,6 @@ CHECK_MAIN(CHECK_TEST_ONCE(those_that_lag_are_waited_for), CHECK_TEST_ONCE(not_f
            CHECK_TEST_ONCE(several_values_of_a_name), CHECK_TEST_ONCE(zones_behind_aliases),
            CHECK_TEST_ONCE(zones_that_are_not_there), CHECK_TEST_ONCE(refused),
            CHECK_TEST_ONCE(signatures), CHECK_TEST_ONCE(servers_that_a_resolver_names),
+           CHECK_TEST_ONCE(names_without_an_address), CHECK_TEST_ONCE(no_name_with_an_address),
            CHECK_TEST_ONCE(servers_that_never_have_it), CHECK_TEST_ONCE(resolvers_that_do_not_say),
            CHECK_TEST_ONCE(forgotten_while_waiting))
