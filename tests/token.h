@@ -11,16 +11,21 @@
 #define TOKEN_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 #define TOKEN_PIN "token-pin-1"
 
-[[maybe_unused]] static bool token_make(const char *label)
+[[maybe_unused]] static bool token_make_with(const char *label, const char *pin)
 {
     char *argv[] = {(char *)"softhsm2-util",  (char *)"--init-token",
                     (char *)"--free",         (char *)"--label",
                     (char *)(uintptr_t)label, (char *)"--pin",
-                    (char *)TOKEN_PIN,        (char *)"--so-pin",
+                    (char *)(uintptr_t)pin,   (char *)"--so-pin",
                     (char *)"officer-pin-1",  NULL};
     CLEANUP(buf_done) struct buf out = BUF_INIT(TOOL_OUT_MAX);
 
     return tool_run(argv, (struct str){"", 0}, &out) == 0;
+}
+
+[[maybe_unused]] static bool token_make(const char *label)
+{
+    return token_make_with(label, TOKEN_PIN);
 }
 
 /* Tokens of this process live in that directory from now on; none is there yet. */

@@ -22,6 +22,8 @@ struct crypto_token_at {
     const char *module;                 /* path of the module, absolute */
     const char *server;                 /* path of a p11-kit server's socket; NULL: none */
     const struct crypto_token_uri *uri; /* which token: `object` and `id` do not matter */
+    bool *
+        refused; /* set to true when the token was asked, and said that the PIN is wrong; or NULL */
 };
 
 /* RC_UNSUPPORTED without the provider or when the module cannot be loaded, RC_AGAIN when no such

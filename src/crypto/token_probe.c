@@ -184,8 +184,8 @@ static enum rc select_token(const struct crypto_token_at *at, const struct modul
                : ERR(err, RC_AGAIN, msg_absent, buf_str(&want), str_of(at->module), buf_str(&list));
 }
 
-static enum rc try_pin(const struct module *m, ck_ulong slot, struct secret *pin, const char *name,
-                       struct err *err)
+static enum rc try_pin(const struct crypto_token_at *at, const struct module *m, ck_ulong slot,
+                       struct secret *pin, const char *name, struct err *err)
 {
     ck_ulong session;
     ck_ulong rv = m->f->open_session(slot, CK_SESSION_SERIAL, NULL, NULL, &session);
@@ -194,6 +194,8 @@ static enum rc try_pin(const struct module *m, ck_ulong slot, struct secret *pin
         return crypto_token_failure(rv, "opening a session", name, err);
     rv = m->f->login(session, CK_USER, secret_bytes(pin), secret_len(pin));
     (void)m->f->close_session(session);
+    if (rv == CK_PIN_INCORRECT && at->refused)
+        *at->refused = true;
     if (rv != CK_OK && rv != CK_USER_ALREADY_LOGGED_IN)
         return crypto_token_failure(rv, "logging in", name, err);
     return RC_OK;
@@ -216,5 +218,5 @@ enum rc crypto_token_probe(const struct crypto_token_at *at, struct secret *pin,
         return ERR(err, RC_DENIED, msg_no_pin, str_of(label));
     if (info.flags & CK_FLAG_PIN_FINAL_TRY)
         return ERR(err, RC_DENIED, msg_final, str_of(label));
-    return try_pin(&m, slot, pin, label, err);
+    return try_pin(at, &m, slot, pin, label, err);
 }

@@ -154,6 +154,26 @@ static void pin_tried_once(void)
     }
 }
 
+/* The account's key is in a token that has the PIN, the certificate's in one that has another: run
+ * after run, the second is asked once. */
+static void a_token_that_has_it_beside_one_that_has_not(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    struct err err = ERR_INIT;
+
+    CHECK_OK(test_init(&t));
+    CHECK(token_make_with("Other", "token-pin-2"));
+    t.plan.key_uri = STR("pkcs11:token=Other;object=wiki");
+    t.plan.key = STR("p256");
+    for (int i = 0; i < 3; i++) {
+        CLEANUP(crypto_key_unrefp) struct crypto_key *of_account = NULL, *k = NULL;
+
+        CHECK_OK(account(&t, "pkcs11:token=Web;object=acme", i == 0, &of_account, &err));
+        CHECK_RC(key(&t, &k, &err), RC_DENIED);
+        CHECK_STR(str_of(err.msg->code), i ? "agent.pin-refused" : "crypto.token-pin");
+    }
+}
+
 static void as_said(void)
 {
     static const struct {
@@ -203,4 +223,6 @@ static void written_down(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(found_or_made), CHECK_TEST_ONCE(refused), CHECK_TEST_ONCE(of_an_account),
-           CHECK_TEST_ONCE(pin_tried_once), CHECK_TEST(as_said), CHECK_TEST(written_down))
+           CHECK_TEST_ONCE(pin_tried_once),
+           CHECK_TEST_ONCE(a_token_that_has_it_beside_one_that_has_not), CHECK_TEST(as_said),
+           CHECK_TEST(written_down))
