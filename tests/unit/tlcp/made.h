@@ -34,7 +34,10 @@ static void put_comment(X509 *x)
     X509_EXTENSION_free(ext);
 }
 
-/* A self-signed certificate for an SM2 key. */
+/* Who is said to have signed them; NULL: each itself. */
+static const char *made_issuer;
+
+/* A certificate for an SM2 key, signed by that. */
 static enum rc sm2_certificate(const struct crypto_key *key, const char *usage, const char *name,
                                struct buf *out)
 {
@@ -52,6 +55,9 @@ static enum rc sm2_certificate(const struct crypto_key *key, const char *usage, 
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
     X509_set_subject_name(x, subject);
+    if (made_issuer)
+        X509_NAME_add_entry_by_txt(subject, "OU", MBSTRING_ASC, (const unsigned char *)made_issuer,
+                                   -1, -1, 0);
     X509_set_issuer_name(x, subject);
     X509_set_pubkey(x, crypto_ossl_pkey(key));
     X509_add_ext(x, ext, -1);
