@@ -57,23 +57,37 @@ struct image {
     pid_t parent;
 };
 
-static bool prepare(const struct image *im)
+/* What a role is deaf to, and whom its files are for, is its own affair. */
+static bool be_plain(void)
+{
+    umask(022);
+    return sandbox_default_signals();
+}
+
+static bool take_descriptors(const struct image *im)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    return null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(im->out, STDOUT_FILENO) >= 0 &&
+           dup2(im->err, STDERR_FILENO) >= 0 &&
+           close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
+}
+
+static bool tie(const struct image *im)
+{
+    return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent;
+}
+
+static bool prepare(const struct image *im)
+{
     sigset_t none;
 
     sigemptyset(&none);
-    if (im->conf->tied) /* what a role has for itself: files for others to read, deaf ears */
-        umask(022);
-    return null >= 0 && (!im->conf->tied || sandbox_default_signals()) && setsid() >= 0 &&
+    return (!im->conf->tied || be_plain()) && setsid() >= 0 &&
            sigprocmask(SIG_SETMASK, &none, NULL) == 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
-           dup2(null, STDIN_FILENO) >= 0 && dup2(im->out, STDOUT_FILENO) >= 0 &&
-           dup2(im->err, STDERR_FILENO) >= 0 &&
-           close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0 && chdir("/") == 0 &&
+           take_descriptors(im) && chdir("/") == 0 &&
            (!im->conf->limits || sandbox_child_limit(im->conf->limits)) &&
-           (!im->conf->as || sandbox_child_become(im->conf->as)) &&
-           (!im->conf->tied ||
-            (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == im->parent));
+           (!im->conf->as || sandbox_child_become(im->conf->as)) && (!im->conf->tied || tie(im));
 }
 
 _Noreturn static void become(const struct image *im)

@@ -164,8 +164,8 @@ enum rc agent_hook_as(const struct agent_world *w, const struct agent_hook_conf 
 enum rc agent_hook_variables(struct str file, struct buf *out, struct err *err);
 /* What is left to a call of a hook after a signal to stop; then it is killed. */
 #define AGENT_HOOK_STOP (20 * WHEN_SECOND)
-/* There was one: the call that is under way has `grace`, those that take proofs away AGENT_HOOK_STOP;
- * others are not begun. Nothing for other solvers. */
+/* There was one: the call that is under way has `grace`, those that take proofs away
+ * AGENT_HOOK_STOP; others are not begun. Nothing for other solvers. */
 void agent_hook_stop(struct agent_solver *s, int64_t grace);
 /* What dehydrated calls a kind of key; borrowed. */
 struct str agent_dehydrated_key(struct str kind);

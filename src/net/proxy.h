@@ -21,8 +21,8 @@ struct net_proxy {
 
 /* `first` is all that has come so far. RC_OK: *out_n bytes of it are the header. RC_AGAIN: more are
  * needed; never with NET_PROXY_MAX of them. RC_PARSE: it is none, or longer than that. What version
- * 2 adds behind the addresses (section 2.2.1) has to be well formed, and the sum (2.2.3) of a header
- * that names any right; nothing else is looked at. */
+ * 2 adds behind the addresses (section 2.2.1) has to be well formed, and the sum (2.2.3) of a
+ * header that names any right; nothing else is looked at. */
 enum rc net_proxy_read(struct str first, struct net_proxy *out, size_t *out_n);
 
 /* Append one, of NET_PROXY_PUT_MAX bytes at most. An IPv4 address beside an IPv6 one is written as
