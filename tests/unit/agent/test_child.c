@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/child.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "ev/clock.h"
 #include "ev/ev.h"
@@ -80,6 +82,18 @@ static void arguments_and_variables(void)
                            "read -r x || echo no input\n"));
     CHECK_OK(run(&t, 10 * WHEN_SECOND));
     CHECK_STR(str_of(t.out), "3|deploy|a b|$HOME;*|1|none|/\nno input\n");
+}
+
+/* A descriptor that this process forgot to keep to itself stays here, whatever it is of. */
+static void no_descriptor_is_left(void)
+{
+    CLEANUP(test_done) struct test t = {};
+    CLEANUP(fd_close) int kept = open("/etc/passwd", O_RDONLY);
+
+    CHECK(kept > STDERR_FILENO);
+    CHECK_OK(test_init(&t, "#!/bin/sh\nreadlink /proc/$$/fd/* | grep passwd || echo none\n"));
+    CHECK_OK(run(&t, WHEN_MINUTE));
+    CHECK_STR(str_of(t.out), "none\n");
 }
 
 static void failures_say_why(void)
@@ -196,6 +210,6 @@ static void stopped(void)
 }
 
 CHECK_MAIN(CHECK_TEST_ONCE(stopped), CHECK_TEST_ONCE(arguments_and_variables),
-           CHECK_TEST_ONCE(failures_say_why), CHECK_TEST_ONCE(what_cannot_be_executed),
-           CHECK_TEST_ONCE(one_that_hangs), CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up),
-           CHECK_TEST_ONCE(asked_to_end))
+           CHECK_TEST_ONCE(no_descriptor_is_left), CHECK_TEST_ONCE(failures_say_why),
+           CHECK_TEST_ONCE(what_cannot_be_executed), CHECK_TEST_ONCE(one_that_hangs),
+           CHECK_TEST_ONCE(much_output), CHECK_TEST_ONCE(given_up), CHECK_TEST_ONCE(asked_to_end))
