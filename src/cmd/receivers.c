@@ -56,9 +56,9 @@ static enum rc check_hook(const struct conf_hook *h, struct err *err)
     TRY(str_copyz(h->environment, path, sizeof(path)));
     if (access(path, R_OK) == 0)
         return geteuid() == 0 ? agent_sealed_check(AT_FDCWD, path, err) : RC_OK;
-    return errno == EACCES
-               ? RC_OK /* nothing for who asks, but perhaps for the runner */
-               : ERR(err, RC_NOTFOUND, msg_file, h->environment, str_of(strerrordesc_np(errno)));
+    if (errno == EACCES) /* nothing for who asks, but perhaps for the runner */
+        return RC_OK;
+    return ERR(err, RC_NOTFOUND, msg_file, h->environment, str_of(strerrordesc_np(errno)));
 }
 
 static enum rc tell(const struct msg *what, struct str name, const struct err *why,
@@ -66,14 +66,13 @@ static enum rc tell(const struct msg *what, struct str name, const struct err *w
 {
     struct err err = ERR_INIT;
     char text[WHY_BYTES];
-    enum rc rc;
 
     if (why->rc == RC_OK)
         return RC_OK;
-    rc = ERR(&err, RC_INVAL, *what, name, str_of(err_textz(why, text, sizeof(text))));
+    IGNORE_RC(ERR(&err, RC_INVAL, *what, name, str_of(err_textz(why, text, sizeof(text)))));
     err_text(&err, problems);
     buf_putz(problems, "\n");
-    return rc;
+    return RC_INVAL;
 }
 
 enum rc cmd_check_programs(const struct conf *conf, struct buf *problems)

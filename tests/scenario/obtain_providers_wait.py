@@ -40,9 +40,9 @@ class Late:
             self.timers[-1].start()
 
     def arrive(self, lines):
-        self.send(SECOND, lines)
         if any(" add " in line for line in lines):
-            self.there = time.time()
+            self.there = time.time()  # at the soonest
+        self.send(SECOND, lines)
 
     @staticmethod
     def send(where, lines):
@@ -94,7 +94,7 @@ def waits(lab, api, late):
         if not late.there or noted < late.there:
             sys.exit(f"{kind} did not wait for {SECOND}: done at {noted}, there at {late.there}: {said}")
         late.settle()
-        print(f"{kind}: went on {noted - late.there:.1f} s after the last name server had it", flush=True)
+        print(f"{kind}: went on {noted - late.there:.1f} s after the last name server was told", flush=True)
 
 
 def never(lab, api, late):
