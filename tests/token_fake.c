@@ -76,8 +76,10 @@ static struct ck_functions functions = {.version = {2, 40},
                                         .close_session = close_session,
                                         .login = login};
 
+/* NOLINTNEXTLINE(readability-identifier-naming): PKCS #11 v2.40, section 5.2, has named it */
 ck_ulong C_GetFunctionList(struct ck_functions **out);
 
+/* NOLINTNEXTLINE(readability-identifier-naming): as above */
 __attribute__((visibility("default"))) ck_ulong C_GetFunctionList(struct ck_functions **out)
 {
     *out = &functions;

@@ -43,6 +43,7 @@ struct tls_conn {
     struct tls_signing signing;
     struct ev_fd *watch;
     enum state state;
+    bool unread;                     /* OpenSSL holds what came, and the descriptor tells nobody */
     uint8_t read_needs, write_needs; /* EV_READ or EV_WRITE, by what the last attempt waits for */
     unsigned wants;                  /* TLS_READ, TLS_WRITE */
     bool proxied;                    /* the header is still to come */
@@ -162,6 +163,7 @@ static void shake(struct tls_conn *c)
         tls_socket_settle(&c->socket);
     if (n == 1) {
         SSL_clear_mode(c->ssl, SSL_MODE_ASYNC);
+        c->unread = SSL_has_pending(c->ssl); /* what came together with the Finished */
         open_done(c, RC_OK, NULL);
         return;
     }
@@ -274,7 +276,8 @@ static void watch_open(struct tls_conn *c)
         events |= c->read_needs;
     if (c->wants & TLS_WRITE)
         events |= c->write_needs;
-    if (c->tlcp && tls_tlcp_due(c->tlcp, c->wants & TLS_READ))
+    /* That it can be written to, the descriptor tells at once. */
+    if (c->tlcp ? tls_tlcp_due(c->tlcp, c->wants & TLS_READ) : c->unread && c->wants & TLS_READ)
         events |= EV_WRITE;
     ev_fd_watch(c->watch, events);
 }
@@ -399,10 +402,13 @@ enum rc tls_conn_read(struct tls_conn *c, void *p, size_t n, size_t *out_n)
     crypto_ossl_clear();
     c->read_needs = EV_READ;
     ok = tls_socket_records(c->ssl, p, n, out_n);
-    if (ok == 1)
-        return RC_OK;
-    rc = outcome(c, ok, &c->read_needs);
-    crypto_ossl_clear();
+    rc = ok == 1 ? RC_OK : outcome(c, ok, &c->read_needs);
+    if (rc != RC_OK)
+        crypto_ossl_clear();
+    if (c->unread != (rc == RC_OK && *out_n == n && SSL_has_pending(c->ssl))) {
+        c->unread = !c->unread;
+        watch_open(c);
+    }
     return rc;
 }
 
@@ -563,28 +569,9 @@ enum rc tls_conn_caller(const struct tls_conn *c, struct buf *out)
 
 enum rc tls_conn_shown(const struct tls_conn *c, struct tls_shown *out)
 {
-    struct tls_shown shown = {};
-    const ASN1_INTEGER *serial;
-    const X509 *cert;
-    unsigned n = sizeof(shown.sha256);
-
     if (!c->ssl || c->choice.passes || tls_conn_resumed(c))
         return RC_NOTFOUND;
-    cert = SSL_get0_peer_certificate(c->ssl);
-    if (!cert)
-        return RC_NOTFOUND;
-    serial = X509_get0_serialNumber(cert);
-    if (ASN1_STRING_type(serial) != V_ASN1_INTEGER || ASN1_STRING_length(serial) < 1 ||
-        ASN1_STRING_length(serial) > TLS_SHOWN_SERIAL)
-        return RC_NOTFOUND;
-    shown.n_serial = (size_t)ASN1_STRING_length(serial);
-    memcpy(shown.serial, ASN1_STRING_get0_data(serial), shown.n_serial);
-    if (X509_digest(cert, EVP_sha256(), shown.sha256, &n) != 1) {
-        crypto_ossl_clear();
-        return RC_CRYPTO;
-    }
-    *out = shown;
-    return RC_OK;
+    return tls_peer_shown(c->ssl, out);
 }
 
 bool tls_conn_resumed(const struct tls_conn *c)

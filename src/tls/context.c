@@ -10,6 +10,7 @@
 
 #include "crypto/ossl.h"
 #include "tlcp/conn.h"
+#include "tls/conn.h"
 #include "tls/tls_int.h"
 
 struct tls_context {
@@ -307,4 +308,27 @@ enum rc tls_peer_certificate(const SSL *ssl, struct buf *out)
     buf_puts(out, str_bytes(der, (size_t)n));
     OPENSSL_free(der);
     return buf_rc(out);
+}
+
+enum rc tls_peer_shown(const SSL *ssl, struct tls_shown *out)
+{
+    const X509 *cert = SSL_get0_peer_certificate(ssl);
+    struct tls_shown shown = {};
+    const ASN1_INTEGER *serial;
+    unsigned n = sizeof(shown.sha256);
+
+    if (!cert)
+        return RC_NOTFOUND;
+    serial = X509_get0_serialNumber(cert);
+    if (ASN1_STRING_type(serial) != V_ASN1_INTEGER || ASN1_STRING_length(serial) < 1 ||
+        ASN1_STRING_length(serial) > TLS_SHOWN_SERIAL)
+        return RC_NOTFOUND;
+    shown.n_serial = (size_t)ASN1_STRING_length(serial);
+    memcpy(shown.serial, ASN1_STRING_get0_data(serial), shown.n_serial);
+    if (X509_digest(cert, EVP_sha256(), shown.sha256, &n) != 1) {
+        crypto_ossl_clear();
+        return RC_CRYPTO;
+    }
+    *out = shown;
+    return RC_OK;
 }

@@ -17,6 +17,7 @@ struct tlcp_identity;
 struct tlcp_server_conf;
 struct tlcp_shown;
 struct tls_demand;
+struct tls_shown;
 struct tls_tickets;
 
 enum { TLS_REASON_MAX = 160 };
@@ -76,6 +77,8 @@ int tls_socket_records(SSL *ssl, char *p, size_t n, size_t *out_n);
 struct str tls_reason(char text[static TLS_REASON_MAX]);
 /* The peer's own certificate, DER, appended. RC_NOTFOUND, RC_NOMEM. */
 enum rc tls_peer_certificate(const SSL *ssl, struct buf *out);
+/* As tls_conn_shown, of a connection that was not resumed. */
+enum rc tls_peer_shown(const SSL *ssl, struct tls_shown *out);
 /* Has the client understand signatures of that kind of key only; false: OpenSSL refuses. */
 bool tls_look_offer(SSL *ssl, enum tls_look_key key);
 /* All that the server showed, as PEM, appended. RC_CRYPTO: nothing; RC_NOMEM, RC_TOOBIG. */

@@ -672,6 +672,50 @@ static void reads_all_records_that_came(void)
     CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_CLOSED);
 }
 
+/* Who resumes in TLS 1.2 says the last word of the handshake, and his first one in the same packet;
+ * then nothing comes from him until he has his answer. */
+static void speaks_with_the_finished(void)
+{
+    SSL_SESSION *session;
+    char in[16];
+    size_t n;
+
+    BEGIN(w);
+    SSL_CTX_set_max_proto_version(w.client_ctx, TLS1_2_VERSION);
+    CHECK_OK(connect_pair(&w));
+    shake(&w);
+    CHECK_RC(w.opened, RC_OK);
+    session = SSL_get1_session(w.client);
+    SSL_shutdown(w.client);
+    if (connect_pair(&w) == RC_OK)
+        SSL_set_session(w.client, session);
+    SSL_SESSION_free(session);
+    for (int i = 0; i < 50 && SSL_do_handshake(w.client) != 1; i++)
+        ev_run_once(w.ev, EV_NOWAIT);
+    CHECK(SSL_session_reused(w.client));
+    CHECK_RC(w.opened, RC_COUNT);
+    CHECK_INT(SSL_write(w.client, "first", 5), 5);
+    for (int i = 0; i < 5 && w.opened == RC_COUNT; i++)
+        ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_RC(w.opened, RC_OK);
+    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_INT(w.readies, 1);
+    /* As long as something is left, and who wants it. */
+    CHECK_OK(tls_conn_read(w.conn, in, 2, &n));
+    CHECK_STR(str_bytes(in, n), "fi");
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_INT(w.readies, 2);
+    tls_conn_want(w.conn, 0, on_ready, &w);
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_INT(w.readies, 2);
+    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
+    CHECK_OK(tls_conn_read(w.conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "rst");
+    ev_run_once(w.ev, EV_NOWAIT);
+    CHECK_INT(w.readies, 2);
+}
+
 /* TLS 1.2: the connection goes on as it is, or ends. */
 static void no_renegotiation(void)
 {
@@ -740,4 +784,5 @@ CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST(reads_all_records_that_
            CHECK_TEST(client_goes_away), CHECK_TEST(garbage), CHECK_TEST(http_without_tls),
            CHECK_TEST(ends_in_order), CHECK_TEST(calls_when_ready),
            CHECK_TEST(more_than_the_socket_takes), CHECK_TEST(identities_are_checked),
-           CHECK_TEST_ONCE(no_renegotiation), CHECK_TEST_ONCE(no_early_data))
+           CHECK_TEST_ONCE(speaks_with_the_finished), CHECK_TEST_ONCE(no_renegotiation),
+           CHECK_TEST_ONCE(no_early_data))
