@@ -326,18 +326,29 @@ static enum rc go_back(struct agent_deploy *d, const struct err *why, struct err
     return ERR(err, RC_CONFLICT, msg_worse, what, str_of(second));
 }
 
+static enum rc install(const struct agent_deploy *d, struct err *err)
+{
+    TRY(note_missing(d));
+    if (d->place->live == d->fresh)
+        return agent_place_complete(d->place, err);
+    TRY(agent_place_switch(d->place, d->fresh, err));
+    note_place(d, AGENT_INSTALLED, d->fresh);
+    return RC_OK;
+}
+
+enum rc agent_deploy_files(struct agent_deploy *d, struct err *err)
+{
+    TRY(install(d, err));
+    TRY(agent_staple_link(d->place, d->plan->ocsp.n > 0, err));
+    return agent_also_put(d->place, d->plan, err);
+}
+
 enum rc agent_deploy(struct agent_deploy *d, struct err *err)
 {
     struct err why = ERR_INIT;
     char line[LINE];
 
-    TRY(note_missing(d));
-    if (d->place->live == d->fresh) {
-        TRY(agent_place_complete(d->place, err));
-    } else {
-        TRY(agent_place_switch(d->place, d->fresh, err));
-        note_place(d, AGENT_INSTALLED, d->fresh);
-    }
+    TRY(install(d, err));
     d->served = true;
     why.rc = serve(d, &why);
     if (why.rc == RC_OK || why.rc == RC_CANCELLED || !agent_deploys(d->plan)) {

@@ -28,5 +28,8 @@ enum rc agent_deploy_check(const struct agent_plan *plan, struct err *err);
  * Otherwise RC_CONFLICT: `err` says what was wrong, and which set is in place now, which is the one
  * before where there is one. Others: the links could not be switched. */
 enum rc agent_deploy(struct agent_deploy *d, struct err *err);
+/* The files alone, where there were none before: in place, copies as well, and nobody is told,
+ * which agent_deploy does later. RC_IO and others, as agent_deploy; copies as agent_also_put. */
+enum rc agent_deploy_files(struct agent_deploy *d, struct err *err);
 /* The service is told once more, of an OCSP answer; nothing without --reload. As agent_reload. */
 enum rc agent_deploy_reload(const struct agent_deploy *d, struct err *err);

@@ -157,21 +157,33 @@ static enum rc load_chain(struct job *j, unsigned long generation)
 
 /* ---- into use */
 
+static struct agent_deploy deployment(struct job *j)
+{
+    if (j->place.live != j->state.pending)
+        j->state.before = j->place.live;
+    return (struct agent_deploy){.w = &j->world,
+                                 .place = &j->place,
+                                 .plan = &j->state.plan,
+                                 .solver = j->solver,
+                                 .fresh = j->state.pending,
+                                 .before = j->state.before,
+                                 .stopped = &j->stopped};
+}
+
+static enum rc hold(struct job *j)
+{
+    struct agent_deploy d = deployment(j);
+    TRY(agent_job_save(j, j->err));
+    return d.before ? RC_OK : agent_deploy_files(&d, j->err);
+}
+
 /* What is written down before is what the next run finds, if this one is killed: it begins here
  * again, and orders nothing. */
 static enum rc take_into_use(struct job *j)
 {
-    struct agent_deploy d = {.w = &j->world,
-                             .place = &j->place,
-                             .plan = &j->state.plan,
-                             .solver = j->solver,
-                             .fresh = j->state.pending,
-                             .stopped = &j->stopped};
+    struct agent_deploy d = deployment(j);
     enum rc rc;
 
-    if (j->place.live != j->state.pending)
-        j->state.before = j->place.live;
-    d.before = j->state.before;
     if (agent_job_waits(j))
         return agent_job_wait_ready(j);
     TRY(agent_job_save(j, j->err));
@@ -373,7 +385,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
         return wait_for_first(&j, rc);
     agent_job_issued(&j);
     leave_old(&j);
-    rc = take_into_use(&j);
+    rc = o->holds ? hold(&j) : take_into_use(&j);
     prepare_fallback(&j);
     return rc;
 }

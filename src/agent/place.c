@@ -21,7 +21,6 @@
 #define LIVE AGENT_HOME "/live"
 #define FRESH AGENT_HOME "/live.new"
 #define LOCK AGENT_HOME "/lock"
-#define ACCOUNT AGENT_HOME "/account.pem"
 #define STATE AGENT_HOME "/state.json"
 #define LABEL AGENT_HOME "/label.new"
 
@@ -517,7 +516,7 @@ enum rc agent_place_put_account(const struct agent_place *p, const struct crypto
     CLEANUP(buf_wipe) struct buf pem = BUF_INIT(CRYPTO_PEM_MAX);
 
     TRY(crypto_pem_put_clear(key, &pem));
-    return file_write(p->dir, ACCOUNT, buf_str(&pem), 0600, FILE_OWNER_SELF, err);
+    return file_write(p->dir, AGENT_ACCOUNT, buf_str(&pem), 0600, FILE_OWNER_SELF, err);
 }
 
 static enum rc make_account(int dir, const char *path, struct crypto_key **out, struct err *err)
@@ -553,7 +552,7 @@ static enum rc read_account(const struct agent_place *p, const char *file, struc
 enum rc agent_place_account(const struct agent_place *p, struct str path, struct crypto_key **out,
                             struct err *err)
 {
-    char file[AGENT_PATH_MAX] = ACCOUNT;
+    char file[AGENT_PATH_MAX] = AGENT_ACCOUNT;
     struct err why = ERR_INIT;
     char line[512];
     enum rc rc;

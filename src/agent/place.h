@@ -27,6 +27,9 @@ enum {
 };
 
 #define AGENT_HOME ".autarky"
+/* Of DIR: the keys of its accounts, where the plan names no other file. */
+#define AGENT_ACCOUNT AGENT_HOME "/account.pem"
+#define AGENT_FALLBACK_ACCOUNT AGENT_HOME "/fallback-account.pem"
 
 struct agent_place {
     int dir, lock;

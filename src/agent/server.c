@@ -4,8 +4,6 @@
 #include "agent/token.h"
 #include "client/http.h"
 
-#define FALLBACK_ACCOUNT AGENT_HOME "/fallback-account.pem"
-
 enum rc agent_server_reach(struct agent_server *s, const struct agent_server_conf *conf,
                            bool fallback, struct err *err)
 {
@@ -63,7 +61,7 @@ enum rc agent_server_open(struct agent_server *s, const struct agent_server_conf
     TRY(agent_server_reach(s, conf, fallback, err));
     path = s->ca.account_key;
     if (fallback && path.n == 0)
-        path = STR(FALLBACK_ACCOUNT);
+        path = STR(AGENT_FALLBACK_ACCOUNT);
     TRY(find_account(s, conf, path, err));
     return make_client(s, conf, err);
 }

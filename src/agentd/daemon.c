@@ -252,8 +252,8 @@ static bool first_silent(const struct cert *c)
 static void begin(struct cert *c)
 {
     struct agentd *a = c->a;
-    const char *argv[6] = {a->conf->program, "renew", c->dir};
-    size_t n = 3;
+    const char *argv[7] = {a->conf->program, "renew", c->dir, "--alone"};
+    size_t n = 4;
     const struct agent_child_conf conf = {.w = &a->world,
                                           .argv = argv,
                                           .env = a->conf->env,

@@ -9,6 +9,7 @@ enum { AGENTD_PLACES_MAX = 1000 };
 
 /* Whether something was obtained in this very directory. */
 bool agentd_is_place(const char *dir);
-/* `dir` itself, or those directly below it in which something was obtained, by name; hidden ones
- * are passed over. Each is freed by the caller. Returns how many. */
+/* `dir` itself with those directly below it, for certificates of further kinds are there; or where
+ * nothing was obtained in it, each directly below with its own. By name, one before what is below
+ * it; hidden ones are passed over. Each is freed by the caller. Returns how many. */
 size_t agentd_places(const char *dir, char *out[static AGENTD_PLACES_MAX]);

@@ -27,9 +27,9 @@ struct cmd_args {
     const char *values[CMD_OPT_COUNT]; /* NULL: not given; "" for options without value; the last
                                           one of an option that repeats */
     const char *many[CMD_VALUES_MAX];  /* all of it, in order */
-    size_t n_many;
-    const char *more[CMD_VALUES_MAX]; /* the same of a second one (CMD_MORE) */
-    size_t n_more;
+    const char *more[CMD_VALUES_MAX];  /* the same of a second one (CMD_MORE) */
+    const char *kinds[CMD_VALUES_MAX]; /* and of a third (CMD_KINDS) */
+    size_t n_many, n_more, n_kinds;
     const char *operand; /* the word that the row wants; NULL: not given */
     const struct cmd_row *row;
 };

@@ -179,7 +179,9 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
                            CMD_MANY},
     [CMD_OPT_ACME_KEY] = {"--key", "KIND",
                           "ecdsa (p256), p384, rsa (rsa3072), rsa2048, rsa4096, ed25519, sm2, "
-                          "mldsa65 ...; otherwise ecdsa"},
+                          "mldsa65 ...; otherwise ecdsa; several: a certificate for each, the "
+                          "further ones in DIR/KIND",
+                          CMD_KINDS},
     [CMD_OPT_ACME_PROFILE] = {"--profile", "NAME",
                               "one that the server offers; otherwise its choice"},
     [CMD_OPT_ACME_OUT] = {"--out", "DIR",
@@ -234,6 +236,7 @@ static const struct cmd_option_row options[CMD_OPT_COUNT] = {
          "the account's key, made if it is not there, also pkcs11:token=...;object=... "
          "(--pkcs11-module); otherwise one in DIR"},
     [CMD_OPT_RENEW_FORCE] = {"--force", NULL, "renew now, due or not"},
+    [CMD_OPT_ALONE] = {"--alone", NULL, "this directory alone, none below it"},
     [CMD_OPT_FIRST_SILENT] = {"--first-silent", NULL,
                               "the first server is known not to answer: ask the fallback alone"},
     [CMD_OPT_JITTER] = {"--jitter", "TIME",

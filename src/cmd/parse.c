@@ -180,8 +180,11 @@ static int take_value(const struct cmd_row *row, const struct cmd_option_row *o,
 static int take_one_of_many(const struct cmd_option_row *o, struct words *w,
                             const char *inline_value, size_t index, struct cmd_args *out)
 {
-    bool many = o->repeats == CMD_MANY;
-    size_t *n = many ? &out->n_many : &out->n_more;
+    const char **lists[] = {
+        [CMD_MANY] = out->many, [CMD_MORE] = out->more, [CMD_KINDS] = out->kinds};
+    size_t *counts[] = {
+        [CMD_MANY] = &out->n_many, [CMD_MORE] = &out->n_more, [CMD_KINDS] = &out->n_kinds};
+    size_t *n = counts[o->repeats];
     int status;
 
     if (*n == CMD_VALUES_MAX) {
@@ -190,7 +193,7 @@ static int take_one_of_many(const struct cmd_option_row *o, struct words *w,
     }
     status = take_value(out->row, o, w, inline_value, &out->values[index]);
     if (status < 0)
-        (many ? out->many : out->more)[(*n)++] = out->values[index];
+        lists[o->repeats][(*n)++] = out->values[index];
     return status;
 }
 

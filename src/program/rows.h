@@ -52,14 +52,15 @@
 #define CMD_ROW_RENEW                                                                              \
     {                                                                                              \
         "renew", NULL, "renew what `autarky obtain` has obtained, where it is due",                \
-            "DIR is what was given as --out, or a directory of such directories. When is\n"        \
+            "DIR is what was given as --out, with what is below it, for further kinds of\n"        \
+            "keys, or a directory of such directories. When is\n"                                  \
             "the server's to say (RFC 9773), else two thirds of the lifetime. Meant to be\n"       \
             "run by a timer, often: what is not due costs no connection, and after a\n"            \
             "failure pauses grow from a minute to six hours.",                                     \
             "DIR",                                                                                 \
             OPTIONS(OPT(RENEW_FORCE), OPT(REUSE_KEY), OPT(NEW_KEY), OPT(DESPITE_WINDOW),           \
-                    OPT(FIRST_SILENT), OPT(JITTER), OPT(ISSUANCE_TIMEOUT), OPT(EXIT_CODE),         \
-                    OPT(DRY_RUN)),                                                                 \
+                    OPT(ALONE), OPT(FIRST_SILENT), OPT(JITTER), OPT(ISSUANCE_TIMEOUT),             \
+                    OPT(EXIT_CODE), OPT(DRY_RUN)),                                                 \
             cmd_renew                                                                              \
     }
 

@@ -35,7 +35,6 @@ struct request {
     struct arena arena;
     struct agent_plan plan;
     struct agent_binding binding;
-    struct str also[2]; /* of `plan` */
 };
 
 static void request_done(struct request *r)
@@ -48,26 +47,6 @@ static void request_done(struct request *r)
 void cmd_agent_say(void *, bool warn, const char *line)
 {
     program_say("%s%s", warn ? "warning: " : "", line);
-}
-
-const char *cmd_agent_from(const struct agent_outcome *out)
-{
-    return out->fallback ? " from the fallback server" : "";
-}
-
-int cmd_agent_fail(const struct agent_outcome *out, const struct err *err)
-{
-    char text[WHEN_TEXT];
-    int status = cmd_fail(err);
-
-    if (out->undecided)
-        return CMD_LATER;
-    if (out->unproven)
-        return CMD_UNPROVEN;
-    if (!out->retry_at)
-        return status;
-    program_say("the server asks not to come back before %s", when_text(out->retry_at, text));
-    return CMD_LATER;
 }
 
 int cmd_agent_decide(const struct cmd_args *args, int64_t *out)
@@ -270,18 +249,18 @@ static enum rc read_contact(const char *mail, struct request *r)
     return r->plan.contact.p ? RC_OK : RC_NOMEM;
 }
 
-static enum rc read_combined(const char *file, struct request *r)
+enum rc cmd_agent_combined(struct arena *a, const char *file, struct agent_plan *plan)
 {
-    struct str path;
+    struct str *also = ARENA_ARRAY(a, struct str, 2), path;
 
-    if (!file)
-        return RC_OK;
-    TRY(cmd_agent_path(&r->arena, file, &path));
-    r->also[0] = arena_printf(&r->arena, AGENT_ALSO_COMBINED "%.*s", STR_ARG(path));
-    r->also[1] = arena_printf(&r->arena, AGENT_ALSO_OCSP "%.*s" AGENT_ALSO_OCSP_END, STR_ARG(path));
-    r->plan.also = r->also;
-    r->plan.n_also = r->plan.ocsp.n ? 2 : 1;
-    return r->also[0].p && r->also[1].p ? RC_OK : RC_NOMEM;
+    if (!also)
+        return RC_NOMEM;
+    TRY(cmd_agent_path(a, file, &path));
+    also[0] = arena_printf(a, AGENT_ALSO_COMBINED "%.*s", STR_ARG(path));
+    also[1] = arena_printf(a, AGENT_ALSO_OCSP "%.*s" AGENT_ALSO_OCSP_END, STR_ARG(path));
+    plan->also = also;
+    plan->n_also = plan->ocsp.n ? 2 : 1;
+    return also[0].p && also[1].p ? RC_OK : RC_NOMEM;
 }
 
 static enum rc read_deployment(const struct cmd_args *args, struct request *r, struct err *err)
@@ -308,7 +287,8 @@ static enum rc read_deployment(const struct cmd_args *args, struct request *r, s
     plan->renew_window = str_of(v[CMD_OPT_RENEW_WINDOW]);
     plan->ocsp = v[CMD_OPT_OCSP] ? STR("yes") : STR("");
     plan->ocsp_age = str_of(v[CMD_OPT_OCSP_AGE]);
-    TRY(read_combined(v[CMD_OPT_COMBINED], r));
+    if (v[CMD_OPT_COMBINED])
+        TRY(cmd_agent_combined(&r->arena, v[CMD_OPT_COMBINED], plan));
     return v[CMD_OPT_FOR_SERVICE] ? agent_recipe_apply(str_of(v[CMD_OPT_FOR_SERVICE]), plan, err)
                                   : RC_OK;
 }
@@ -363,7 +343,7 @@ static enum rc read_key(const struct cmd_args *args, struct request *r)
     struct agent_plan *plan = &r->plan;
     const char *usual = v[CMD_OPT_KEY_URI] ? "" : "ecdsa";
 
-    plan->key = str_of(v[CMD_OPT_ACME_KEY] ? v[CMD_OPT_ACME_KEY] : usual);
+    plan->key = str_of(args->n_kinds ? args->kinds[0] : usual);
     plan->reuse_key = v[CMD_OPT_REUSE_KEY] ? STR("yes") : STR("");
     plan->key_uri = str_of(v[CMD_OPT_KEY_URI]);
     TRY(cmd_agent_path(&r->arena, v[CMD_OPT_PKCS11_MODULE], &plan->pkcs11_module));
@@ -480,7 +460,7 @@ static int check_together(const struct cmd_args *args)
 static int check_usage(const struct cmd_args *args)
 {
     const char *const *v = args->values;
-    struct crypto_key_spec spec;
+    int status;
 
     if (!v[CMD_OPT_ACME_SERVER])
         return cmd_usagef("--server is missing: the URL of the server's directory, as in "
@@ -489,60 +469,39 @@ static int check_usage(const struct cmd_args *args)
         return cmd_usagef("--name is missing: say what the certificate is for");
     if (!v[CMD_OPT_ACME_OUT])
         return cmd_usagef("--out is missing: the directory where the files go");
-    if (v[CMD_OPT_ACME_KEY] && crypto_key_spec_parse(str_of(v[CMD_OPT_ACME_KEY]), &spec) != RC_OK)
-        return cmd_usagef("--key is \"%s\"; it can be ecdsa, p256, p384, rsa, rsa2048, rsa3072, "
-                          "rsa4096, ed25519, sm2, mldsa44, mldsa65 or mldsa87",
-                          v[CMD_OPT_ACME_KEY]);
-    return check_together(args);
+    status = cmd_agent_check_kinds(args);
+    return status >= 0 ? status : check_together(args);
 }
 
 /* ---- what came of it */
 
-static enum rc show_json(const char *dir, const struct agent_outcome *out)
-{
-    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
-    struct json_out j;
-
-    json_out_init(&j, &text, JSON_PRETTY);
-    json_obj(&j);
-    json_kv_z(&j, "directory", dir);
-    json_kv_bool(&j, "issued", out->issued);
-    if (out->fallback)
-        json_kv_bool(&j, "fallback", true);
-    if (out->not_after)
-        json_kv_when(&j, "not_after", out->not_after);
-    if (out->renew_at)
-        json_kv_when(&j, "renew_at", out->renew_at);
-    if (out->ready_at)
-        json_kv_when(&j, "window", out->ready_at);
-    json_end(&j);
-    TRY(json_out_done(&j));
-    cmd_print(buf_str(&text));
-    return RC_OK;
-}
-
 static int show(const struct cmd_args *args, const struct agent_outcome *out)
 {
+    CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     const char *dir = args->values[CMD_OPT_ACME_OUT];
-    char until[WHEN_TEXT], renew[WHEN_TEXT];
+    struct json_out j;
 
-    if (cmd_json(args))
-        return show_json(dir, out) == RC_OK ? CMD_DONE : CMD_FAILED;
-    if (out->ready_at) {
-        printf("obtained a certificate, which waits for the window at %s\n",
-               when_text(out->ready_at, until));
+    if (!cmd_json(args)) {
+        cmd_outcome_show(dir, dir, out);
         return CMD_DONE;
     }
-    if (!out->issued) {
-        printf("the server is there and the proof could be given; nothing was ordered\n");
-        return CMD_DONE;
-    }
-    printf("obtained a certificate%s, valid until %s\n", cmd_agent_from(out),
-           when_text(out->not_after, until));
-    printf("  in %s: cert.pem, chain.pem, fullchain.pem, privkey.pem\n", dir);
-    printf("  to be renewed about %s: let a timer run `%s renew %s` twice a day\n",
-           when_text(out->renew_at, renew), program.name, dir);
+    json_out_init(&j, &text, JSON_PRETTY);
+    cmd_outcome_put(&j, dir, out, &(struct err)ERR_INIT);
+    if (json_out_done(&j) != RC_OK)
+        return CMD_FAILED;
+    cmd_print(buf_str(&text));
     return CMD_DONE;
+}
+
+/* One rehearsal is for all kinds. */
+static int obtain_one(const struct cmd_args *args, const struct agent_options *options,
+                      const struct request *r)
+{
+    struct agent_outcome out = {};
+    struct err err = ERR_INIT;
+
+    err.rc = agent_obtain(options, &r->plan, &r->binding, &out, &err);
+    return err.rc == RC_OK ? show(args, &out) : cmd_agent_fail(&out, &err);
 }
 
 static int obtain(const struct cmd_args *args)
@@ -552,7 +511,6 @@ static int obtain(const struct cmd_args *args)
                                     .say = cmd_agent_say,
                                     .dry_run = args->values[CMD_OPT_DRY_RUN] != NULL,
                                     .despite_window = args->values[CMD_OPT_DESPITE_WINDOW] != NULL};
-    struct agent_outcome out = {};
     struct err err = ERR_INIT;
     int status = cmd_agent_decide(args, &options.decide);
 
@@ -561,9 +519,14 @@ static int obtain(const struct cmd_args *args)
     err.rc = read_plan(args, &r, &err);
     if (err.rc == RC_INVAL)
         return cmd_fail(&err), CMD_USAGE;
-    if (err.rc == RC_OK)
-        err.rc = agent_obtain(&options, &r.plan, &r.binding, &out, &err);
-    return err.rc == RC_OK ? show(args, &out) : cmd_agent_fail(&out, &err);
+    if (err.rc != RC_OK)
+        return cmd_fail(&err);
+    status = args->n_kinds > 1 && !options.dry_run
+                 ? cmd_agent_obtain_kinds(args, options, &r.plan, &r.binding)
+                 : obtain_one(args, &options, &r);
+    if (status == CMD_DONE && !options.dry_run)
+        cmd_agent_warn_of_others(args);
+    return status;
 }
 
 int cmd_obtain(const struct cmd_args *args)

@@ -33,31 +33,6 @@ struct tally {
     struct json_out *json;        /* NULL: words */
 };
 
-static void put_json(struct json_out *j, const char *dir, const struct agent_outcome *out,
-                     const struct err *err)
-{
-    char text[AGENT_WHY_MAX];
-
-    json_obj(j);
-    json_kv_z(j, "directory", dir);
-    json_kv_bool(j, "issued", out->issued);
-    if (out->fallback)
-        json_kv_bool(j, "fallback", true);
-    if (out->not_after)
-        json_kv_when(j, "not_after", out->not_after);
-    if (out->renew_at)
-        json_kv_when(j, "renew_at", out->renew_at);
-    if (out->ready_at)
-        json_kv_when(j, "window", out->ready_at);
-    if (out->unproven)
-        json_kv_bool(j, "unproven", true);
-    if (out->undecided)
-        json_kv_bool(j, "undecided", true);
-    if (err->rc != RC_OK)
-        json_kv_z(j, "error", err_textz(err, text, sizeof(text)));
-    json_end(j);
-}
-
 static void put_words(const char *dir, const struct agent_outcome *out)
 {
     char until[WHEN_TEXT], renew[WHEN_TEXT];
@@ -102,7 +77,7 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
 
     err.rc = agent_renew(&options, &out, &err);
     if (t->json)
-        put_json(t->json, dir, &out, &err);
+        cmd_outcome_put(t->json, dir, &out, &err);
     if (err.rc == RC_OK) {
         t->done++;
         t->changed += out.issued || out.due || out.stapled;
@@ -126,8 +101,13 @@ static void renew_one(const struct cmd_args *args, const char *dir, struct tally
 static int renew_all(const struct cmd_args *args, struct tally *t)
 {
     char *names[AGENTD_PLACES_MAX];
-    size_t n = agentd_places(args->operand, names);
+    bool alone = args->values[CMD_OPT_ALONE] && agentd_is_place(args->operand);
+    size_t n = alone ? 0 : agentd_places(args->operand, names);
 
+    if (alone) {
+        renew_one(args, args->operand, t);
+        return -1;
+    }
     if (n == 0)
         return cmd_failf("there is nothing to renew in %s, nor in the directories below it; "
                          "`autarky obtain --out DIR` obtains a certificate first",

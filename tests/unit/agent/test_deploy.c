@@ -77,15 +77,20 @@ static enum rc test_init(struct test *t, bool before, const char *script)
     return write_set(t, 2);
 }
 
+static struct agent_deploy deployment(struct test *t)
+{
+    return (struct agent_deploy){.w = &t->world,
+                                 .place = &t->place,
+                                 .plan = &t->plan,
+                                 .solver = t->solver,
+                                 .fresh = t->fresh,
+                                 .before = t->place.live,
+                                 .stopped = &t->stopped};
+}
+
 static enum rc deploy(struct test *t)
 {
-    struct agent_deploy d = {.w = &t->world,
-                             .place = &t->place,
-                             .plan = &t->plan,
-                             .solver = t->solver,
-                             .fresh = t->fresh,
-                             .before = t->place.live,
-                             .stopped = &t->stopped};
+    struct agent_deploy d = deployment(t);
 
     t->err = ERR_INIT;
     return agent_deploy(&d, &t->err);
@@ -117,6 +122,32 @@ static void reloaded(void)
     CHECK(agent_deploys(&t.plan));
     CHECK_OK(deploy(&t));
     CHECK_INT(t.place.live, t.fresh);
+    check_told(&t, "told\n");
+}
+
+/* In their place, copies as well, before the service is told. */
+static void files_alone(void)
+{
+    static const struct str copy[] = {STR("copy:cert:")};
+    CLEANUP(test_done) struct test t = {};
+    struct agent_deploy d;
+    char also[3 * PATH];
+
+    CHECK_OK(test_init(&t, false, "#!/bin/sh\necho told >> \"${0%/*}/told\"\n"));
+    t.plan.reload = str_of(t.script);
+    snprintf(also, sizeof(also), "%.*s%s/copy.pem", STR_ARG(copy[0]), t.dir.path);
+    t.plan.also = &(const struct str){also, strlen(also)};
+    t.plan.n_also = 1;
+    d = deployment(&t);
+    CHECK_OK(agent_deploy_files(&d, &t.err));
+    CHECK_INT(t.place.live, t.fresh);
+    CHECK_INT(access(also + copy[0].n, F_OK), 0);
+    snprintf(also, sizeof(also), "%s/privkey.pem", t.path);
+    CHECK_INT(access(also, F_OK), 0);
+    snprintf(also, sizeof(also), "%s/told", t.dir.path);
+    CHECK_INT(access(also, F_OK), -1);
+    t.plan.n_also = 0;
+    CHECK_OK(deploy(&t));
     check_told(&t, "told\n");
 }
 
@@ -282,7 +313,7 @@ static void checked_before(void)
     CHECK_OK(agent_deploy_check(&p, NULL));
 }
 
-CHECK_MAIN(CHECK_TEST_ONCE(reloaded), CHECK_TEST_ONCE(reload_fails),
+CHECK_MAIN(CHECK_TEST_ONCE(reloaded), CHECK_TEST_ONCE(files_alone), CHECK_TEST_ONCE(reload_fails),
            CHECK_TEST_ONCE(reload_fails_always), CHECK_TEST_ONCE(nothing_to_go_back_to),
            CHECK_TEST_ONCE(not_served), CHECK_TEST_ONCE(stopped),
            CHECK_TEST_ONCE(files_as_declared), CHECK_TEST_ONCE(labelled_as_declared),

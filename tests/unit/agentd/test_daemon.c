@@ -12,7 +12,7 @@
 #include "agentd/view.h"
 #include "base/file.h"
 #include "ev/clock.h"
-#include "places.h"
+#include "made.h"
 
 enum { TURNS = 2000, LOG_MAX = 64 * 1024, SAID_MAX = 2048 };
 
@@ -50,7 +50,7 @@ static void on_said(void *arg, bool warn, const char *line)
 
 /* A renewal writes its line into `log`, and takes the time of the next one from `due`. */
 #define RENEWS                                                                                     \
-    "#!/bin/sh\ncd \"${0%/*}\"\necho \"${2##*/}$3\" >> log\n"                                      \
+    "#!/bin/sh\ncd \"${0%/*}\"\n[ \"$3\" = --alone ] && echo \"${2##*/}$4\" >> log\n"              \
     "[ -e fails ] && { echo 'autarky: the server is away' >&2; exit 2; }\n"                        \
     "s=$2/.autarky/state.json\n"                                                                   \
     "sed \"s/\\\"renew_at\\\": *[0-9]*/\\\"renew_at\\\": $(cat due)/\" $s > $s.new\n"              \
@@ -241,7 +241,7 @@ static void tried_again_with_pauses(void)
 
 /* As `autarky renew` does where a server has the order: it fails, and has noted since when. */
 #define WAITS                                                                                      \
-    "#!/bin/sh\ncd \"${0%/*}\"\necho \"${2##*/}$3\" >> log\n"                                      \
+    "#!/bin/sh\ncd \"${0%/*}\"\necho \"${2##*/}$4\" >> log\n"                                      \
     "s=$2/.autarky/state.json\n"                                                                   \
     "grep -q undecided_since $s || { sed \"s/\\\"version\\\"/\\\"undecided_since\\\": $(cat "      \
     "due), "                                                                                       \

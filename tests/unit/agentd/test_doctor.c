@@ -9,7 +9,7 @@
 #include "agentd/view.h"
 #include "base/file.h"
 #include "ev/clock.h"
-#include "places.h"
+#include "made.h"
 
 enum { FOUND_MAX = 32 * 1024 };
 

@@ -11,7 +11,7 @@
 
 #include "agent/journal.h"
 #include "api/agent_report.h"
-#include "places.h"
+#include "made.h"
 
 struct test {
     struct check_dir dir;

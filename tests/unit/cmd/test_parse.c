@@ -184,6 +184,12 @@ static void test_operand_and_repeats(void)
     CHECK_INT(o.args.n_more, 2);
     CHECK_STR(str_of(o.args.more[0]), "443");
     CHECK_STR(str_of(o.args.more[1]), "smtp:25");
+    CHECK_INT(o.args.n_kinds, 0);
+    parse(&o, "obtain --key p256 --name a --key=rsa2048");
+    CHECK_INT(o.args.n_kinds, 2);
+    CHECK_STR(str_of(o.args.kinds[0]), "p256");
+    CHECK_STR(str_of(o.args.kinds[1]), "rsa2048");
+    CHECK_INT(o.args.n_many, 1);
     parse(&o, "site remove");
     CHECK_INT(o.status, CMD_USAGE);
     CHECK_STR(str_of(o.err), "autarky site remove: NAME is missing\n");
