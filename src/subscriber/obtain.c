@@ -479,6 +479,7 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
 {
     CLEANUP(buf_done) struct buf text = BUF_INIT(ANSWER_MAX);
     const char *dir = args->values[CMD_OPT_ACME_OUT];
+    const struct err fine = ERR_INIT;
     struct json_out j;
 
     if (!cmd_json(args)) {
@@ -486,7 +487,7 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
         return CMD_DONE;
     }
     json_out_init(&j, &text, JSON_PRETTY);
-    cmd_outcome_put(&j, dir, out, &(struct err)ERR_INIT);
+    cmd_outcome_put(&j, dir, out, &fine);
     if (json_out_done(&j) != RC_OK)
         return CMD_FAILED;
     cmd_print(buf_str(&text));
