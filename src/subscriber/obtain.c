@@ -251,7 +251,7 @@ static enum rc read_contact(const char *mail, struct request *r)
 
 enum rc cmd_agent_combined(struct arena *a, const char *file, struct agent_plan *plan)
 {
-    struct str *also = ARENA_ARRAY(a, struct str, 2), path;
+    struct str *also = ARENA_ARRAY(a, struct str, 2), path = {NULL, 0};
 
     if (!also)
         return RC_NOMEM;
