@@ -406,31 +406,28 @@ static void enter(struct http_server *s, int fd, const struct addr *client)
     admit(m, fd);
 }
 
+/* One in a turn of the loop, with whatever else is ready in it: asking for another one that is not
+ * there would cost each connection a system call. */
 static void on_listener(void *arg, unsigned)
 {
     struct http_server *s = arg;
+    struct addr_port peer = {.port = 0};
+    int fd;
+    enum rc rc = net_accept(s->fd, &fd, &peer);
 
-    for (int i = 0; i < HTTP_ACCEPTS_MAX; i++) {
-        struct addr_port peer = {.port = 0};
-        enum rc rc;
-        int fd;
-
-        rc = net_accept(s->fd, &fd, &peer);
-        if (rc == RC_AGAIN)
-            break;
-        if (rc != RC_OK) {
-            ev_fd_watch(s->watch, 0);
-            ev_timer_start(&s->pause, HTTP_ACCEPT_PAUSE_SECONDS * WHEN_SECOND, 0);
-            return;
-        }
-        if (s->conf.admits && !s->conf.admits(s->conf.arg, fd)) {
-            s->counts.refused++;
-            close(fd);
-            continue;
-        }
-        enter(s, fd, &peer.addr);
+    if (rc == RC_AGAIN)
+        return;
+    if (rc != RC_OK) {
+        ev_fd_watch(s->watch, 0);
+        ev_timer_start(&s->pause, HTTP_ACCEPT_PAUSE_SECONDS * WHEN_SECOND, 0);
+        return;
     }
-    ev_fd_watch(s->watch, EV_READ);
+    if (!s->conf.admits || s->conf.admits(s->conf.arg, fd)) {
+        enter(s, fd, &peer.addr);
+        return;
+    }
+    s->counts.refused++;
+    close(fd);
 }
 
 static void accept_again(void *arg)
@@ -481,6 +478,7 @@ enum rc http_server_new(const struct http_server_conf *conf, int listener, struc
     http_shares_init(&s->bodies, s->conf.connections + HTTP_REFUSALS_MAX);
     ev_timer_init(&s->pause, conf->ev, accept_again, s);
     ev_timer_init(&s->grace, conf->ev, on_grace, s);
+    net_listener_prompt(listener);
     TRY(ev_fd_new(conf->ev, listener, on_listener, s, &s->watch));
     *out = MOVE(s);
     return RC_OK;

@@ -20,7 +20,6 @@ enum {
     HTTP_BODIES_MAX = 64 << 20,        /* bytes of request bodies held, of one listener */
     HTTP_CLIENT_BODIES_MAX = 16 << 20, /* of these, of one client */
     HTTP_REFUSALS_MAX = 64,
-    HTTP_ACCEPTS_MAX = 64,             /* in one turn of the loop */
     HTTP_ACCEPT_PAUSE_SECONDS = 1,     /* after descriptors ran out */
     HTTP_HANDSHAKE_SPARED_SECONDS = 1, /* in which it makes room for nobody */
 };

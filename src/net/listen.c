@@ -110,6 +110,14 @@ static int try_bind(const struct addr_port *at, enum share share, int *out_fd)
     return 0;
 }
 
+void net_listener_prompt(int listener)
+{
+    int on = 1;
+
+    /* What is no TCP has no delay. */
+    (void)setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 /* The first of those that share is tried alone before: another service of the same user that shares
  * this address, too, would go unnoticed, and the kernel would divide the clients between the two.
  */
@@ -126,6 +134,8 @@ static int try_listen(const struct addr_port *at, enum share share, int *out_fd)
         return e;
     if (share != DATAGRAMS && listen(fd, NET_BACKLOG) != 0)
         return errno;
+    if (share != DATAGRAMS)
+        net_listener_prompt(fd);
     *out_fd = fd_move(&fd);
     return 0;
 }
@@ -256,16 +266,13 @@ enum rc net_accept(int listener, int *out_fd, struct addr_port *out_peer)
 {
     union net_sockaddr sa;
     struct addr_port peer = {.port = 0};
-    int on = 1;
 
     for (;;) {
         socklen_t n = sizeof(sa);
         CLEANUP(fd_closep) int fd = accept4(listener, &sa.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            /* A Unix socket's peer has no address, and no Nagle to turn off. */
-            if (net_sockaddr_get(&sa, n, &peer) == RC_OK)
-                (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+            IGNORE_RC(net_sockaddr_get(&sa, n, &peer)); /* a Unix socket's peer has none */
             if (out_peer)
                 *out_peer = peer;
             *out_fd = fd_move(&fd);

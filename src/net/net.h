@@ -93,9 +93,12 @@ enum rc net_listen_unix(const char *path, mode_t mode, int *out_fd, struct err *
  * RC_DENIED, RC_AGAIN its queue is full, RC_TOOBIG, RC_IO. */
 enum rc net_connect_unix(const char *path, int *out_fd, struct err *err);
 
+/* Has the connections of that listener send without delay (TCP_NODELAY, which they inherit on
+ * Linux: a call for all of them); net_listen has done so, who started this process perhaps not. */
+void net_listener_prompt(int listener);
 /* The next waiting connection; *out_peer (may be NULL) stays without address on a Unix socket.
  * RC_AGAIN when there is none, RC_QUOTA when descriptors or memory are out (do not call again at
- * once), RC_IO. TCP_NODELAY is set. */
+ * once), RC_IO. It sends without delay where the listener does. */
 enum rc net_accept(int listener, int *out_fd, struct addr_port *out_peer);
 
 /* RC_INVAL on a socket that is not IPv4 or IPv6. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/tls_int.h"
 
+#include <assert.h>
+
 #include <openssl/ssl.h>
 
 #include "base/map.h"
@@ -120,6 +122,8 @@ int tls_choice_on_hello(SSL *ssl, int *alert, void *)
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
+    c->particular =
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_signature_algorithms_cert, &p, &n) == 1;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) == 1) {
         rc = tls_hello_server_name(str_bytes(p, n), name);
         if (rc != RC_OK)
@@ -262,6 +266,59 @@ SSL_TICKET_RETURN tls_choice_on_session(SSL *ssl, SSL_SESSION *session, const un
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
+/* Signatures of TLS 1.3 (RFC 8446 section 4.2.3) and whose they can be: the place among a site's
+ * identities, and the length of the key; 0: any. */
+enum { RSA_AT = 0, EC_AT = 1, OTHERS_AT = 2 };
+static_assert(TLS_KIND_RSA == 1 << RSA_AT && TLS_KIND_EC == 1 << EC_AT);
+
+static const struct scheme {
+    uint16_t code, at, bits;
+} schemes[] = {
+    {0x0403, EC_AT, 256}, {0x0503, EC_AT, 384}, {0x0603, EC_AT, 521},
+    {0x0804, RSA_AT, 0},  {0x0805, RSA_AT, 0},  {0x0806, RSA_AT, 0},
+};
+
+static const struct scheme *find_scheme(unsigned code)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (schemes[i].code == code)
+            return &schemes[i];
+    return NULL;
+}
+
+static struct tls_identity *identity_for(const struct tls_site *site, const struct scheme *s)
+{
+    struct tls_identity *id = site->identities[s->at];
+
+    return id && (!s->bits || tls_identity_bits(id) == s->bits) ? id : NULL;
+}
+
+/* In TLS 1.3 the first signature decides that both sides know and that there is an identity for;
+ * the others are not needed then, and to give one to OpenSSL costs as much as an accept. False:
+ * OpenSSL has to choose among all, as it does where there is more than RSA and EC. */
+static bool install_first(const struct tls_choice *c, SSL *ssl)
+{
+    bool decides = SSL_version(ssl) >= TLS1_3_VERSION && !c->particular;
+    unsigned char low = 0, high = 0;
+    int n;
+
+    for (size_t i = OTHERS_AT; i < TLS_IDENTITIES_MAX; i++)
+        decides = decides && !c->site->identities[i];
+    n = decides ? SSL_get_shared_sigalgs(ssl, 0, NULL, NULL, NULL, &low, &high) : 0;
+
+    for (int i = 0; i < n; i++) {
+        const struct scheme *s;
+        struct tls_identity *id;
+
+        (void)SSL_get_shared_sigalgs(ssl, i, NULL, NULL, NULL, &low, &high);
+        s = find_scheme((unsigned)high << 8 | low);
+        id = s ? identity_for(c->site, s) : NULL;
+        if (id)
+            return tls_identity_install(id, ssl);
+    }
+    return false;
+}
+
 /* OpenSSL counts references to each part, so what the site has may change right after. Also called
  * for a second ClientHello, which gets what the first one got. */
 int tls_choice_on_certificate(SSL *ssl, void *)
@@ -274,6 +331,10 @@ int tls_choice_on_certificate(SSL *ssl, void *)
         c->installed = tls_identity_install(c->challenge ? c->challenge : c->sm2, ssl);
         return c->installed;
     }
+    c->installed = install_first(c, ssl);
+    if (c->installed)
+        return 1;
+    crypto_ossl_clear();
     for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++) {
         struct tls_identity *id = c->site->identities[i];
 

@@ -184,6 +184,13 @@ bool tls_identity_install(struct tls_identity *id, SSL *ssl)
     return SSL_use_cert_and_key(ssl, p->leaf, p->key, p->chain, 1) == 1;
 }
 
+int tls_identity_bits(struct tls_identity *id)
+{
+    if (id->shelf && !tls_shelf_open(id))
+        return 0;
+    return EVP_PKEY_get_bits(X509_get0_pubkey(id->parts.leaf));
+}
+
 /* One of a shelf may have been closed since, and opened again. */
 bool tls_identity_is(const struct tls_identity *id, const X509 *leaf)
 {

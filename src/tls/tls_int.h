@@ -31,6 +31,7 @@ struct tls_choice {
     struct tls_identity *challenge; /* shown instead: the client speaks acme-tls/1; a reference */
     struct tls_identity *sm2;       /* shown instead: a handshake of RFC 8998; a reference */
     bool installed;                 /* its identities are in the SSL */
+    bool particular;                /* the client says of what signatures certificates may be */
     bool passes;                    /* the site has connections passed on: no handshake */
     struct err *why;                /* takes the reason of a refusal; NULL: nobody asks */
 };
@@ -110,6 +111,8 @@ bool tls_context_sm(const struct tls_context *ctx);
 /* Of what signs, and of what issued the two. RC_PARSE, RC_NOMEM. */
 enum rc tls_identity_of_tlcp(const struct tlcp_identity *from, struct tls_identity **out);
 bool tls_identity_install(struct tls_identity *id, SSL *ssl);
+/* The length of its key; 0: it cannot be read. */
+int tls_identity_bits(struct tls_identity *id);
 bool tls_identity_is(const struct tls_identity *id, const X509 *leaf);
 /* Has the handshake show its OCSP answer; false: there is none that is good at `now`, or no memory.
  */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,14 @@ static int client_of(const struct addr_port *ap)
     return fd;
 }
 
+static bool sends_without_delay(int fd)
+{
+    int on = 0;
+    socklen_t n = sizeof(on);
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &n) == 0 && on;
+}
+
 static bool wait_readable(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -67,6 +76,7 @@ static void listens_and_accepts(void)
     CHECK_OK(net_accept(l, &s, &peer));
     CHECK(fcntl(s, F_GETFD) & FD_CLOEXEC);
     CHECK(fcntl(s, F_GETFL) & O_NONBLOCK);
+    CHECK(sends_without_delay(s));
     CHECK_OK(net_local_addr(c, &seen));
     CHECK(addr_eq(&seen.addr, &peer.addr) && seen.port == peer.port);
     CHECK_OK(net_peer_addr(s, &seen));

@@ -360,6 +360,13 @@ static void suits_the_client(void)
     shake(&s.w);
     shown(&s.w, name);
     CHECK_STR(str_of(name), "a-ecdsa");
+    /* Of the curve of another key, which is none for it. */
+    CHECK_OK(offering(&s, TLS1_3_VERSION, "ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256", name));
+    CHECK_STR(str_of(name), "a-rsa");
+    CHECK_OK(offering(&s, TLS1_3_VERSION, "mldsa65:ed25519:ECDSA+SHA384:ECDSA+SHA256", name));
+    CHECK_STR(str_of(name), "a-ecdsa");
+    CHECK_OK(offering(&s, TLS1_3_VERSION, "RSA+SHA256:RSA-PSS+SHA512:RSA-PSS+SHA384", name));
+    CHECK_STR(str_of(name), "a-rsa");
     /* Nothing for it. */
     CHECK_OK(dial(&s, "b.example", TLS1_3_VERSION));
     SSL_set1_sigalgs_list(s.w.client, "RSA-PSS+SHA256");
