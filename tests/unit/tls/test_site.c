@@ -324,14 +324,20 @@ static void odd_extensions(void)
 }
 
 /* Who a client is shown that understands only these signatures. */
-static enum rc offering(struct sites *s, int version, char *sigalgs, char out[static 64])
+static enum rc offering_to(struct sites *s, const char *site, int version, char *sigalgs,
+                           char out[static 64])
 {
-    TRY(dial(s, "b.example", version));
+    TRY(dial(s, site, version));
     if (SSL_set1_sigalgs_list(s->w.client, sigalgs) != 1)
         return RC_INVAL;
     shake(&s->w);
     shown(&s->w, out);
     return RC_OK;
+}
+
+static enum rc offering(struct sites *s, int version, char *sigalgs, char out[static 64])
+{
+    return offering_to(s, "b.example", version, sigalgs, out);
 }
 
 static void suits_the_client(void)
@@ -361,11 +367,14 @@ static void suits_the_client(void)
     shown(&s.w, name);
     CHECK_STR(str_of(name), "a-ecdsa");
     /* Of the curve of another key, which is none for it. */
-    CHECK_OK(offering(&s, TLS1_3_VERSION, "ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256", name));
+    CHECK_OK(offering_to(&s, "a.example", TLS1_3_VERSION,
+                         "ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256", name));
     CHECK_STR(str_of(name), "a-rsa");
-    CHECK_OK(offering(&s, TLS1_3_VERSION, "mldsa65:ed25519:ECDSA+SHA384:ECDSA+SHA256", name));
+    CHECK_OK(offering_to(&s, "a.example", TLS1_3_VERSION,
+                         "mldsa65:ed25519:ECDSA+SHA384:ECDSA+SHA256", name));
     CHECK_STR(str_of(name), "a-ecdsa");
-    CHECK_OK(offering(&s, TLS1_3_VERSION, "RSA+SHA256:RSA-PSS+SHA512:RSA-PSS+SHA384", name));
+    CHECK_OK(offering_to(&s, "a.example", TLS1_3_VERSION,
+                         "RSA+SHA256:RSA-PSS+SHA512:RSA-PSS+SHA384", name));
     CHECK_STR(str_of(name), "a-rsa");
     /* Nothing for it. */
     CHECK_OK(dial(&s, "b.example", TLS1_3_VERSION));
