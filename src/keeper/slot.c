@@ -385,6 +385,7 @@ static struct keeper_slot *take_in(struct keeper *k, const struct conf_site *sit
     list_push(&k->slots, &slot->link);
     slot->listed = true;
     keeper_public_set(slot, site);
+    keeper_staple_shown(slot, site->tls_sm);
     slot->profile = profile_of(slot, site);
     slot->window = site->renew_window.n ? site->renew_window : window;
     if (!slot->loaded)

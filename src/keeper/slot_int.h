@@ -46,6 +46,7 @@ struct keeper_slot {
     char *directory;  /* of the other CA that issued it, URL; NULL: ours did */
     uint64_t version; /* rises with each one, and each OCSP answer; 0: none */
     struct keeper_staple staple;
+    bool tls_sm; /* keeper_staple_shown */
 
     /* Kept on disk. */
     struct client_renewal renewal;

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 
-#include "crypto/crypto.h"
 #include "ev/clock.h"
 #include "log/log.h"
 
@@ -317,9 +316,7 @@ enum rc keeper_staple_responder(const struct keeper_slot *slot, const struct x50
     struct str ref;
 
     *out = NULL;
-    /* TLCP has no such thing: of SM2 they are for TLS 1.3 with SM algorithms, by the one that
-     * signs. */
-    if (slot->algorithm == CONF_KEY_SM2 && (slot->encrypts || crypto_without_tls_sm()))
+    if (slot->algorithm == CONF_KEY_SM2 && !slot->tls_sm)
         return RC_OK;
     if (leaf->n_ocsp_urls == 0)
         return RC_OK;
@@ -343,6 +340,39 @@ void keeper_staple_begin(struct keeper_slot *slot, struct shared *path, bool mus
     queue(slot);
     if (s->must)
         arm(slot->keeper, s->awaited_until);
+}
+
+/* As if the certificate had come just now. */
+static enum rc begin_again(struct keeper_slot *slot)
+{
+    CLEANUP(arena_done) struct arena a = ARENA_INIT(ARENA_BYTES);
+    struct shared *path = NULL;
+    struct x509_cert *leaf;
+    size_t n;
+
+    TRY(x509_cert_read_der(&a, keeper_pair_leaf(slot->pair), 1, &leaf, &n, NULL));
+    if (!slot->directory)
+        TRY(keeper_staple_responder(slot, leaf, &path));
+    keeper_staple_drop(slot);
+    keeper_slot_touch(slot);
+    keeper_staple_begin(slot, path, leaf->must_staple);
+    return RC_OK;
+}
+
+void keeper_staple_shown(struct keeper_slot *slot, bool tls_sm)
+{
+    bool is = slot->algorithm == CONF_KEY_SM2 && !slot->encrypts && tls_sm;
+    enum rc rc;
+
+    if (slot->tls_sm == is)
+        return;
+    slot->tls_sm = is;
+    rc = slot->pair ? begin_again(slot) : RC_OK;
+    if (rc == RC_OK)
+        return;
+    slot->tls_sm = !is; /* the next reload tries it again */
+    log_error("keeper.staple-failed", LOG_Z("site", slot->name),
+              LOG_Z("algorithm", keeper_slot_text(slot)), LOG_RC(rc));
 }
 
 void keeper_staple_drop(struct keeper_slot *slot)

@@ -42,6 +42,10 @@ struct keeper_staple {
  * RC_NOMEM. */
 enum rc keeper_staple_responder(const struct keeper_slot *slot, const struct x509_cert *leaf,
                                 struct shared **out);
+/* Of SM2 only the one that signs is ever shown with one, and where the site has `tls_sm`: TLCP has
+ * no such thing. A certificate that is in force already gets an answer, or loses it, when that
+ * changes; without memory it is as it was, which is logged. */
+void keeper_staple_shown(struct keeper_slot *slot, bool tls_sm);
 /* The certificate is in force; its answer is asked for. Before it: keeper_staple_drop. `path` is
  * taken over. */
 void keeper_staple_begin(struct keeper_slot *slot, struct shared *path, bool must);

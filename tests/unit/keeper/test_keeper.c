@@ -5,18 +5,6 @@
 #define REFUSED                                                                                    \
     "{\"type\":\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"not that name\"}"
 
-static enum rc add_sm2_root(struct world *w)
-{
-    CLEANUP(pki_done) struct pki p = {};
-    CLEANUP(buf_done) struct buf pem = BUF_INIT(1 << 16);
-
-    TRY(pki_init_root(&p, key_load(key_sm2)));
-    TRY(file_read(w->dir.fd, "trust/roots-all.pem", &pem, NULL));
-    x509_cert_put_pem(buf_str(&p.root_der), &pem);
-    TRY(buf_rc(&pem));
-    return file_write(w->dir.fd, "trust/roots-all.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
-}
-
 /* The pair on disk belongs together. */
 static bool on_disk(struct world *w, const char *path)
 {

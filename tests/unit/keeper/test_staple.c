@@ -270,9 +270,57 @@ static void few_at_a_time(void)
     CHECK(w.child.drained);
 }
 
+/* A reload with the other `tls_sm`. */
+static enum rc set_tls_sm(struct world *w, bool on)
+{
+    w->sites[0].tls_sm = on;
+    w->conf[1].gateway.sites = w->sites;
+    w->conf[1].gateway.n_sites = 1;
+    TRY(role_keeper.prepare(w->env, &w->conf[1], NULL));
+    w->env->conf = &w->conf[1];
+    role_keeper.commit(w->env);
+    return RC_OK;
+}
+
+/* TLCP cannot show one; TLS 1.3 can, with the certificate that signs. */
+static void of_sm2_where_it_is_shown(void)
+{
+    const struct keeper_slot *slot;
+
+    BEGIN(w);
+    CHECK_OK(add_sm2_root(&w));
+    w.fake.profiles = "{\"tlcp-sign\":\"\",\"tlcp-enc\":\"\"}";
+    stapling(&w, false);
+    set_site(&w, 0, "wiki.hospital.example", 1u << CONF_KEY_SM2);
+    CHECK_OK(keeper_starts_with_all(&w));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    pass(&w, 20 * WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.fake.n_orders, 2);
+    CHECK_INT(w.fake.count[FAKE_OCSP], 0);
+    slot = keeper_slot_find(w.env->state, STR("wiki.hospital.example"), CONF_KEY_SM2);
+    CHECK_INT(keeper_staple_state(slot), IPC_STAPLE_NONE);
+    /* Those that are there get it by a reload ... */
+    CHECK_OK(set_tls_sm(&w, true));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.count[FAKE_OCSP], 1);
+    CHECK_INT(keeper_staple_state(slot), IPC_STAPLE_GOOD);
+    CHECK_INT(w.workers[0].stapled, 1);
+    CHECK_OK(set_tls_sm(&w, true));
+    pass(&w, 5 * WHEN_SECOND, WHEN_SECOND);
+    CHECK_INT(w.fake.count[FAKE_OCSP], 1);
+    /* ... and lose it by one. */
+    CHECK_OK(set_tls_sm(&w, false));
+    pass(&w, 20 * WHEN_HOUR, WHEN_HOUR);
+    CHECK_INT(w.fake.count[FAKE_OCSP], 1);
+    CHECK_INT(keeper_staple_state(slot), IPC_STAPLE_NONE);
+    CHECK_INT(w.workers[0].staple.n, 0);
+    CHECK_INT(w.fake.n_orders, 2);
+}
+
 CHECK_MAIN(CHECK_TEST(asked_for_and_handed_on), CHECK_TEST_ONCE(told_of),
            CHECK_TEST_ONCE(anew_after_half_of_its_life),
            CHECK_TEST_ONCE(the_same_once_more_is_no_news), CHECK_TEST_ONCE(responder_down),
            CHECK_TEST_ONCE(what_does_not_verify_is_not_taken), CHECK_TEST_ONCE(revoked),
            CHECK_TEST_ONCE(must_staple), CHECK_TEST_ONCE(must_staple_and_silence),
-           CHECK_TEST_ONCE(must_staple_and_others), CHECK_TEST_ONCE(few_at_a_time))
+           CHECK_TEST_ONCE(must_staple_and_others), CHECK_TEST_ONCE(few_at_a_time),
+           CHECK_TEST_ONCE(of_sm2_where_it_is_shown))

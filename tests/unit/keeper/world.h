@@ -291,6 +291,18 @@ static enum rc world_init(struct world *w)
     CLEANUP(world_done) struct world w = {};                                                       \
     CHECK_OK(world_init(&w))
 
+[[maybe_unused]] static enum rc add_sm2_root(struct world *w)
+{
+    CLEANUP(pki_done) struct pki p = {};
+    CLEANUP(buf_done) struct buf pem = BUF_INIT(1 << 16);
+
+    TRY(pki_init_root(&p, key_load(key_sm2)));
+    TRY(file_read(w->dir.fd, "trust/roots-all.pem", &pem, NULL));
+    x509_cert_put_pem(buf_str(&p.root_der), &pem);
+    TRY(buf_rc(&pem));
+    return file_write(w->dir.fd, "trust/roots-all.pem", buf_str(&pem), 0644, FILE_OWNER_SELF, NULL);
+}
+
 [[maybe_unused]] static struct keeper_slot *slot_of(struct world *w, const char *name)
 {
     return keeper_slot_find(w->env->state, str_of(name), CONF_KEY_ECDSA);
