@@ -133,17 +133,6 @@ static enum rc add(struct emissary *e, const struct ipc_proof *m, struct record 
     return RC_OK;
 }
 
-static void answer(struct ipc_req *req, enum rc rc, const struct err *why)
-{
-    struct err err = why ? *why : ERR_INIT;
-
-    err.rc = rc;
-    if (rc == RC_OK)
-        IGNORE_RC(ipc_reply(req, NULL)); /* the keeper asks anew */
-    else
-        ipc_reply_err(req, &err);
-}
-
 static void on_set(void *arg, enum rc rc, const struct err *err)
 {
     struct record *r = arg;
@@ -154,7 +143,7 @@ static void on_set(void *arg, enum rc rc, const struct err *err)
     else
         log_warn("emissary.record-failed", LOG_Z("name", r->name), LOG_RC(rc), LOG_ERR(err));
     if (req)
-        answer(req, rc, err);
+        ipc_reply_rc(req, rc, err);
 }
 
 static void remove_record(struct record *r)
@@ -164,7 +153,7 @@ static void remove_record(struct record *r)
     r->gone = true;
     r->solver->solver.cleanup(r->solver->solver.arg, &r->proof);
     if (req)
-        answer(req, RC_CANCELLED, NULL);
+        ipc_reply_rc(req, RC_CANCELLED, NULL);
     ev_timer_start(&r->e->tidy, WHEN_SECOND, 0);
 }
 
@@ -193,7 +182,7 @@ void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int)
     struct record *r = find(e, m);
 
     if (m->shown && r && !r->req) {
-        answer(req, RC_OK, NULL); /* it is there */
+        ipc_reply_rc(req, RC_OK, NULL); /* it is there */
         return;
     }
     if (m->shown && r)
@@ -201,12 +190,12 @@ void emissary_on_record(void *arg, struct ipc_req *req, const void *msg, int)
     else if (!r)
         err.rc = add(e, m, &r, &err);
     if (err.rc != RC_OK) {
-        answer(req, err.rc, &err);
+        ipc_reply_rc(req, err.rc, &err);
     } else if (m->shown) {
         set(r, req);
     } else {
         remove_record(r);
-        answer(req, RC_OK, NULL);
+        ipc_reply_rc(req, RC_OK, NULL);
     }
 }
 
@@ -241,7 +230,7 @@ void emissary_records_stop(struct emissary *e)
         struct ipc_req *req = MOVE(r->req);
 
         if (req)
-            answer(req, RC_CLOSED, NULL);
+            ipc_reply_rc(req, RC_CLOSED, NULL);
         record_free(r);
     }
 }

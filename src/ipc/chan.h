@@ -105,12 +105,16 @@ enum rc ipc_notify(struct ipc_chan *ch, enum ipc_type type, const void *msg, int
 
 /* ---- answering */
 
-/* Each of these three ends the request; `req` is gone afterwards, also on failure. */
+/* Each of these four ends the request; `req` is gone afterwards, also on failure. */
 /* `msg` is the type's reply struct. On failure (RC_TOOBIG, RC_INVAL, RC_NOMEM) the asker gets that
  * as an error. */
 enum rc ipc_reply(struct ipc_req *req, const void *msg);
 /* The asker gets rc, message, arguments, problem type and status of `err`. */
 void ipc_reply_err(struct ipc_req *req, const struct err *err);
+/* What came of something that is answered without words: ipc_reply with no message for RC_OK, which
+ * takes a rule whose reply has none; otherwise `rc` as the error, with what `why` (NULL allowed)
+ * says besides. A reply that cannot be sent is the asker's error, too, and nobody else's. */
+void ipc_reply_rc(struct ipc_req *req, enum rc rc, const struct err *why);
 /* The asker gets RC_CANCELLED. NULL is allowed. */
 void ipc_req_drop(struct ipc_req *req);
 

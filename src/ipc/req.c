@@ -169,6 +169,17 @@ void ipc_reply_err(struct ipc_req *req, const struct err *err)
     req_free(req);
 }
 
+void ipc_reply_rc(struct ipc_req *req, enum rc rc, const struct err *why)
+{
+    struct err err = why ? *why : ERR_INIT;
+
+    err.rc = rc;
+    if (rc == RC_OK)
+        IGNORE_RC(ipc_reply(req, NULL)); /* a failure has gone to the asker */
+    else
+        ipc_reply_err(req, &err);
+}
+
 void ipc_req_drop(struct ipc_req *req)
 {
     struct ipc_chan *ch = req ? settle(req) : NULL;

@@ -146,23 +146,12 @@ static struct record *record_at(struct list *link)
     return LIST_ENTRY(link, struct record, link);
 }
 
-static void answer(struct ipc_req *req, enum rc rc, const struct err *why)
-{
-    struct err err = why ? *why : ERR_INIT;
-
-    err.rc = rc;
-    if (rc == RC_OK)
-        IGNORE_RC(ipc_reply(req, NULL)); /* the keeper asks anew */
-    else
-        ipc_reply_err(req, &err);
-}
-
 static void record_free(struct record *rec)
 {
     struct ipc_req *req = MOVE(rec->req);
 
     if (req)
-        answer(req, RC_CANCELLED, NULL);
+        ipc_reply_rc(req, RC_CANCELLED, NULL);
     if (rec->hook->at == rec)
         rec->hook->at = NULL;
     agent_solver_free(rec->solver);
@@ -324,7 +313,7 @@ static void on_set(void *arg, enum rc rc, const struct err *why)
         log_info("runner.record", LOG_Z("site", rec->site), LOG_STR("hook", name));
     }
     if (req)
-        answer(req, rc, rc == RC_OK ? NULL : &err);
+        ipc_reply_rc(req, rc, rc == RC_OK ? NULL : &err);
     ev_defer(rec->hook->r->env->ev, &rec->hook->go);
 }
 
@@ -373,7 +362,7 @@ static void take_away(struct record *rec)
     bool waits = !list_empty(&rec->turn);
 
     if (req)
-        answer(req, RC_CANCELLED, NULL);
+        ipc_reply_rc(req, RC_CANCELLED, NULL);
     rec->gone = true;
     rec->proof.proven = rec->set; /* what the CA found is not told; uacme's hooks alone ask */
     if (rec->hook->at == rec && rec->solver)
@@ -400,7 +389,7 @@ void runner_on_record(void *arg, struct ipc_req *req, const void *msg, int)
     struct err err = ERR_INIT;
 
     if (m->shown && rec && rec->set) {
-        answer(req, RC_OK, NULL); /* it is there */
+        ipc_reply_rc(req, RC_OK, NULL); /* it is there */
         return;
     }
     if (m->shown && rec && rec->req)
@@ -408,14 +397,14 @@ void runner_on_record(void *arg, struct ipc_req *req, const void *msg, int)
     else if (!rec)
         err.rc = add(r, m, &rec, &err);
     if (err.rc != RC_OK) {
-        answer(req, err.rc, &err);
+        ipc_reply_rc(req, err.rc, &err);
     } else if (m->shown) {
         rec->req = req;
         ipc_req_on_cancel(req, on_cancel, rec);
         wait_turn(rec);
     } else {
         take_away(rec);
-        answer(req, RC_OK, NULL);
+        ipc_reply_rc(req, RC_OK, NULL);
     }
 }
 

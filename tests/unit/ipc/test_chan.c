@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "ipc/public_messages.h"
 #include "ipc/table.h"
 
 MSG(msg_sample, "ipc-test.sample", "cannot {0} the {1}");
@@ -129,6 +130,38 @@ static void errors_come_with_all_their_parts(void)
     pump(&w);
     CHECK_RC(got.rc, RC_QUOTA);
     CHECK_INT(got.last, 2);
+}
+
+/* Answers without words: that it is done, or why not. */
+static void what_came_of_it_is_told(void)
+{
+    struct got got = {0};
+    WITH_WORLD;
+    const struct ipc_proof proof = {.shown = true,
+                                    .site = STR("wiki.hospital.example"),
+                                    .token = STR("token"),
+                                    .key_authorization = STR("token.print")};
+    struct ipc_ask ask = {.type = IPC_HOOK_RECORD, .msg = &proof, .fn = on_answer, .arg = &got};
+    struct err err = ERR_INIT;
+
+    handle(&w.b, IPC_HOOK_RECORD, on_request);
+    CHECK_OK(world_open(&w, ROLE_KEEPER, ROLE_RUNNER, false));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(ipc_call(w.a.ch, &ask, NULL));
+        pump(&w);
+        CHECK_INT(w.b.n_req, 1);
+        CHECK_RC(ERR(&err, RC_DENIED, msg_sample, STR("find"), STR("door")), RC_DENIED);
+        got.text[0] = '\0';
+        w.b.n_req = 0;
+        /* What is said of what went well is not passed on, nor is another rc than that given. */
+        ipc_reply_rc(w.b.req[0], i == 0 ? RC_OK : RC_CONFLICT, i == 2 ? NULL : &err);
+        pump(&w);
+        CHECK_INT(got.last, i + 1);
+        CHECK_RC(got.rc, i == 0 ? RC_OK : RC_CONFLICT);
+        CHECK_INT(strcmp(got.text, "cannot find the door") == 0, i == 1);
+    }
+    CHECK_RC(err.rc, RC_DENIED);
+    CHECK(ipc_chan_idle(w.a.ch) && ipc_chan_idle(w.b.ch));
 }
 
 static void what_nobody_handles_is_answered_so(void)
@@ -636,9 +669,9 @@ static void a_full_queue_takes_nothing_new(void)
 }
 
 CHECK_MAIN(CHECK_TEST(a_request_is_answered), CHECK_TEST(errors_come_with_all_their_parts),
-           CHECK_TEST(what_nobody_handles_is_answered_so), CHECK_TEST(a_deadline_passes_once),
-           CHECK_TEST(the_asker_may_cancel), CHECK_TEST(the_asked_may_drop),
-           CHECK_TEST_ONCE(credits_bound_what_is_under_way),
+           CHECK_TEST(what_came_of_it_is_told), CHECK_TEST(what_nobody_handles_is_answered_so),
+           CHECK_TEST(a_deadline_passes_once), CHECK_TEST(the_asker_may_cancel),
+           CHECK_TEST(the_asked_may_drop), CHECK_TEST_ONCE(credits_bound_what_is_under_way),
            CHECK_TEST(closing_ends_every_call_once), CHECK_TEST(freeing_ends_every_call_once),
            CHECK_TEST(a_channel_may_be_freed_in_any_callback),
            CHECK_TEST(messages_must_keep_their_table), CHECK_TEST_ONCE(long_messages_arrive_whole),
