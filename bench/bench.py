@@ -26,6 +26,7 @@ NAMES = ("orders", "memory", "start", "signer", "store", "gateway", "inspection"
 LONG = ("register", "overview", "growth", "sites")  # only when named
 CLIENTS = 10
 SYNCS = 100
+SIGNATURES = ("rsa2048", "rsa3072", "ecdsap256", "sm2", "ML-DSA-65")
 
 
 def settings(quick):
@@ -83,13 +84,17 @@ def machine(data):
     print(f"beside       Caddy {servers.Caddy.version()}, acme_server: internal authority, P-256, as Autarky's issuer here")
 
 
-def raw_signatures(seconds):
+def speed(seconds, *arguments):
     """The peer: what OpenSSL's own benchmark makes of the same library, in the same run."""
     tool = os.environ.get("BENCH_OPENSSL", "openssl")
-    for name in ("rsa2048", "rsa3072", "ecdsap256", "sm2", "ML-DSA-65"):
-        done = subprocess.run([tool, "speed", "-mr", "-seconds", str(max(1, int(seconds))), name],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-        for line in done.stdout.splitlines():
+    done = subprocess.run([tool, "speed", "-mr", "-seconds", str(max(1, int(seconds))), *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.splitlines()
+
+
+def raw_signatures(seconds, names):
+    for name in names:
+        for line in speed(seconds, name):
             kind, *fields = line.split(":")
             # What stands before the rate of signatures: number and bits, for SM2 the curve too, for others number and keys.
             before = {"+F2": 2, "+F4": 2, "+F7": 3, "+F10": 2}.get(kind)
@@ -253,7 +258,7 @@ class Bench:
 
     def signer(self):
         heading("signer: keys, rules, linter and signature, one process, by second of CPU")
-        for name, rate in raw_signatures(self.set["seconds"]):
+        for name, rate in raw_signatures(self.set["seconds"], SIGNATURES):
             print(f"  openssl speed {name:<12} {rate:>10.0f} signatures per second of CPU")
         sys.stdout.flush()
         subprocess.run([os.environ["BENCH_SIGNER"], str(self.lab.data), str(self.set["seconds"])], check=True)
@@ -312,9 +317,31 @@ def audit(records):
     table([["", "", ""], *(line.split("\t") for line in out.splitlines())])
 
 
-def tlcp():
+def raw_ciphering(seconds, size):
+    """MB in a second, of blocks of that many bytes."""
+    for line in speed(seconds, "-evp", "sm4-gcm", "-bytes", str(size)):
+        kind, *fields = line.split(":")
+        if kind == "+F":
+            return float(fields[2]) / 1e6
+    return None
+
+
+def tlcp(seconds):
     heading("TLCP: handshakes beside SM2 alone, records beside SM4-GCM alone")
-    print(subprocess.run([os.environ["BENCH_TLCP"]], check=True, capture_output=True, text=True).stdout)
+    sys.stdout.flush()
+    subprocess.run([os.environ["BENCH_TLCP"], str(seconds)], check=True)
+    out = subprocess.run([os.environ["BENCH_TLCP"], str(seconds), "beside"], check=True, capture_output=True, text=True).stdout
+    ours = {what: [float(v) for v in values] for what, *values in (line.split("\t") for line in out.splitlines())}
+    heading("TLCP: beside `openssl speed` of the same library, per second of CPU; it has no encryption with SM2, and its SM4-GCM makes "
+            "neither nonce nor tag")
+    rows = [["", "autarky", "openssl speed", "ratio"]]
+    for _, rate in raw_signatures(seconds, ["sm2"]):
+        rows.append(["SM2 signatures", f"{ours['sm2'][0]:.0f}", f"{rate:.0f}", f"{ours['sm2'][0] / rate:.2f}"])
+    for size in (1024, 16384):
+        rate = raw_ciphering(seconds, size)
+        for what, figure in zip(("sealed", "opened"), ours[str(size)]) if rate else ():
+            rows.append([f"SM4-GCM, records of {size >> 10} KiB {what}, MB", f"{figure:.0f}", f"{rate:.0f}", f"{figure / rate:.2f}"])
+    table(rows)
 
 
 def main():
@@ -338,7 +365,7 @@ def main():
     if "policy" in wanted:
         policy()
     if "tlcp" in wanted:
-        tlcp()
+        tlcp(settings(options.quick)["seconds"])
     if "agent" in wanted:
         agent.run(options.quick, table)
     if "audit" in wanted:

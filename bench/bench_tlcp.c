@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLCP, each suite: full and resumed handshakes, the server's side alone, beside what it has to do
  * with SM2 for one; and records sealed and opened beside bare SM4 and SM3.
- * Usage: bench_tlcp [SECONDS] */
+ * Usage: bench_tlcp [SECONDS [beside]]
+ * `beside`: only what `openssl speed` measures as well, in lines of columns with a tab between. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <openssl/evp.h>
@@ -19,7 +21,7 @@
 #include "tlcp/identity.h"
 #include "tlcp/record_int.h"
 
-enum { PIECE = 16 * 1024, PREMASTER = 48, MICRO = 1'000'000 };
+enum { PIECE = 16 * 1024, SMALL = 1024, PREMASTER = 48, MICRO = 1'000'000 };
 
 static struct crypto_key *sign_key, *encrypt_key;
 static struct tlcp_identity *identity;
@@ -168,8 +170,8 @@ static double handshakes(uint16_t suite, bool resumes)
     return (double)n / taken;
 }
 
-/* MB in a second, of sealing, or of opening what was sealed. */
-static double records(uint16_t suite, bool opens)
+/* MB in a second, of sealing pieces of that size, PIECE at most, or of opening what was sealed. */
+static double records(uint16_t suite, size_t piece, bool opens)
 {
     static const unsigned char key[TLCP_MAC] = "no secret";
     const struct tlcp_guard_keys keys = {key, key, key};
@@ -187,7 +189,7 @@ static double records(uint16_t suite, bool opens)
         struct str got;
 
         buf_reset(&out);
-        check(tlcp_guard_seal(&seals, TLCP_DATA, str_bytes(plain, PIECE), &out) == RC_OK,
+        check(tlcp_guard_seal(&seals, TLCP_DATA, str_bytes(plain, piece), &out) == RC_OK,
               "sealing");
         if (opens) {
             from = cpu();
@@ -197,7 +199,7 @@ static double records(uint16_t suite, bool opens)
         }
         taken += cpu() - from;
     }
-    return (double)n * PIECE / MICRO / taken;
+    return (double)n * (double)piece / MICRO / taken;
 }
 
 /* The same bytes by nothing but OpenSSL: SM4-GCM with its tag, or SM4-CBC and SM3. */
@@ -256,8 +258,8 @@ static void print_records(void)
 
     printf("records of 16 KiB, MB in a second of CPU:\n");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        double alone = bare(i), sealed = records(rows[i].suite, false);
-        double opened = records(rows[i].suite, true);
+        double alone = bare(i), sealed = records(rows[i].suite, PIECE, false);
+        double opened = records(rows[i].suite, PIECE, true);
 
         printf("  bare %-15s %4.0f  %-17s sealed %4.0f (%.0f %%)  opened %4.0f (%.0f %%)\n",
                rows[i].bare, alone, rows[i].name, sealed, 100 * sealed / alone, opened,
@@ -265,13 +267,41 @@ static void print_records(void)
     }
 }
 
+static double signatures(void)
+{
+    double from = cpu();
+    size_t n = 0;
+
+    for (; cpu() - from < seconds; n++) {
+        CLEANUP(buf_done) struct buf out = BUF_INIT(CRYPTO_SIG_MAX);
+
+        check(crypto_sign(sign_key, CRYPTO_SIG_SM2_SM3, CRYPTO_SIG_DER, STR("text"), &out) == RC_OK,
+              "SM2");
+    }
+    return (double)n / (cpu() - from);
+}
+
+static void print_beside(void)
+{
+    static const size_t pieces[] = {SMALL, PIECE};
+
+    printf("sm2\t%.0f\n", signatures());
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+        printf("%zu\t%.1f\t%.1f\n", pieces[i], records(TLCP_ECC_SM4_GCM_SM3, pieces[i], false),
+               records(TLCP_ECC_SM4_GCM_SM3, pieces[i], true));
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
         seconds = strtod(argv[1], NULL);
     prepare();
-    print_handshakes();
-    print_records();
+    if (argc > 2 && strcmp(argv[2], "beside") == 0) {
+        print_beside();
+    } else {
+        print_handshakes();
+        print_records();
+    }
     tlcp_identity_unref(identity);
     crypto_key_unref(sign_key);
     crypto_key_unref(encrypt_key);
