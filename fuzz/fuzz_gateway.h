@@ -91,7 +91,11 @@ static const struct net_ops no_net = {.dial = no_dial};
 static enum rc world_make(struct world *w)
 {
     static const struct str backend = STR("http://10.0.0.1:81");
-    static const struct conf_site site = {.name = STR("a.example"), .backends = {&backend, 1}};
+    static const struct conf_site site = {.name = STR("a.example"),
+                                          .backends = {&backend, 1},
+                                          .client_timeout = 30 * WHEN_SECOND,
+                                          .response_timeout = WHEN_MINUTE,
+                                          .tunnel_timeout = WHEN_HOUR};
     static struct conf conf;
     struct gateway_plan *plan;
     struct dns_zones *zones;
@@ -99,6 +103,8 @@ static enum rc world_make(struct world *w)
     log_init(&(struct log_conf){.role = "fuzz", .sink = quiet});
     conf.gateway.sites = &site;
     conf.gateway.n_sites = 1;
+    conf.gateway.head_timeout = 10 * WHEN_SECOND;
+    conf.gateway.idle_timeout = WHEN_MINUTE;
     w->t.ops = &script;
     w->net.ops = &no_net;
     clock_fake_init(&w->clock, 0);

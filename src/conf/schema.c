@@ -164,6 +164,7 @@ const struct conf_key conf_schema[] = {
      .initial = "default", .take = &live,
      .help = "Of its certificates"},
 #include "conf/schema_sites.h"
+#include "conf/schema_waits.h"
 #include "conf/schema_public.h"
 
     {KEY("database", CONF_ONE, database, &conf_kind_choice), .names = conf_choice_databases,

@@ -67,6 +67,13 @@ enum conf_client_header {
 };
 
 enum { CONF_WAF_BODY_MAX = 128 * 1024 };
+/* How long the gateway may be told to wait for others. */
+#define CONF_GATEWAY_WAIT_MIN WHEN_SECOND
+#define CONF_GATEWAY_HEAD_MAX (10 * WHEN_MINUTE)
+#define CONF_GATEWAY_IDLE_MAX WHEN_HOUR
+#define CONF_GATEWAY_CLIENT_MAX WHEN_HOUR
+#define CONF_GATEWAY_RESPONSE_MAX WHEN_DAY
+#define CONF_GATEWAY_TUNNEL_MAX (7 * WHEN_DAY)
 enum { CONF_PATHS_MAX = 1000, CONF_SITE_HEADERS_MAX = 10 };
 
 /* A web site behind the gateway. */
@@ -93,6 +100,9 @@ struct conf_site {
     struct str maintenance; /* what clients are told instead of being served; empty: they are */
     struct str check;       /* the path that tells whether a backend is well; empty: none */
     when_t check_interval;
+    when_t client_timeout;   /* in which a client that is waited for moves nothing */
+    when_t response_timeout; /* ... a backend */
+    when_t tunnel_timeout;   /* ... neither side of WebSocket, or of what is passed on */
     struct str profile;      /* of its certificates; exists */
     struct str renew_window; /* as base/window.h; empty: that of all sites */
     struct str directory;    /* the CA of those that others issue; empty: this one */
@@ -117,6 +127,8 @@ struct conf_gateway {
     enum conf_keys keys;
     struct str renew_window, change_window; /* as base/window.h; empty: any time */
     when_t drain;                           /* of workers that others replace */
+    when_t head_timeout; /* of a request, from its first byte, or the connection's start */
+    when_t idle_timeout; /* between two requests of a connection */
     const struct conf_site *sites;
     size_t n_sites;
     const struct conf_path *paths;

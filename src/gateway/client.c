@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/when.h"
 #include "ev/clock.h"
 #include "gateway/gateway_int.h"
 #include "http/server.h"
@@ -26,7 +27,7 @@ static void begin_linger(struct gateway_client *c)
 {
     gateway_peer_set_idle(&c->peer, false);
     c->state = LINGER;
-    gateway_peer_allow(&c->peer, GATEWAY_LINGER_SECONDS);
+    gateway_peer_allow(&c->peer, GATEWAY_LINGER_SECONDS * WHEN_SECOND);
 }
 
 /* ---- steps; false: nothing more to do until something happens */
@@ -48,7 +49,7 @@ static void look_at_the_time(struct gateway_client *c)
     if (c->x->state != GATEWAY_READ)
         ev_timer_stop(&c->peer.timer);
     else if (phase == HTTP_PHASE_HEAD && c->phase != HTTP_PHASE_HEAD)
-        gateway_peer_allow(&c->peer, GATEWAY_HEAD_SECONDS);
+        gateway_peer_allow(&c->peer, c->peer.gateway->head_timeout);
     c->phase = phase;
 }
 
@@ -85,7 +86,7 @@ static void answered(struct gateway_client *c, bool last)
     if (last)
         begin_linger(c);
     else
-        gateway_peer_allow(&c->peer, GATEWAY_IDLE_SECONDS);
+        gateway_peer_allow(&c->peer, c->peer.gateway->idle_timeout);
 }
 
 static void pump(struct gateway_client *c);
@@ -203,7 +204,7 @@ static void peer_drain(struct gateway_peer *p)
         return;
     /* A newcomer's first request is on its way, and he could not know. */
     if (!c->served)
-        gateway_peer_allow(p, GATEWAY_DRAIN_SECONDS);
+        gateway_peer_allow(p, GATEWAY_DRAIN_SECONDS * WHEN_SECOND);
     else
         pump(c);
 }
@@ -243,7 +244,7 @@ static void client_start(void *conn)
 {
     struct gateway_client *c = conn;
 
-    gateway_peer_allow(&c->peer, GATEWAY_HEAD_SECONDS);
+    gateway_peer_allow(&c->peer, c->peer.gateway->head_timeout);
     c->ready = true;
     gateway_peer_set_idle(&c->peer, true);
     gateway_peer_want(&c->peer, NET_WANT_READ);

@@ -8,7 +8,8 @@
 #include "gateway/page.h"
 #include "http/url.h"
 
-MSG(msg_slow, "gateway.client-slow", "the request did not arrive in time");
+MSG(msg_slow, "gateway.client-slow",
+    "the head of the request did not arrive in time (gateway.head_timeout)");
 MSG(msg_other_host, "gateway.other-host",
     "the connection was made for {0}, and the request is for {1}");
 MSG(msg_two_hosts, "gateway.two-hosts", "the target of the request and its Host header differ");
@@ -90,7 +91,7 @@ static void reset(struct gateway_exchange *x)
 {
     gateway_relay_next(&x->up, false);
     gateway_relay_next(&x->down, false);
-    gateway_patience_init(&x->client_time, GATEWAY_CLIENT_SECONDS * WHEN_SECOND,
+    gateway_patience_init(&x->client_time, gateway_peer_client_timeout(x->peer),
                           WHEN_SECOND / GATEWAY_CLIENT_RATE);
     gateway_patience_init(&x->backend_time, GATEWAY_FIND_SECONDS * WHEN_SECOND, 0);
     x->state = GATEWAY_READ;

@@ -24,6 +24,7 @@ struct gateway_plan {
     struct gateway_trust *trust;
     const struct gateway_site *otherwise; /* one of `sites`, or NULL */
     struct gateway_rate connect;
+    int64_t head_timeout, idle_timeout;
     unsigned access;            /* as struct gateway_access has it */
     struct conf_inspection waf; /* but for its strings */
     bool query;
@@ -289,6 +290,8 @@ enum rc gateway_prepare(struct gateway *g, const struct conf *conf, struct dns_z
     plan->query = conf->gateway.access_log.query;
     plan->waf = conf->gateway.waf;
     plan->waf.rules.n = 0;
+    plan->head_timeout = conf->gateway.head_timeout;
+    plan->idle_timeout = conf->gateway.idle_timeout;
     TRY(gateway_trust_new(conf, &plan->trust));
     plan->routes = mem_calloc(n, sizeof(struct gateway_route *));
     plan->of = mem_calloc(n, sizeof(struct gateway_site *));
@@ -364,6 +367,8 @@ void gateway_commit(struct gateway *g, struct gateway_plan *plan)
     g->trust = MOVE(plan->trust);
     g->access.format = plan->access;
     g->access.query = plan->query;
+    g->head_timeout = plan->head_timeout;
+    g->idle_timeout = plan->idle_timeout;
     g->waf_body = plan->waf.body;
     g->waf_timeout = plan->waf.timeout;
     g->waf_passes = plan->waf.unavailable == CONF_UNAVAILABLE_PASS;

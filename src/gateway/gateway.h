@@ -30,16 +30,13 @@ enum {
     GATEWAY_EXCHANGES_KEPT = 256,
     GATEWAY_TRIES_MAX = 3, /* of a request, if more than one is allowed */
 
-    /* Seconds. */
-    GATEWAY_HEAD_SECONDS = 10,       /* from the first byte, or the start, to the end of the head */
-    GATEWAY_IDLE_SECONDS = 60,       /* between two requests */
-    GATEWAY_CLIENT_SECONDS = 30,     /* in which a client that is waited for moves nothing */
-    GATEWAY_CLIENT_RATE = 128,       /* bytes that earn it a second of these back */
+    GATEWAY_CLIENT_RATE = 128, /* bytes that earn a client a second of its client_timeout back */
+
+    /* Seconds; those that may be wanted otherwise are in the configuration. */
+    GATEWAY_STRANGER_SECONDS = 30,   /* client_timeout of one whose site is not known, or no more */
     GATEWAY_LINGER_SECONDS = 5,      /* after the last answer, for the client to read it */
     GATEWAY_DRAIN_SECONDS = 2,       /* for the first request of one who came just before */
     GATEWAY_FIND_SECONDS = 20,       /* for a connection to any backend */
-    GATEWAY_RESPONSE_SECONDS = 60,   /* in which a backend that is waited for moves nothing */
-    GATEWAY_TUNNEL_SECONDS = 3600,   /* of WebSocket, in which neither side says anything */
     GATEWAY_TUNNEL_END_SECONDS = 10, /* for a backend to end what the client has ended */
     /* That a client may still send after it: what is on its way at a time fills the buffers of both
      * kernels, and many look for an answer only when all is sent. */

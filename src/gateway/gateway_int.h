@@ -48,7 +48,9 @@ struct gateway {
     struct ev_hook flush;
     void (*on_idle)(void *owner, bool idle); /* of a client's connection: http/server's */
     void (*on_closed)(void *owner);
-    size_t held; /* bytes of bodies that wait for verdicts */
+    size_t held;          /* bytes of bodies that wait for verdicts */
+    int64_t head_timeout; /* from the first byte, or the start, to the end of a head */
+    int64_t idle_timeout; /* between two requests */
     size_t waf_body;
     int64_t waf_timeout;
     bool waf_passes; /* what cannot be inspected, though the site blocks */

@@ -210,6 +210,7 @@ static void *begin_stream(void *arg, struct http_h2_stream *h2, struct http_read
     list_push(&c->streams, &s->link);
     list_init(&s->answered);
     *out_reader = s->x->up.reader;
+    gateway_patience_limit(&c->taking, gateway_peer_client_timeout(&c->peer));
     return s;
 }
 
@@ -374,16 +375,17 @@ static void send_out(struct connection *c)
 
 static int64_t idle_until(const struct connection *c)
 {
-    int64_t seconds = c->served ? GATEWAY_IDLE_SECONDS : GATEWAY_HEAD_SECONDS;
+    const struct gateway *g = c->peer.gateway;
+    int64_t most = c->served ? g->idle_timeout : g->head_timeout;
 
     if (c->peer.draining)
-        seconds = GATEWAY_DRAIN_SECONDS;
-    return c->peer.idle ? c->idle_at + seconds * WHEN_SECOND : INT64_MAX;
+        most = GATEWAY_DRAIN_SECONDS * WHEN_SECOND;
+    return c->peer.idle ? c->idle_at + most : INT64_MAX;
 }
 
 static int64_t cut_at(const struct connection *c)
 {
-    int64_t head = c->head_at + GATEWAY_HEAD_SECONDS * WHEN_SECOND;
+    int64_t head = c->head_at + c->peer.gateway->head_timeout;
     int64_t due = c->stalled ? c->taking.deadline : INT64_MAX;
 
     if (c->in_head && head < due)
@@ -550,7 +552,7 @@ static enum rc h2_new(void *arg, struct net_stream *t, struct tls_conn *tls,
     gateway_peer_init(&c->peer, arg, t, tls, client);
     ev_timer_init(&c->peer.timer, c->peer.gateway->conf.ev, on_timer, c);
     ev_defer_init(&c->again, on_again, c);
-    gateway_patience_init(&c->taking, GATEWAY_CLIENT_SECONDS * WHEN_SECOND,
+    gateway_patience_init(&c->taking, gateway_peer_client_timeout(&c->peer),
                           WHEN_SECOND / GATEWAY_CLIENT_RATE);
     list_init(&c->streams);
     list_init(&c->answered);

@@ -7,9 +7,10 @@
 #include "gateway/gateway_int.h"
 #include "http/forward.h"
 
-MSG(msg_client_slow, "gateway.body-slow", "the client sent or took too little");
+MSG(msg_client_slow, "gateway.body-slow",
+    "the client sent or took too little in {0} (client_timeout)");
 MSG(msg_client_gone, "gateway.client-gone", "the client went away");
-MSG(msg_silent, "gateway.backend-silent", "{0} did not answer in time");
+MSG(msg_silent, "gateway.backend-silent", "{0} was silent for {1} (response_timeout)");
 MSG(msg_cut, "gateway.backend-cut", "{0} closed the connection before its answer was complete");
 MSG(msg_no_grant, "gateway.backend-no-grant",
     "{0} answered a request for WebSocket with success, and granted none");
@@ -95,7 +96,7 @@ void gateway_pass_begin(struct gateway_exchange *x, struct backend_link *l)
     expect_answer(x);
     x->down.ready = false;
     x->full = false;
-    gateway_patience_init(&x->backend_time, GATEWAY_RESPONSE_SECONDS * WHEN_SECOND, 0);
+    gateway_patience_init(&x->backend_time, x->route->response_timeout, 0);
     x->state = GATEWAY_PASS;
 }
 
@@ -127,16 +128,18 @@ static enum gateway_step no_memory(struct gateway_exchange *x)
 
 static enum gateway_step late(struct gateway_exchange *x)
 {
+    CLEANUP(buf_done) struct buf span = BUF_INIT(WHEN_TEXT);
     bool client = x->client_time.runs && x->client_time.deadline <= gateway_now(x->gateway);
 
     x->late = false;
+    when_put_span(&span, client ? x->client_time.most : x->backend_time.most);
     if (client) {
-        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_client_slow));
+        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_client_slow, buf_str(&span)));
         return fail(x, 408);
     }
     backend_fault(x->link->backend);
     backend_count_failure(BACKEND_FAILED_TIME);
-    IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_silent, backend_name(x)));
+    IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_silent, backend_name(x), buf_str(&span)));
     return fail(x, 504);
 }
 

@@ -20,6 +20,14 @@ static inline void gateway_patience_init(struct gateway_patience *p, int64_t mos
     *p = (struct gateway_patience){.most = most, .per_byte = per_byte, .left = most};
 }
 
+/* Another limit; time that is used up stays so. */
+static inline void gateway_patience_limit(struct gateway_patience *p, int64_t most)
+{
+    p->left += most - p->most;
+    p->deadline += most - p->most;
+    p->most = most;
+}
+
 static inline void gateway_patience_moved(struct gateway_patience *p, uint64_t bytes, int64_t now)
 {
     int64_t left = p->runs ? p->deadline - now : p->left, earned = p->most;

@@ -135,9 +135,15 @@ void gateway_peer_done(struct gateway_peer *p)
     net_stream_free(p->t);
 }
 
-void gateway_peer_allow(struct gateway_peer *p, int64_t seconds)
+void gateway_peer_allow(struct gateway_peer *p, int64_t micros)
 {
-    ev_timer_start(&p->timer, seconds * WHEN_SECOND, 0);
+    ev_timer_start(&p->timer, micros, 0);
+}
+
+int64_t gateway_peer_client_timeout(const struct gateway_peer *p)
+{
+    return p->site && p->site->route ? p->site->route->client_timeout
+                                     : GATEWAY_STRANGER_SECONDS * WHEN_SECOND;
 }
 
 void gateway_peer_set_idle(struct gateway_peer *p, bool idle)

@@ -70,8 +70,10 @@ size_t gateway_peer_tell(const struct gateway_peer *p, unsigned what,
                          struct http_header out[static CONF_CLIENT_COUNT]);
 /* Closes it, with a word that it ends unless it is `shut`. */
 void gateway_peer_done(struct gateway_peer *p);
-/* Calls back after so many seconds, in place of what was asked for before. */
-void gateway_peer_allow(struct gateway_peer *p, int64_t seconds);
+/* Calls back after so many microseconds, in place of what was asked for before. */
+void gateway_peer_allow(struct gateway_peer *p, int64_t micros);
+/* Its client_timeout, in microseconds, as the configuration has it now. */
+int64_t gateway_peer_client_timeout(const struct gateway_peer *p);
 void gateway_peer_set_idle(struct gateway_peer *p, bool idle);
 void gateway_peer_want(struct gateway_peer *p, unsigned wants);
 

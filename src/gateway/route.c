@@ -125,6 +125,9 @@ enum rc gateway_route_new(struct backends *all, const struct conf *conf,
     r->waf = site->waf;
     r->passes = site->passes;
     r->rate = gateway_rate_of(site->rate, site->burst);
+    r->client_timeout = site->client_timeout;
+    r->response_timeout = site->response_timeout;
+    r->tunnel_timeout = site->tunnel_timeout;
     arena_init(&r->arena, GATEWAY_ROUTE_BYTES);
     TRY(backend_pool_new(all, site, &r->pool, err));
     TRY(copy_headers(r, &site->request_headers, 0, &r->request, &r->n_request));

@@ -41,7 +41,10 @@ struct gateway_route {
     unsigned client_headers; /* what backends are told of them, bits of CONF_CLIENT_ */
     struct conf_nets allow, deny; /* in the arena */
     struct gateway_rate rate;
-    struct arena arena; /* of all texts here */
+    int64_t client_timeout;   /* in which a client that is waited for moves nothing */
+    int64_t response_timeout; /* ... a backend */
+    int64_t tunnel_timeout;   /* ... neither side of WebSocket, or of what is passed on */
+    struct arena arena;       /* of all texts here */
 };
 
 /* RC_NOMEM, RC_CRYPTO; RC_INVAL names a backend that is no http URL, or roots or lists that cannot

@@ -3,8 +3,6 @@
  * ClientHello on, and comes back the same way. Whichever side says that it sends no more, the other
  * is told, and may go on. Each direction holds one block while there are bytes in it, and reads
  * nothing before they are written: a side that takes nothing stops the other. */
-#include <stdio.h>
-
 #include "base/when.h"
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
@@ -16,7 +14,7 @@ MSG(msg_denied, "gateway.through-denied",
     "the site's `allow` and `deny` do not let this client in");
 MSG(msg_full, "gateway.through-full", "there are too many connections");
 MSG(msg_find_slow, "gateway.through-slow", "no backend could be reached within {0} seconds");
-MSG(msg_quiet, "gateway.through-quiet", "nothing came for {0} seconds");
+MSG(msg_quiet, "gateway.through-quiet", "nothing came for {0}");
 MSG(msg_broken, "gateway.through-broken", "the connection of the {0} broke");
 
 enum state { FIND, PASS, ENDED };
@@ -180,28 +178,37 @@ static unsigned wants(enum moved from, enum moved to)
     return (from == WAIT_READ ? NET_WANT_READ : 0) | (to == WAIT_WRITE ? NET_WANT_WRITE : 0);
 }
 
-/* How long nothing may move. */
+/* How long nothing may move, in microseconds. */
 static int64_t patience(const struct through *c)
 {
+    int64_t most = c->route->tunnel_timeout, idle = c->peer.gateway->idle_timeout;
+
     if (c->peer.draining)
-        return GATEWAY_DRAIN_SECONDS;
-    return c->up.told || c->down.told ? GATEWAY_IDLE_SECONDS : GATEWAY_TUNNEL_SECONDS;
+        return GATEWAY_DRAIN_SECONDS * WHEN_SECOND;
+    return (c->up.told || c->down.told) && idle < most ? idle : most;
 }
 
 /* It counts as idle after a while, and then makes room for others. */
 static void await(struct through *c)
 {
-    int64_t most = patience(c), idle = GATEWAY_IDLE_SECONDS, quiet = now(c) - c->moved;
+    int64_t most = patience(c), idle = c->peer.gateway->idle_timeout;
+    int64_t quiet = now(c) - c->moved;
 
     if (!c->peer.idle && idle < most)
         most = idle;
-    most = most * WHEN_SECOND - quiet;
+    most -= quiet;
     ev_timer_start(&c->peer.timer, most > 0 ? most : 0, 0);
+}
+
+/* Bytes, and ends that were handed on: who has just been told of one may need a while to answer. */
+static uint64_t moves(const struct through *c)
+{
+    return c->up.bytes + c->down.bytes + c->up.told + c->down.told;
 }
 
 static void pass(struct through *c)
 {
-    uint64_t before = c->up.bytes + c->down.bytes;
+    uint64_t before = moves(c);
     enum moved up = run(c, &c->up, c->peer.t, c->link->t);
     enum moved down = run(c, &c->down, c->link->t, c->peer.t);
 
@@ -210,7 +217,7 @@ static void pass(struct through *c)
         end(c);
         return;
     }
-    if (c->up.bytes + c->down.bytes > before) {
+    if (moves(c) > before) {
         c->moved = now(c);
         gateway_peer_set_idle(&c->peer, false);
     }
@@ -256,7 +263,7 @@ static void find(struct through *c)
     }
     c->find.preface =
         gateway_peer_preface(&c->peer, c->route->send_proxy, &c->peer.from, c->preface);
-    gateway_peer_allow(&c->peer, GATEWAY_FIND_SECONDS);
+    gateway_peer_allow(&c->peer, GATEWAY_FIND_SECONDS * WHEN_SECOND);
     rc = backend_find_start(&c->find, c->route->pool, 0, &l);
     if (rc == RC_OK) {
         begin(c, l);
@@ -310,14 +317,14 @@ static void on_found(void *arg, struct backend_link *l)
 static void on_timer(void *arg)
 {
     struct through *c = arg;
-    char seconds[] = "3600";
+    CLEANUP(buf_done) struct buf span = BUF_INIT(WHEN_TEXT);
 
     if (c->state == FIND) {
         IGNORE_RC(ERR(&c->why, RC_TIMEOUT, msg_find_slow, STR("20")));
         refuse(c, INTERNAL_ERROR);
-    } else if (now(c) - c->moved >= patience(c) * WHEN_SECOND) {
-        snprintf(seconds, sizeof(seconds), "%d", (int)patience(c));
-        IGNORE_RC(ERR(&c->why, RC_TIMEOUT, msg_quiet, str_of(seconds)));
+    } else if (now(c) - c->moved >= patience(c)) {
+        when_put_span(&span, patience(c));
+        IGNORE_RC(ERR(&c->why, RC_TIMEOUT, msg_quiet, buf_str(&span)));
         end(c);
     } else {
         gateway_peer_set_idle(&c->peer, true);

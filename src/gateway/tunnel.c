@@ -6,7 +6,7 @@
 #include "gateway/account.h"
 #include "gateway/gateway_int.h"
 
-MSG(msg_idle, "gateway.tunnel-idle", "nothing came for an hour");
+MSG(msg_idle, "gateway.tunnel-idle", "nothing came for {0} (tunnel_timeout)");
 MSG(msg_broken, "gateway.tunnel-broken", "the connection of the {0} broke");
 
 void gateway_tunnel_begin(struct gateway_exchange *x)
@@ -17,7 +17,7 @@ void gateway_tunnel_begin(struct gateway_exchange *x)
     x->up.ready = x->down.ready = true;
     x->up.ended = x->down.ended = false;
     x->full = false;
-    gateway_patience_init(&x->backend_time, GATEWAY_TUNNEL_SECONDS * WHEN_SECOND, 0);
+    gateway_patience_init(&x->backend_time, x->route->tunnel_timeout, 0);
 }
 
 static bool gone(enum gateway_relay_end how)
@@ -45,6 +45,16 @@ static enum gateway_step end(struct gateway_exchange *x)
     return GATEWAY_LAST;
 }
 
+static enum gateway_step late(struct gateway_exchange *x)
+{
+    CLEANUP(buf_done) struct buf span = BUF_INIT(WHEN_TEXT);
+
+    when_put_span(&span, x->backend_time.most);
+    if (!x->leaving)
+        IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_idle, buf_str(&span)));
+    return end(x);
+}
+
 /* The client's end is passed on behind what it said; a backend that has to end its side, too, is
  * given a while for that. */
 static bool left(struct gateway_exchange *x)
@@ -68,11 +78,8 @@ enum gateway_step gateway_tunnel_step(struct gateway_exchange *x)
     uint64_t before = x->up.read + x->down.read;
     enum gateway_relay_end up, down;
 
-    if (x->late) {
-        if (!x->leaving)
-            IGNORE_RC(ERR(&x->why, RC_TIMEOUT, msg_idle));
-        return end(x);
-    }
+    if (x->late)
+        return late(x);
     up = gateway_relay_run(&x->up, x->t, x->link->t, &x->why);
     down = gateway_relay_run(&x->down, x->link->t, x->t, &x->why);
     if (x->leaving && (gone(up) || gone(down)))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # autarky-test: timeout=120
 """One gateway before three web servers that come, go and are unwell, while curl asks: turns, cookies, checks, retries, drain, and no
-request that is lost."""
+request that is lost. And two sites of other patience: backends and clients that are slow are waited for by the one and not by the other."""
 
 import collections
 import pathlib
@@ -12,7 +12,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from gateway import SITES, Gateway, expect
+from gateway import SITES, Gateway, expect, receive
+
+SHORT = "1s"
+SLOW = 4  # seconds: too long for SHORT
 
 
 class Web(BaseHTTPRequestHandler):
@@ -25,6 +28,16 @@ class Web(BaseHTTPRequestHandler):
             self.answer(200 if me.well else 503)
         elif me.dying:
             self.close_connection = True
+        elif self.path == "/slow":
+            time.sleep(SLOW)
+            self.answer(200)
+        elif self.path == "/pause":
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"a")
+            time.sleep(SLOW)
+            self.wfile.write(b"b")
         else:
             me.asked += 1
             self.answer(200)
@@ -76,6 +89,73 @@ def until(what, condition):
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within 20 seconds: {what}")
+
+
+def post(tls, site, *pieces, pause=0):
+    """What is answered to a body of two bytes of which these come, the second after a pause."""
+    tls.sendall(f"POST / HTTP/1.1\r\nHost: {site}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n".encode())
+    for i, piece in enumerate(pieces):
+        time.sleep(pause if i else 0)
+        tls.sendall(piece)
+    return receive(tls)[0].split(b" ", 2)[1]
+
+
+def status(gateway, site, path, *options):
+    return gateway.curl("-o", "/dev/null", "-w", "%{http_code}", *options, gateway.url(path, site))
+
+
+def patience(gateway, servers):
+    """What one site does not wait for, the other serves; and so does the same one, as soon as it is told to."""
+    hasty, patient = SITES
+    backend = f"http://127.0.0.1:{servers[0].server_port}"
+
+    def reload(short, head="10s", idle="1m"):
+        (gateway.root / "autarky.yaml").write_text(
+            "organization: Example\ndomain: hospital.example\nlisten: {gateway: [\"127.0.0.1:0\"]}\n"
+            f"gateway:\n  head_timeout: {head}\n  idle_timeout: {idle}\n  sites:\n"
+            f"    - {{name: {hasty}, backends: [\"{backend}\"], response_timeout: {short}, client_timeout: {short}}}\n"
+            f"    - {{name: {patient}, backends: [\"{backend}\"]}}\n")
+        gateway.process.send_signal(signal.SIGHUP)
+
+    reload(SHORT)
+    until("a backend that is too slow", lambda: status(gateway, hasty, "/slow") == b"504")
+    expect("over HTTP/2", status(gateway, hasty, "/slow", "--http2"), b"504")
+    expect("the log says which limit", gateway.said(f"127.0.0.1:{servers[0].server_port} was silent for {SHORT} (response_timeout)"), True)
+    expect("a pause in the answer", gateway.curl(gateway.url("/pause", hasty), status=18), b"a")
+    expect("a slow backend of another site", status(gateway, patient, "/slow"), b"200")
+    expect("a pause in its answer", gateway.curl(gateway.url("/pause", patient)), b"ab")
+    with gateway.connect(hasty) as tls:
+        expect("a client that is too slow", post(tls, hasty, b"a"), b"408")
+    expect("the log says that, too", gateway.said(f"sent or took too little in {SHORT} (client_timeout)"), True)
+    with gateway.connect(patient) as tls:
+        expect("a slow client of another site", post(tls, patient, b"a", b"b", pause=SLOW), b"200")
+    reload("1m")
+    until("it waits now", lambda: status(gateway, hasty, "/slow") == b"200")
+    with gateway.connect(hasty) as tls:
+        expect("for the client, too", post(tls, hasty, b"a", b"b", pause=SLOW), b"200")
+    with gateway.connect(hasty) as open_one:
+        time.sleep(SLOW)
+        open_one.sendall(f"GET / HTTP/1.1\r\nHost: {hasty}\r\n\r\n".encode())
+        expect("an answer after a while", open_one.recv(12), b"HTTP/1.1 200")
+    reload("1m", head=SHORT, idle=SHORT)
+    until("the head's limit", lambda: head(gateway, hasty) == b"408")
+    expect("the log has its name", gateway.said("(gateway.head_timeout)"), True)
+    began = time.monotonic()
+    with gateway.connect(hasty) as tls:
+        tls.sendall(f"GET / HTTP/1.1\r\nHost: {hasty}\r\n\r\n".encode())
+        expect("it ends in order", receive(tls)[1], True)
+    expect("idle for a second, and not at once", 1 <= time.monotonic() - began < 30, True)
+    reload("1m")
+
+
+def head(gateway, site):
+    """What is answered to half of a head, but for the first seconds of which nothing is known."""
+    with gateway.connect(site) as tls:
+        tls.settimeout(20)
+        tls.sendall(f"GET / HTTP/1.1\r\nHost: {site}\r\n".encode())
+        began = time.monotonic()
+        got = receive(tls)[0].split(b" ", 2)[1]
+        return got if time.monotonic() - began < 9 else b"late"
 
 
 def turns(gateway, servers):
@@ -140,7 +220,7 @@ def one_goes(gateway, servers):
 def main():
     servers = [Server() for _ in range(3)]
     with tempfile.TemporaryDirectory() as name, Gateway(pathlib.Path(name), servers[0].server_port) as gateway:
-        for step in (turns, cookies, checks, retries, one_goes):
+        for step in (patience, turns, cookies, checks, retries, one_goes):
             step(gateway, servers)
 
 

@@ -3,13 +3,14 @@
 # autarky-test: timeout=120
 """WebSocket through the gateway: python3-websockets on both sides over HTTP/1.1, and over a stream of HTTP/2 (RFC 8441), once with
 frames that are put together here and once by python3-h2 and python3-wsproto: messages of all sizes both ways, many at once, one side
-that takes nothing, and either side's end. The same to a backend of HTTP/2, Node's, which takes extended CONNECT or does not."""
+that takes nothing, either side's end, and silence that lasts as long as the site's limit. The same to a backend of HTTP/2, Node's, which takes extended CONNECT or does not."""
 
 import asyncio
 import contextlib
 import http
 import os
 import pathlib
+import signal
 import ssl
 import struct
 import subprocess
@@ -139,10 +140,10 @@ class Over2(Gateway):
         super().configure(backend.replace("http://localhost", "h2c://127.0.0.1"), names)
 
 
-def connect(gateway, path="/chat", **options):
+def connect(gateway, path="/chat", site="wiki.example", **options):
     context = ssl.create_default_context(cafile=gateway.root / "all.pem")
-    return websockets.connect(f"wss://wiki.example{path}", ssl=context, host="127.0.0.1", port=gateway.port,
-                              server_hostname="wiki.example", max_size=None, **options)
+    return websockets.connect(f"wss://{site}{path}", ssl=context, host="127.0.0.1", port=gateway.port,
+                              server_hostname=site, max_size=None, **options)
 
 
 async def talk(gateway):
@@ -182,6 +183,34 @@ async def not_there(gateway):
             raise AssertionError("it was let in")
     except websockets.exceptions.InvalidStatusCode as error:
         expect("the status", error.status_code, 403)
+
+
+async def silence(gateway):
+    """A site's limit ends a tunnel in which nobody says anything, and no other site's."""
+    async def lasts():
+        """Seconds; None: longer than it should."""
+        async with connect(gateway, ping_interval=None) as socket:
+            await socket.send("hello")
+            await socket.recv()
+            began = asyncio.get_running_loop().time()
+            try:
+                await asyncio.wait_for(socket.wait_closed(), 15)
+            except asyncio.TimeoutError:
+                return None
+            return asyncio.get_running_loop().time() - began
+    path = gateway.root / "autarky.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("{name: wiki.example,", "{name: wiki.example, tunnel_timeout: 2s,"))
+    async with connect(gateway, site="files.example", ping_interval=None) as other:
+        gateway.process.send_signal(signal.SIGHUP)
+        await asyncio.sleep(1)
+        seconds = await lasts() or await lasts()  # the first may have begun before the reload
+        expect("a tunnel of two seconds", seconds is not None and seconds > 1.5, True)
+        expect("the log", gateway.said("nothing came for 2s (tunnel_timeout)"), True)
+        await other.send("still here")
+        expect("that of another site", await other.recv(), "still here")
+    path.write_text(before)
+    gateway.process.send_signal(signal.SIGHUP)
 
 
 def text_frame(text):
@@ -326,6 +355,7 @@ def main():
             asyncio.run(step(gateway))
         over_http2(gateway)
         by_strangers(gateway)
+        asyncio.run(silence(gateway))
         expect("the log", gateway.said("status=101"), True)
     to_http2()
 

@@ -38,6 +38,42 @@ static void does_without(void)
     CHECK_INT(s->check_interval, 10 * WHEN_SECOND);
 }
 
+static void limits_of_time(void)
+{
+    CLEANUP(conf_unrefp) const struct conf *conf = NULL, *plain = NULL;
+    const struct conf_site *s;
+
+    CHECK_LOADS(ALONE(""), &plain);
+    s = &plain->gateway.sites[0];
+    CHECK_INT(plain->gateway.head_timeout, 10 * WHEN_SECOND);
+    CHECK_INT(plain->gateway.idle_timeout, WHEN_MINUTE);
+    CHECK_INT(s->client_timeout, 30 * WHEN_SECOND);
+    CHECK_INT(s->response_timeout, WHEN_MINUTE);
+    CHECK_INT(s->tunnel_timeout, WHEN_HOUR);
+    CHECK_LOADS(ALONE(", client_timeout: 1s, response_timeout: 1d, tunnel_timeout: 7d}\n"
+                      "  idle_timeout: 1h\n  head_timeout: 10m\n  waf: {"),
+                &conf);
+    s = &conf->gateway.sites[0];
+    CHECK_INT(conf->gateway.head_timeout, 10 * WHEN_MINUTE);
+    CHECK_INT(conf->gateway.idle_timeout, WHEN_HOUR);
+    CHECK_INT(s->client_timeout, WHEN_SECOND);
+    CHECK_INT(s->response_timeout, WHEN_DAY);
+    CHECK_INT(s->tunnel_timeout, 7 * WHEN_DAY);
+    CHECK_PROBLEM(ALONE(", client_timeout: 61m"),
+                  "5: gateway.sites[0].client_timeout: 61m is outside of 1s to 1h");
+    CHECK_PROBLEM(ALONE(", response_timeout: 0s"),
+                  "5: gateway.sites[0].response_timeout: 0s is outside of 1s to 1d");
+    CHECK_PROBLEM(ALONE(", tunnel_timeout: 8d"),
+                  "5: gateway.sites[0].tunnel_timeout: 8d is outside of 1s to 7d");
+    CHECK_PROBLEM("gateway:\n  head_timeout: 999ms\n",
+                  "4: gateway.head_timeout: 999ms is outside of 1s to 10m");
+    CHECK_PROBLEM("gateway:\n  idle_timeout: 2h\n",
+                  "4: gateway.idle_timeout: 2h is outside of 1s to 1h");
+    CHECK_PROBLEM(ALONE(", response_timeout: 60"),
+                  "5: gateway.sites[0].response_timeout: \"60\" is no length of time, as in 90d, "
+                  "12h, 5m or 1d 12h");
+}
+
 #define H2(url, more)                                                                              \
     "gateway:\n  sites:\n    - {name: a.hospital.example, backends: [\"" url "\"]" more "}\n"
 
@@ -407,7 +443,7 @@ static void default_site(void)
 
 CHECK_MAIN(CHECK_TEST(inspects), CHECK_TEST_ONCE(refuses_rules_out_of_reach),
            CHECK_TEST(passes_connections_on), CHECK_TEST_ONCE(refuses_what_is_about_requests),
-           CHECK_TEST(takes_several_backends), CHECK_TEST(does_without),
+           CHECK_TEST(takes_several_backends), CHECK_TEST(does_without), CHECK_TEST(limits_of_time),
            CHECK_TEST(speaks_http2_to_backends), CHECK_TEST(knows_other_proxies),
            CHECK_TEST_ONCE(demands_something_of_https), CHECK_TEST(takes_roots_from_beside),
            CHECK_TEST(asks_clients), CHECK_TEST_ONCE(speaks_tls_with_sm), CHECK_TEST_ONCE(refusals),

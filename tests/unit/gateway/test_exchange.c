@@ -525,6 +525,65 @@ static void waits_only_so_long(void)
     CHECK(ends(&w.t.out, "abc"));
 }
 
+/* A request ends with the limit that it began with; another site's is its own. */
+static void waits_as_configured_for_backends(void)
+{
+    WORLD;
+    w.sites[0].response_timeout = 5 * WHEN_SECOND;
+    CHECK_OK(configure(&w));
+    say(&w, GET "\r\n");
+    w.sites[0].response_timeout = 300 * WHEN_SECOND;
+    CHECK_OK(configure(&w));
+    wait_for(&w, 4);
+    CHECK_INT(w.t.out.n, 0);
+    wait_for(&w, 1);
+    CHECK(starts(&w.t.out, "HTTP/1.1 504 "));
+    CHECK(has(&w.lines, "text=\"10.0.0.1:81 was silent for 5s (response_timeout)\""));
+    fd_close(&w.fd);
+    buf_reset(&w.t.out);
+    say(&w, GET "\r\n");
+    wait_for(&w, 299);
+    CHECK_INT(w.t.out.n, 0);
+    reply(&w, OK "Content-Length: 10\r\n\r\nabc");
+    wait_for(&w, 299);
+    CHECK(!w.closed);
+    reply(&w, "defghij");
+    CHECK(ends(&w.t.out, "abcdefghij"));
+    CHECK_OK(come(&w, "name.example"));
+    say(&w, "GET / HTTP/1.1\r\nHost: name.example\r\n\r\n");
+    wait_for(&w, GATEWAY_RESPONSE_SECONDS);
+    CHECK(starts(&w.t.out, "HTTP/1.1 504 "));
+}
+
+static void waits_as_configured_for_clients(void)
+{
+    WORLD;
+    w.sites[0].client_timeout = 3 * WHEN_SECOND;
+    w.conf.gateway.head_timeout = 2 * WHEN_SECOND;
+    w.conf.gateway.idle_timeout = 4 * WHEN_SECOND;
+    CHECK_OK(configure(&w));
+    say(&w, "POST / HTTP/1.1\r\n" H "Content-Length: 1000\r\n\r\n");
+    wait_for(&w, 2);
+    CHECK_INT(w.t.out.n, 0);
+    wait_for(&w, 1);
+    CHECK(starts(&w.t.out, "HTTP/1.1 408 "));
+    CHECK(has(&w.lines, "sent or took too little in 3s (client_timeout)"));
+    fd_close(&w.fd);
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, "GET /x");
+    wait_for(&w, 1);
+    CHECK_INT(w.t.out.n, 0);
+    wait_for(&w, 1);
+    CHECK(starts(&w.t.out, "HTTP/1.1 408 "));
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, GET "\r\n");
+    reply(&w, OK "Content-Length: 2\r\n\r\nhi");
+    wait_for(&w, 3);
+    CHECK(!w.t.shut);
+    wait_for(&w, 1);
+    CHECK(w.t.shut);
+}
+
 static void has_little_patience_with_drips(void)
 {
     int seconds = 0;
@@ -803,6 +862,8 @@ CHECK_MAIN(
     CHECK_TEST(hears_a_backend_that_takes_no_more), CHECK_TEST(lets_the_backend_go_with_the_client),
     CHECK_TEST_ONCE(holds_little_for_a_slow_client),
     CHECK_TEST_ONCE(stops_reading_when_the_backend_takes_nothing), CHECK_TEST(waits_only_so_long),
+    CHECK_TEST_ONCE(waits_as_configured_for_backends),
+    CHECK_TEST_ONCE(waits_as_configured_for_clients),
     CHECK_TEST_ONCE(has_little_patience_with_drips), CHECK_TEST_ONCE(has_patience_with_the_steady),
     CHECK_TEST(cuts_a_client_that_takes_nothing), CHECK_TEST(times_of_heads_and_pauses),
     CHECK_TEST(forgets_idle_backends), CHECK_TEST(drains), CHECK_TEST(reloads_without_disturbing),

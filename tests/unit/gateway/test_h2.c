@@ -602,6 +602,44 @@ static void waits_only_so_long_for_a_body(void)
     CHECK(t.w.hung_up && !t.w.closed);
 }
 
+static void waits_as_configured(void)
+{
+    TWO;
+    t.w.sites[0].client_timeout = 3 * WHEN_SECOND;
+    t.w.conf.gateway.idle_timeout = 4 * WHEN_SECOND;
+    CHECK_OK(configure(&t.w));
+    h2_headers(&t.w.t.in, 0, 1, POST2 "content-length: 6\n");
+    send_data(&t, 1, 0, "abc");
+    wait_for(&t.w, 2);
+    go(&t);
+    CHECK(!has(&t.told, ":status: 408\n"));
+    wait_for(&t.w, 1);
+    go(&t);
+    CHECK(has(&t.told, ":status: 408\n"));
+    wait_for(&t.w, GATEWAY_LINGER_SECONDS);
+    go(&t);
+    wait_for(&t.w, 4);
+    go(&t);
+    CHECK(t.w.t.shut);
+}
+
+/* Also on a connection that was there before. */
+static void waits_as_configured_for_who_takes_nothing(void)
+{
+    TWO;
+    ask(&t, 1, GET2);
+    answer(&t, OK "Content-Length: 2\r\n\r\nhi");
+    t.w.sites[0].client_timeout = 100 * WHEN_SECOND;
+    CHECK_OK(configure(&t.w));
+    ask(&t, 3, GET2);
+    t.w.t.room = 0;
+    answer(&t, OK "Content-Length: 2\r\n\r\nhi");
+    wait_for(&t.w, 99);
+    CHECK(!t.w.closed);
+    wait_for(&t.w, 1);
+    CHECK(t.w.closed);
+}
+
 static void drains(void)
 {
     TWO;
@@ -674,6 +712,7 @@ CHECK_MAIN(CHECK_TEST(passes_a_request_and_its_answer), CHECK_TEST(keeps_both_co
            CHECK_TEST_ONCE(stops_endless_heads), CHECK_TEST_ONCE(stops_heads_that_swell),
            CHECK_TEST(says_what_is_not_http2), CHECK_TEST(times_of_heads_and_pauses),
            CHECK_TEST(waits_only_so_long_for_a_head), CHECK_TEST(waits_only_so_long_for_the_next),
-           CHECK_TEST(waits_only_so_long_for_a_body), CHECK_TEST(drains),
+           CHECK_TEST(waits_only_so_long_for_a_body), CHECK_TEST(waits_as_configured),
+           CHECK_TEST(waits_as_configured_for_who_takes_nothing), CHECK_TEST(drains),
            CHECK_TEST(drains_at_once_when_idle), CHECK_TEST(goes_with_its_site),
            CHECK_TEST(refuses_newcomers))

@@ -173,6 +173,45 @@ static void silence_ends_it(void)
     CHECK(has(&w.lines, "err=gateway.through-quiet"));
 }
 
+/* One whose other half has ended is not waited for longer than one that is whole. */
+static void waits_as_configured(void)
+{
+    WORLD;
+    w.sites[0].tunnel_timeout = 5 * WHEN_SECOND;
+    CHECK_OK(configure(&w));
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, HELLO);
+    reply(&w, "answer");
+    wait_for(&w, 4);
+    CHECK(!w.closed);
+    wait_for(&w, 1);
+    CHECK(w.closed);
+    CHECK(has(&w.lines, "nothing came for 5s"));
+    fd_close(&w.fd);
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, HELLO);
+    w.t.eof = true;
+    say(&w, "");
+    wait_for(&w, 4);
+    CHECK(!w.closed);
+    wait_for(&w, 1);
+    CHECK(w.closed);
+    fd_close(&w.fd);
+    w.sites[0].tunnel_timeout = WHEN_DAY;
+    w.conf.gateway.idle_timeout = 5 * WHEN_SECOND;
+    CHECK_OK(configure(&w));
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, HELLO);
+    wait_for(&w, 5);
+    CHECK(w.idle && !w.closed);
+    w.t.eof = true;
+    say(&w, "");
+    wait_for(&w, 4);
+    CHECK(!w.closed);
+    wait_for(&w, 1);
+    CHECK(w.closed);
+}
+
 /* A site that goes, or ends TLS itself again: whoever is at work may end it. */
 static void a_reload_ends_what_is_silent(void)
 {
@@ -212,5 +251,5 @@ CHECK_MAIN(CHECK_TEST(passes_bytes_both_ways), CHECK_TEST_ONCE(the_backend_may_e
            CHECK_TEST(who_breaks_breaks_the_other), CHECK_TEST_ONCE(the_next_backend_is_asked),
            CHECK_TEST(no_backend_is_told), CHECK_TEST(who_is_not_let_in_is_told),
            CHECK_TEST(a_header_says_who_it_is), CHECK_TEST_ONCE(silence_ends_it),
-           CHECK_TEST_ONCE(a_reload_ends_what_is_silent),
+           CHECK_TEST_ONCE(waits_as_configured), CHECK_TEST_ONCE(a_reload_ends_what_is_silent),
            CHECK_TEST_ONCE(requests_are_not_passed_on))

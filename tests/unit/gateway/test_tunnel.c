@@ -162,6 +162,29 @@ static void waits_for_an_hour(void)
     CHECK(has(&w.lines, "err=gateway.tunnel-idle"));
 }
 
+static void waits_as_configured(void)
+{
+    WORLD;
+    w.sites[0].tunnel_timeout = 5 * WHEN_SECOND;
+    CHECK_OK(configure(&w));
+    say(&w, ASK);
+    reply(&w, GRANT);
+    wait_for(&w, 4);
+    reply(&w, "ping");
+    wait_for(&w, 4);
+    CHECK(!w.t.shut);
+    wait_for(&w, 1);
+    CHECK(w.t.shut && w.hung_up);
+    CHECK(has(&w.lines, "nothing came for 5s (tunnel_timeout)"));
+    w.sites[0].tunnel_timeout = 2 * WHEN_DAY;
+    CHECK_OK(configure(&w));
+    CHECK_OK(come(&w, "wiki.example"));
+    say(&w, ASK);
+    reply(&w, GRANT);
+    wait_for(&w, 2 * WHEN_DAY / WHEN_SECOND - 1);
+    CHECK(!w.t.shut);
+}
+
 /* A side that takes nothing stops the other. */
 static void holds_little(void)
 {
@@ -299,7 +322,7 @@ CHECK_MAIN(CHECK_TEST(opens_a_tunnel), CHECK_TEST(passes_on_what_came_early),
            CHECK_TEST(ends_with_the_backend), CHECK_TEST(ends_with_the_client),
            CHECK_TEST(is_refused), CHECK_TEST_ONCE(is_granted_wrongly),
            CHECK_TEST_ONCE(is_asked_wrongly), CHECK_TEST_ONCE(waits_for_an_hour),
-           CHECK_TEST_ONCE(holds_little), CHECK_TEST(opens_a_tunnel_in_a_stream),
-           CHECK_TEST(ends_with_the_stream), CHECK_TEST(is_refused_in_a_stream),
-           CHECK_TEST(is_granted_to_nobody_by_a_page),
+           CHECK_TEST_ONCE(waits_as_configured), CHECK_TEST_ONCE(holds_little),
+           CHECK_TEST(opens_a_tunnel_in_a_stream), CHECK_TEST(ends_with_the_stream),
+           CHECK_TEST(is_refused_in_a_stream), CHECK_TEST(is_granted_to_nobody_by_a_page),
            CHECK_TEST_ONCE(is_asked_wrongly_in_a_stream))

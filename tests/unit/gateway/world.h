@@ -25,6 +25,15 @@
 
 enum { TURNS = 64, OUT_MAX = 4 << 20 };
 
+/* The defaults of the configuration, in seconds. */
+enum {
+    GATEWAY_HEAD_SECONDS = 10,
+    GATEWAY_IDLE_SECONDS = 60,
+    GATEWAY_CLIENT_SECONDS = 30,
+    GATEWAY_RESPONSE_SECONDS = 60,
+    GATEWAY_TUNNEL_SECONDS = 3600,
+};
+
 struct world {
     struct stream_fake t; /* first */
     struct clock_fake clock;
@@ -139,6 +148,13 @@ static enum rc world_init_for(struct world *w, const struct http_server_speaker 
                                      .waf = w->waf,
                                      .access_log = true};
     w->sites[1] = (struct conf_site){.name = STR("name.example"), .backends = {w->backends, 1}};
+    for (int i = 0; i < 2; i++) {
+        w->sites[i].client_timeout = GATEWAY_CLIENT_SECONDS * WHEN_SECOND;
+        w->sites[i].response_timeout = GATEWAY_RESPONSE_SECONDS * WHEN_SECOND;
+        w->sites[i].tunnel_timeout = GATEWAY_TUNNEL_SECONDS * WHEN_SECOND;
+    }
+    w->conf.gateway.head_timeout = GATEWAY_HEAD_SECONDS * WHEN_SECOND;
+    w->conf.gateway.idle_timeout = GATEWAY_IDLE_SECONDS * WHEN_SECOND;
     w->conf.gateway.sites = w->sites;
     w->conf.gateway.n_sites = 2;
     TRY(crypto_init());
