@@ -2,10 +2,12 @@
 #include "agent/job_int.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "agent/also.h"
 #include "agent/deploy.h"
 #include "agent/journal.h"
+#include "agent/kept.h"
 #include "agent/mend.h"
 #include "agent/proxy.h"
 #include "agent/tell.h"
@@ -155,58 +157,6 @@ static enum rc load_chain(struct job *j, unsigned long generation)
     return agent_job_times(j, &certs[0]);
 }
 
-/* ---- into use */
-
-static struct agent_deploy deployment(struct job *j)
-{
-    if (j->place.live != j->state.pending)
-        j->state.before = j->place.live;
-    return (struct agent_deploy){.w = &j->world,
-                                 .place = &j->place,
-                                 .plan = &j->state.plan,
-                                 .solver = j->solver,
-                                 .fresh = j->state.pending,
-                                 .before = j->state.before,
-                                 .stopped = &j->stopped};
-}
-
-static enum rc hold(struct job *j)
-{
-    struct agent_deploy d = deployment(j);
-    TRY(agent_job_save(j, j->err));
-    return d.before ? RC_OK : agent_deploy_files(&d, j->err);
-}
-
-/* What is written down before is what the next run finds, if this one is killed: it begins here
- * again, and orders nothing. */
-static enum rc take_into_use(struct job *j)
-{
-    struct agent_deploy d = deployment(j);
-    enum rc rc;
-
-    if (agent_job_waits(j))
-        return agent_job_wait_ready(j);
-    TRY(agent_job_save(j, j->err));
-    agent_job_staple_new(j);
-    TRY(j->stopped ? agent_job_stopped(j->err) : RC_OK);
-    agent_job_use(j);
-    rc = agent_deploy(&d, j->err);
-    if (rc == RC_CANCELLED)
-        return rc;
-    agent_job_staple_used(j, &d.untold);
-    if (rc == RC_OK || (!agent_deploys(d.plan) && d.served)) {
-        agent_job_used(j, rc == RC_OK && d.plan->n_prove > 0);
-    } else {
-        j->err->rc = rc;
-        j->out->unproven = rc == RC_CONFLICT;
-        agent_job_failed(j);
-    }
-    if (rc == RC_OK)
-        return agent_job_save(j, j->err);
-    IGNORE_RC(agent_job_save(j, NULL)); /* the failure itself is what is told */
-    return rc;
-}
-
 /* ---- a new one */
 
 static enum rc find_owner(struct job *j, struct err *err)
@@ -333,6 +283,28 @@ static enum rc take_latest(struct job *j)
     return rc == RC_NOMEM ? rc : RC_OK;
 }
 
+/* What an earlier run has obtained that was cut off, or could not have the others: it is taken, and
+ * not ordered again. */
+static bool held_before(struct job *j, const struct agent_plan *plan)
+{
+    CLEANUP(buf_done) struct buf text = BUF_INIT(AGENT_STATE_MAX);
+    char one[AGENT_KEPT_DIGEST + 1], other[AGENT_KEPT_DIGEST + 1];
+    struct agent_state was = {};
+
+    if (agent_place_state(&j->place, &text, NULL) != RC_OK ||
+        agent_state_read(&j->arena, buf_str(&text), &was, NULL) != RC_OK || !was.held ||
+        !was.pending || !str_eq(was.plan.server, plan->server) ||
+        agent_kept_what(&was.plan, was.plan.profile, one) != RC_OK ||
+        agent_kept_what(plan, plan->profile, other) != RC_OK || strcmp(one, other) != 0)
+        return false;
+    if (load_chain(j, was.pending) != RC_OK || agent_job_now(j) >= was.renewal.due)
+        return false;
+    was.plan = *plan;
+    was.any_time = j->state.any_time;
+    j->state = was;
+    return true;
+}
+
 /* Where there was a plan before this one. The certificate is here, and does not wait for it. */
 static void leave_old(struct job *j)
 {
@@ -380,12 +352,14 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     TRY(prepare_new(&j, err));
     TRY(take_latest(&j));
     j.began = agent_job_mono(&j);
+    if (o->holds && held_before(&j, plan))
+        return agent_job_hold(&j);
     rc = agent_job_order(&j, (struct str){NULL, 0});
     if (rc != RC_OK)
         return wait_for_first(&j, rc);
     agent_job_issued(&j);
     leave_old(&j);
-    rc = o->holds ? hold(&j) : take_into_use(&j);
+    rc = o->holds ? agent_job_hold(&j) : agent_job_take(&j);
     prepare_fallback(&j);
     return rc;
 }
@@ -446,6 +420,8 @@ static enum rc prepare_old(struct job *j, struct err *err)
     TRY(agent_place_open(j->o->dir, false, &j->place, err));
     TRY(load_state(j, err));
     j->state.any_time = j->o->despite_window;
+    if (j->o->takes)
+        j->state.held = 0;
     j->silent =
         j->o->first_silent ||
         (j->o->silence && agent_silence_has(j->o->silence, j->state.plan.server, agent_job_now(j)));
@@ -468,7 +444,7 @@ static bool rests(const struct job *j)
 {
     when_t now = agent_job_now(j);
 
-    if (insists(j) || (j->o->despite_window && j->state.pending))
+    if (insists(j) || ((j->o->despite_window || j->o->takes) && j->state.pending))
         return false;
     j->out->waits = agent_pause(&j->state, now);
     if (j->state.pending && !j->out->waits)
@@ -533,7 +509,7 @@ static enum rc renew(struct job *j, struct err *err)
     TRY(keep_journal(j));
     TRY(job_open(j, err));
     if (j->state.pending && resumes(j))
-        return take_into_use(j);
+        return agent_job_take(j);
     TRY(look(j));
     j->out->renew_at = due(j);
     if (!insists(j) && agent_job_now(j) < due(j)) {
@@ -545,7 +521,7 @@ static enum rc renew(struct job *j, struct err *err)
     agent_job_renews(j);
     TRY(agent_job_order(j, str_of(j->certid)));
     agent_job_issued(j);
-    return take_into_use(j);
+    return agent_job_take(j);
 }
 
 /* Nothing would be due, and nobody would know why. */

@@ -23,9 +23,10 @@ struct agent_options {
     /* For a server that has all it needs and has not decided; 0: as long as usual, and a look at
      * an order that had to wait before. */
     int64_t decide;
-    /* Of agent_obtain: no service is told yet, which agent_renew does; but where there was nothing
-     * in the directory before, the files are there already. */
+    /* Of agent_obtain: no service is told yet, and what an earlier run has held is not ordered
+     * again; but where there was nothing in the directory before, the files are there already. */
     bool holds;
+    bool takes; /* of agent_renew: into use now, whatever it was held for, and failed of */
     struct agent_silence *silence; /* the same of all servers, learnt and used; NULL: nobody's */
 };
 

@@ -79,6 +79,11 @@ enum rc agent_job_times(struct job *j, const struct x509_cert *leaf);
  * it as a generation that is pending. */
 enum rc agent_job_order(struct job *j, struct str replaces);
 
+/* use.c. The one that is pending: written down as held for others, and in its place where there was
+ * none before; or taken into use, as agent_deploy. What went wrong is remembered, and told. */
+enum rc agent_job_hold(struct job *j);
+enum rc agent_job_take(struct job *j);
+
 /* refresh.c. The OCSP answer, where the plan wants one; what fails is said and remembered. Of the
  * one that is pending, before it is taken into use; and when it was, with what went wrong in
  * telling of it. */

@@ -204,6 +204,7 @@ enum rc agent_state_put(const struct agent_state *s, struct buf *out)
         json_kv_u64(&o, "pending", s->pending);
         json_kv_u64(&o, "before", s->before);
         put_when(&o, "pending_latest", s->pending_latest);
+        put_when(&o, "held", s->held);
     }
     put_when(&o, "outside", s->outside);
     put_ocsp(&o, s);
@@ -379,6 +380,7 @@ static enum rc read_all(struct arena *a, const struct json *o, struct agent_stat
     s->pending = get_generation(o, "pending");
     s->before = get_generation(o, "before");
     s->pending_latest = get_when(o, "pending_latest");
+    s->held = get_when(o, "held");
     s->outside = get_when(o, "outside");
     s->failures = get_failures(o, "failures");
     return get_ocsp(a, o, s, err);
@@ -465,8 +467,10 @@ when_t agent_due(const struct agent_state *s, when_t not_before, when_t not_afte
 when_t agent_ready(const struct agent_state *s, when_t now)
 {
     when_t at = opening(s, s->plan.reload_window, now);
+    when_t ready = s->pending_latest == 0 || at == now ? 0 : earlier(at, s->pending_latest);
+    bool held = !s->any_time && s->held > now && s->held - now <= AGENT_HELD_MOST;
 
-    return s->pending_latest == 0 || at == now ? 0 : earlier(at, s->pending_latest);
+    return held ? later(ready, s->held) : ready;
 }
 
 when_t agent_waits(const struct agent_state *s, when_t now)

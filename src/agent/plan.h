@@ -105,6 +105,8 @@ struct agent_state {
     /* A generation that is not known to be in use yet, and the one before it; 0: none. */
     unsigned long pending, before;
     when_t pending_latest; /* it waits for a window until then and no longer; 0: it does not */
+    when_t held;    /* nor until then, as long as others are obtained that one service shows; 0 or
+                       past:    it does not */
     when_t outside; /* what is in use was taken into it then, outside of its windows; 0: it was not
                      */
     bool any_time;  /* windows do not count now; not kept */
@@ -161,6 +163,9 @@ when_t agent_renewal_next(const struct agent_state *s, when_t not_before, when_t
 when_t agent_next(const struct agent_state *s, when_t not_before, when_t not_after, when_t now);
 
 enum { AGENT_CLOCK_TEXT = 192 };
+
+/* So long one is held for others at most, which somebody may have given up. */
+#define AGENT_HELD_MOST WHEN_HOUR
 
 /* Whether this machine's clock is behind, as a certificate in place shows that is valid only later;
  * nothing is due as long as it is. Then `out` says so. */

@@ -57,7 +57,7 @@ void agent_job_used(struct job *j, bool proven)
     j->state.next = 0;
     j->state.why.n = 0;
     j->state.pending = j->state.before = 0;
-    j->state.pending_latest = 0;
+    j->state.pending_latest = j->state.held = 0;
     j->state.outside = j->outside ? agent_job_now(j) : 0;
     j->state.issuer = j->state.pending_issuer;
     j->state.pending_issuer.n = 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/place.h"
 #include "base/mem.h"
@@ -24,19 +25,28 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Appends those directly below. */
-static void below(const char *dir, char **out, size_t *n)
+/* Neither a link nor of somebody else, who could lead us anywhere, or keep us busy. */
+static bool is_ours(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+           (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Appends those directly below, up to `most` in all. */
+static void below(const char *dir, bool ours, size_t most, char **out, size_t *n)
 {
     DIR *d = opendir(dir);
     const struct dirent *e;
     size_t from = *n;
 
-    while (d && *n < AGENTD_PLACES_MAX && (e = readdir(d)) != NULL) {
+    while (d && *n < most && (e = readdir(d)) != NULL) {
         char path[AGENT_PATH_MAX];
         int length = snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 
         if (e->d_name[0] == '.' || length < 0 || (size_t)length >= sizeof(path) ||
-            !agentd_is_place(path))
+            !agentd_is_place(path) || (ours && !is_ours(path)))
             continue;
         out[*n] = mem_strdup(path);
         *n += out[*n] != NULL;
@@ -46,10 +56,18 @@ static void below(const char *dir, char **out, size_t *n)
     qsort(out + from, *n - from, sizeof(*out), by_name);
 }
 
-static void with_further(char *dir, char **out, size_t *n)
+/* `left`: so many others come behind. */
+static void with_further(char *dir, size_t left, char **out, size_t *n)
 {
+    size_t room = AGENTD_PLACES_MAX - left, most;
+    struct stat st;
+
     out[(*n)++] = dir;
-    below(dir, out, n);
+    most = *n + AGENTD_FURTHER_MAX < room ? *n + AGENTD_FURTHER_MAX : room;
+    /* The place itself may be reached by a link. */
+    if (stat(dir, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+        (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        below(dir, true, most, out, n);
 }
 
 size_t agentd_places(const char *dir, char *out[static AGENTD_PLACES_MAX])
@@ -61,13 +79,9 @@ size_t agentd_places(const char *dir, char *out[static AGENTD_PLACES_MAX])
         tops[0] = mem_strdup(dir);
         n_tops = tops[0] ? 1 : 0;
     } else {
-        below(dir, tops, &n_tops);
+        below(dir, false, AGENTD_PLACES_MAX, tops, &n_tops);
     }
-    for (size_t i = 0; i < n_tops; i++) {
-        if (n < AGENTD_PLACES_MAX)
-            with_further(tops[i], out, &n);
-        else
-            mem_free(tops[i]);
-    }
+    for (size_t i = 0; i < n_tops; i++) /* one that is in a list of its own is in this one */
+        with_further(tops[i], n_tops - i - 1, out, &n);
     return n;
 }

@@ -5,11 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { AGENTD_PLACES_MAX = 1000 };
+enum { AGENTD_PLACES_MAX = 1000, AGENTD_FURTHER_MAX = 16 /* below one */ };
 
 /* Whether something was obtained in this very directory. */
 bool agentd_is_place(const char *dir);
 /* `dir` itself with those directly below it, for certificates of further kinds are there; or where
  * nothing was obtained in it, each directly below with its own. By name, one before what is below
- * it; hidden ones are passed over. Each is freed by the caller. Returns how many. */
+ * it; hidden ones are passed over, and below a place what is a link, or whose owner is neither root
+ * nor ourselves. Each is freed by the caller. Returns how many. */
 size_t agentd_places(const char *dir, char *out[static AGENTD_PLACES_MAX]);

@@ -4,16 +4,18 @@
  * holds up no other. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "agent/also.h"
+#include "agent/deploy.h"
 #include "agent/place.h"
 #include "agentd/places.h"
+#include "agentd/view.h"
 #include "crypto/key.h"
 #include "json/out.h"
 #include "program/program.h"
 #include "subscriber/agent_int.h"
 
-enum { KINDS_MAX = 8, ARENA_BYTES = 64 * 1024, ANSWER_MAX = 16 * 1024 };
+enum { KINDS_MAX = 8, ARENA_BYTES = 64 * 1024, ANSWER_MAX = 256 * 1024, KIND_BYTES = 16 };
 
 struct set {
     const char *kind, *dir;
@@ -98,19 +100,14 @@ static enum rc read_combined(struct arena *a, const char *file, struct set *s)
     return file ? cmd_agent_combined(a, file, &s->plan) : RC_NOMEM;
 }
 
-/* The accounts are those of the first. */
-static enum rc share_accounts(struct arena *a, const char *first, struct agent_plan *plan)
+/* The accounts are those of the first, from which the others are one step away, wherever all of
+ * them are moved. */
+static void share_accounts(struct agent_plan *plan)
 {
-    struct str home = {NULL, 0};
-
-    TRY(cmd_agent_path(a, first, &home));
     if (!plan->account_key.n)
-        plan->account_key = arena_printf(a, "%.*s/" AGENT_ACCOUNT, STR_ARG(home));
+        plan->account_key = STR("../" AGENT_ACCOUNT);
     if (plan->fallback_server.n && !plan->fallback_account_key.n)
-        plan->fallback_account_key = arena_printf(a, "%.*s/" AGENT_FALLBACK_ACCOUNT, STR_ARG(home));
-    return plan->account_key.p && (!plan->fallback_server.n || plan->fallback_account_key.p)
-               ? RC_OK
-               : RC_NOMEM;
+        plan->fallback_account_key = STR("../" AGENT_FALLBACK_ACCOUNT);
 }
 
 static enum rc set_init(struct sets *sets, const struct cmd_args *args,
@@ -123,11 +120,89 @@ static enum rc set_init(struct sets *sets, const struct cmd_args *args,
     *s = (struct set){.kind = args->kinds[sets->n], .dir = out, .plan = *plan};
     s->plan.key = str_of(s->kind);
     if (sets->n) {
+        share_accounts(&s->plan);
         s->dir = arena_printf(a, "%s/%s", out, s->kind).p;
-        TRY(s->dir ? share_accounts(a, out, &s->plan) : RC_NOMEM);
+        if (!s->dir)
+            return RC_NOMEM;
     }
     sets->n++;
     return read_combined(a, args->values[CMD_OPT_COMBINED], s);
+}
+
+/* ---- what is there already */
+
+/* HAProxy reads FILE.ecdsa and FILE.rsa only where there is no FILE. */
+static int check_combined(const struct cmd_args *args)
+{
+    const char *file = args->values[CMD_OPT_COMBINED];
+
+    if (!file || access(file, F_OK) != 0)
+        return -1;
+    return cmd_failf("%s is there, and HAProxy would go on reading that instead of %s.ecdsa and "
+                     "%s.rsa; move it away first, or let --combined name another file",
+                     file, file, file);
+}
+
+/* Of what is in `dir`; CRYPTO_KEY_TYPES: there is nothing. */
+static enum crypto_key_type algorithm_in(const char *dir)
+{
+    CLEANUP(agentd_view_done) struct agentd_view v = {};
+    char kind[KIND_BYTES];
+
+    if (agentd_view_load(dir, &v, NULL) != RC_OK ||
+        str_copyz(v.state.plan.key, kind, sizeof(kind)) != RC_OK)
+        return CRYPTO_KEY_TYPES;
+    return algorithm(kind);
+}
+
+/* Two of one algorithm would take turns in what a service reads. */
+static int check_place(const struct sets *sets, const char *dir)
+{
+    enum crypto_key_type there = algorithm_in(dir);
+
+    for (size_t i = 0; there != CRYPTO_KEY_TYPES && i < sets->n; i++) {
+        const struct set *s = &sets->of[i];
+
+        if (algorithm(s->kind) == there && strcmp(s->dir, dir) != 0)
+            return cmd_failf("%s holds a certificate of the same algorithm as --key %s, which "
+                             "would be in %s: give the same --key as before, in the same order, "
+                             "or remove that directory first, when no service reads it",
+                             dir, s->kind, s->dir);
+    }
+    return -1;
+}
+
+static int check_places(const struct sets *sets)
+{
+    const char *out = sets->of[0].dir;
+    char *names[AGENTD_PLACES_MAX];
+    size_t n = agentd_is_place(out) ? agentd_places(out, names) : 0;
+    int status = -1;
+
+    for (size_t i = 0; i < n; i++) {
+        if (status < 0 && i > 0) /* the first is `out` itself, which takes another kind, too */
+            status = check_place(sets, names[i]);
+        mem_free(names[i]);
+    }
+    return status;
+}
+
+/* Before the first is ordered. */
+static int check_sets(const struct sets *sets, const struct cmd_args *args)
+{
+    int status = check_combined(args);
+
+    for (size_t i = 0; status < 0 && i < sets->n; i++) {
+        struct err err = ERR_INIT;
+
+        err.rc = agent_deploy_check(&sets->of[i].plan, &err);
+        if (err.rc == RC_OK)
+            continue;
+        status = cmd_fail(&err);
+        program_say("that was --key %s", sets->of[i].kind);
+        return err.rc == RC_INVAL ? CMD_USAGE : status;
+    }
+    return status < 0 ? check_places(sets) : status;
 }
 
 /* ---- all of them */
@@ -158,35 +233,79 @@ static int obtain_all(const struct sets *sets, struct agent_options *options,
         if (err.rc == RC_OK)
             continue;
         status = failed(s, &out, &err);
-        if (out.undecided) /* nor will the others be waited for */
-            continue;
-        program_say("no service was told of anything; the same command begins again");
-        return status;
+        if (!out.undecided) /* else the server can have the orders for the others meanwhile */
+            break;
     }
     options->holds = false;
+    if (status >= 0)
+        program_say("no service is told of any of them; the same command goes on where this one "
+                    "ended, and after an hour `%s renew %s` uses what is there",
+                    program.name, sets->of[0].dir);
     return status;
 }
 
-/* The worst of what came of each. */
+/* -1: a signal ended it. */
+static int use_one(const struct sets *sets, const struct set *s, struct agent_options *options)
+{
+    struct agent_outcome out = {};
+    struct err err = ERR_INIT;
+
+    options->dir = s->dir;
+    err.rc = agent_renew(options, &out, &err);
+    if (sets->json)
+        cmd_outcome_put(sets->json, s->dir, &out, &err);
+    else if (err.rc == RC_OK)
+        cmd_outcome_show(s->dir, sets->of[0].dir, &out);
+    if (err.rc == RC_OK)
+        return CMD_DONE;
+    return err.rc == RC_CANCELLED ? (failed(s, &out, &err), -1) : failed(s, &out, &err);
+}
+
+/* What came of each, as one status. */
 static int use_all(const struct sets *sets, struct agent_options *options)
 {
-    int worst = CMD_DONE;
+    size_t fine = 0, tried = 0;
+    int status = CMD_DONE;
 
-    for (size_t i = 0; i < sets->n; i++) {
-        const struct set *s = &sets->of[i];
-        struct agent_outcome out = {};
-        struct err err = ERR_INIT;
+    options->takes = true;
+    for (; tried < sets->n; tried++) {
+        int one = use_one(sets, &sets->of[tried], options);
 
-        options->dir = s->dir;
-        err.rc = agent_renew(options, &out, &err);
-        if (sets->json)
-            cmd_outcome_put(sets->json, s->dir, &out, &err);
-        else if (err.rc == RC_OK)
-            cmd_outcome_show(s->dir, sets->of[0].dir, &out);
-        if (err.rc != RC_OK)
-            worst = failed(s, &out, &err);
+        if (one < 0)
+            return CMD_FAILED;
+        fine += one == CMD_DONE;
+        if (one != CMD_DONE)
+            status = status == CMD_DONE || status == one ? one : CMD_FAILED;
     }
-    return worst;
+    return fine > 0 && fine < tried ? CMD_PARTLY : status;
+}
+
+static int rehearse(const struct sets *sets, struct agent_options *options,
+                    const struct agent_binding *binding)
+{
+    struct agent_outcome out = {};
+    struct err err = ERR_INIT;
+
+    options->dir = sets->of[0].dir;
+    err.rc = agent_obtain(options, &sets->of[0].plan, binding, &out, &err);
+    if (err.rc != RC_OK)
+        return cmd_agent_fail(&out, &err);
+    if (sets->json)
+        cmd_outcome_put(sets->json, options->dir, &out, &err);
+    else
+        cmd_outcome_show(options->dir, options->dir, &out);
+    return CMD_DONE;
+}
+
+static int run_sets(const struct sets *sets, struct agent_options *options,
+                    const struct agent_binding *binding)
+{
+    int status;
+
+    if (options->dry_run)
+        return rehearse(sets, options, binding);
+    status = obtain_all(sets, options, binding);
+    return status < 0 ? use_all(sets, options) : status;
 }
 
 int cmd_agent_obtain_kinds(const struct cmd_args *args, struct agent_options options,
@@ -202,16 +321,19 @@ int cmd_agent_obtain_kinds(const struct cmd_args *args, struct agent_options opt
         rc = set_init(&sets, args, plan);
     if (rc != RC_OK)
         return cmd_fail(&(struct err){.rc = rc});
-    status = obtain_all(&sets, &options, binding);
+    status = check_sets(&sets, args);
     if (status >= 0)
         return status;
     json_out_init(&j, &text, JSON_PRETTY);
     json_arr(&j);
     sets.json = cmd_json(args) ? &j : NULL;
-    status = use_all(&sets, &options);
+    status = run_sets(&sets, &options, binding);
     json_end(&j);
-    if (sets.json && json_out_done(&j) == RC_OK)
-        cmd_print(buf_str(&text));
+    if (!sets.json)
+        return status;
+    if (json_out_done(&j) != RC_OK)
+        return CMD_FAILED;
+    cmd_print(buf_str(&text));
     return status;
 }
 

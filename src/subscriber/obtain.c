@@ -494,7 +494,6 @@ static int show(const struct cmd_args *args, const struct agent_outcome *out)
     return CMD_DONE;
 }
 
-/* One rehearsal is for all kinds. */
 static int obtain_one(const struct cmd_args *args, const struct agent_options *options,
                       const struct request *r)
 {
@@ -522,10 +521,9 @@ static int obtain(const struct cmd_args *args)
         return cmd_fail(&err), CMD_USAGE;
     if (err.rc != RC_OK)
         return cmd_fail(&err);
-    status = args->n_kinds > 1 && !options.dry_run
-                 ? cmd_agent_obtain_kinds(args, options, &r.plan, &r.binding)
-                 : obtain_one(args, &options, &r);
-    if (status == CMD_DONE && !options.dry_run)
+    status = args->n_kinds > 1 ? cmd_agent_obtain_kinds(args, options, &r.plan, &r.binding)
+                               : obtain_one(args, &options, &r);
+    if (!options.dry_run)
         cmd_agent_warn_of_others(args);
     return status;
 }

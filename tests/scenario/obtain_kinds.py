@@ -143,6 +143,10 @@ def left_over(web, nginx):
 def in_one_file(lab):
     """HAProxy is told of FILE, and finds FILE.ecdsa and FILE.rsa."""
     both = lab.directory / "both.pem"
+    both.write_text("of before")
+    said = Several(lab, "haproxy-files", "p256", "rsa2048").obtain("--combined", both, ok=(2,))
+    expect(said, "HAProxy would go on reading that", "the file for one kind")
+    both.unlink()
     place = Several(lab, "haproxy-files", "p256", "rsa2048")
     place.obtain("--combined", both)
     with Haproxy(lab.directory, both) as service:
@@ -161,14 +165,23 @@ def not_to_be_had(lab):
     mark = lab.directory / "reloaded"
     reload = script(lab.directory / "mark.sh", f"touch {mark}\n")
     said = place.obtain("--reload", reload, ok=(2,))
-    for words in ("that was --key sm2", "no service was told of anything"):
+    for words in ("that was --key sm2", "no service is told of any of them"):
         expect(said, words, "a kind that is not to be had")
+    expect(place.renew(), "a new certificate is ready, and waits", "what is held")
     if mark.exists():
         sys.exit("a service was told of half of them")
+    leaf = place.leaf()
+    place.obtain("--reload", reload, ok=(2,))
+    if place.leaf() != leaf:
+        sys.exit("what is held is not ordered again")
     place.kinds = ("p256", "rsa2048")
     place.obtain("--reload", reload)
     if not mark.exists():
         sys.exit("no service was told")
+    if place.leaf() != leaf:
+        sys.exit("what was held is what is used")
+    place.kinds = ("p256", "rsa3072")
+    expect(place.obtain("--reload", reload, ok=(2,)), f"{place.out}/rsa2048 holds a certificate of the same algorithm", "another RSA")
 
 
 def killed(lab):
@@ -180,14 +193,16 @@ def killed(lab):
         script(nginx.reload, f"[ -e {once} ] || {{ touch {once}; kill -9 $PPID; exit 1; }}\n" + text.split("\n", 1)[1])
         place.obtain(*nginx.options, ok=(-signal.SIGKILL,))
         leaves = [p.leaf() for p in place.all()]
-        place.renew()
+        expect(place.renew(), "waits", "the second one, which is still held")
+        place.renew("--despite-window")
         place.are_served(nginx.port)
         if [p.leaf() for p in place.all()] != leaves or not all(p.state["proven"] for p in place.all()):
             sys.exit("the next run goes on with what is there")
 
 
 def usage(lab):
-    for kinds, more, words in ((("p256", "p384"), (), "of one algorithm"), (("p256", "rsb"), (), 'is "rsb"'),
+    for kinds, more, words in ((("p256", "p384"), (), "of one algorithm"), (("p256", "sm2"), ("--for", "nginx"), "that was --key sm2"),
+                               (("p256", "rsb"), (), 'is "rsb"'),
                                (("p256", "rsa"), ("--pair", "/x", "--prove", "127.0.0.1:1"), "--pair is for one certificate")):
         expect(Several(lab, "usage", *kinds).obtain(*more, ok=(USAGE,)), words, f"--key {kinds}")
     if (lab.directory / "usage").exists():

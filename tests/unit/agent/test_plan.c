@@ -298,6 +298,23 @@ static void used_in_a_window(void)
     CHECK_INT(agent_ready(&s, now), 0);
 }
 
+/* For others that one service shows, and no longer than that can be meant. */
+static void held_for_others(void)
+{
+    const when_t now = 100 * WHEN_DAY, until = now + WHEN_MINUTE;
+    struct agent_state s = {.pending = 2, .held = until};
+
+    CHECK_INT(agent_ready(&s, now), until);
+    CHECK_INT(agent_waits(&s, now), until);
+    CHECK_INT(agent_next(&s, 0, now + WHEN_DAY, now), until);
+    CHECK_INT(agent_ready(&s, until), 0);
+    s.any_time = true;
+    CHECK_INT(agent_ready(&s, now), 0);
+    s.any_time = false;
+    s.held = now + AGENT_HELD_MOST + 1; /* by another clock */
+    CHECK_INT(agent_ready(&s, now), 0);
+}
+
 static void windows_that_are_none(void)
 {
     const struct agent_plan good = {.renew_window = STR("Sat,Sun")},
@@ -332,4 +349,5 @@ static void a_clock_that_is_behind(void)
 CHECK_MAIN(CHECK_TEST(comes_back_as_it_was), CHECK_TEST(says_what_is_wrong),
            CHECK_TEST(when_there_is_something_to_do), CHECK_TEST(renewed_in_a_window),
            CHECK_TEST(when_an_ocsp_answer_is_wanted), CHECK_TEST(used_in_a_window),
-           CHECK_TEST(windows_that_are_none), CHECK_TEST(a_clock_that_is_behind))
+           CHECK_TEST(held_for_others), CHECK_TEST(windows_that_are_none),
+           CHECK_TEST(a_clock_that_is_behind))

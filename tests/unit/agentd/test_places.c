@@ -2,6 +2,9 @@
 /* Where certificates are looked for. */
 #include "check.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "agentd/places.h"
 #include "base/file.h"
 #include "made.h"
@@ -47,8 +50,15 @@ static void each_with_its_further_ones(void)
     CHECK_OK(make(&dir, ".hidden"));
     CHECK_OK(file_mkdir(dir.fd, "empty", 0755, FILE_OWNER_SELF, NULL));
     CHECK_OK(file_mkdir(dir.fd, "wiki/empty", 0755, FILE_OWNER_SELF, NULL));
+    /* What may be somebody else's is not gone into. */
+    CHECK_OK(make(&dir, "wiki/anybodys"));
+    CHECK_INT(fchmodat(dir.fd, "wiki/anybodys", 0777, 0), 0);
+    CHECK_INT(symlinkat("ed25519", dir.fd, "wiki/link"), 0);
+    CHECK_OK(make(&dir, "open"));
+    CHECK_OK(make(&dir, "open/below"));
+    CHECK_INT(fchmodat(dir.fd, "open", 0777, 0), 0);
     look(&dir, "", all);
-    CHECK_STR(str_of(all), "/mail /wiki /wiki/ed25519 /wiki/rsa2048 ");
+    CHECK_STR(str_of(all), "/mail /open /wiki /wiki/ed25519 /wiki/rsa2048 ");
     look(&dir, "/wiki", all);
     CHECK_STR(str_of(all), "/wiki /wiki/ed25519 /wiki/rsa2048 ");
     look(&dir, "/wiki/ed25519", all);
