@@ -672,13 +672,42 @@ static void reads_all_records_that_came(void)
     CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_CLOSED);
 }
 
-/* Who resumes in TLS 1.2 says the last word of the handshake, and his first one in the same packet;
- * then nothing comes from him until he has his answer. */
-static void speaks_with_the_finished(void)
+/* The client's Finished and what he says first have come in one packet, and nothing else comes until
+ * he has his answer. */
+static void hears_what_came_with_the_finished(struct world *w)
 {
-    SSL_SESSION *session;
     char in[16];
     size_t n;
+
+    for (int i = 0; i < 50 && SSL_do_handshake(w->client) != 1; i++)
+        ev_run_once(w->ev, EV_NOWAIT);
+    CHECK_RC(w->opened, RC_COUNT);
+    CHECK_INT(SSL_write(w->client, "first", 5), 5);
+    for (int i = 0; i < 5 && w->opened == RC_COUNT; i++)
+        ev_run_once(w->ev, EV_NOWAIT);
+    CHECK_RC(w->opened, RC_OK);
+    tls_conn_want(w->conn, TLS_READ, on_ready, w);
+    ev_run_once(w->ev, EV_NOWAIT);
+    CHECK_INT(w->readies, 1);
+    /* As long as something is left, and who wants it. */
+    CHECK_OK(tls_conn_read(w->conn, in, 2, &n));
+    CHECK_STR(str_bytes(in, n), "fi");
+    ev_run_once(w->ev, EV_NOWAIT);
+    CHECK_INT(w->readies, 2);
+    tls_conn_want(w->conn, 0, on_ready, w);
+    ev_run_once(w->ev, EV_NOWAIT);
+    CHECK_INT(w->readies, 2);
+    tls_conn_want(w->conn, TLS_READ, on_ready, w);
+    CHECK_OK(tls_conn_read(w->conn, in, sizeof(in), &n));
+    CHECK_STR(str_bytes(in, n), "rst");
+    ev_run_once(w->ev, EV_NOWAIT);
+    CHECK_INT(w->readies, 2);
+}
+
+/* In TLS 1.2 who resumes says the last word of the handshake. */
+static void speaks_with_the_finished_of_a_session(void)
+{
+    SSL_SESSION *session;
 
     BEGIN(w);
     SSL_CTX_set_max_proto_version(w.client_ctx, TLS1_2_VERSION);
@@ -690,30 +719,14 @@ static void speaks_with_the_finished(void)
     if (connect_pair(&w) == RC_OK)
         SSL_set_session(w.client, session);
     SSL_SESSION_free(session);
-    for (int i = 0; i < 50 && SSL_do_handshake(w.client) != 1; i++)
-        ev_run_once(w.ev, EV_NOWAIT);
+    hears_what_came_with_the_finished(&w);
     CHECK(SSL_session_reused(w.client));
-    CHECK_RC(w.opened, RC_COUNT);
-    CHECK_INT(SSL_write(w.client, "first", 5), 5);
-    for (int i = 0; i < 5 && w.opened == RC_COUNT; i++)
-        ev_run_once(w.ev, EV_NOWAIT);
-    CHECK_RC(w.opened, RC_OK);
-    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
-    ev_run_once(w.ev, EV_NOWAIT);
-    CHECK_INT(w.readies, 1);
-    /* As long as something is left, and who wants it. */
-    CHECK_OK(tls_conn_read(w.conn, in, 2, &n));
-    CHECK_STR(str_bytes(in, n), "fi");
-    ev_run_once(w.ev, EV_NOWAIT);
-    CHECK_INT(w.readies, 2);
-    tls_conn_want(w.conn, 0, on_ready, &w);
-    ev_run_once(w.ev, EV_NOWAIT);
-    CHECK_INT(w.readies, 2);
-    tls_conn_want(w.conn, TLS_READ, on_ready, &w);
-    CHECK_OK(tls_conn_read(w.conn, in, sizeof(in), &n));
-    CHECK_STR(str_bytes(in, n), "rst");
-    ev_run_once(w.ev, EV_NOWAIT);
-    CHECK_INT(w.readies, 2);
+}
+
+static void speaks_with_the_finished(void)
+{
+    BEGIN(w);
+    hears_what_came_with_the_finished(&w);
 }
 
 /* TLS 1.2: the connection goes on as it is, or ends. */
@@ -784,5 +797,6 @@ CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST(reads_all_records_that_
            CHECK_TEST(client_goes_away), CHECK_TEST(garbage), CHECK_TEST(http_without_tls),
            CHECK_TEST(ends_in_order), CHECK_TEST(calls_when_ready),
            CHECK_TEST(more_than_the_socket_takes), CHECK_TEST(identities_are_checked),
-           CHECK_TEST_ONCE(speaks_with_the_finished), CHECK_TEST_ONCE(no_renegotiation),
+           CHECK_TEST_ONCE(speaks_with_the_finished),
+           CHECK_TEST_ONCE(speaks_with_the_finished_of_a_session), CHECK_TEST_ONCE(no_renegotiation),
            CHECK_TEST_ONCE(no_early_data))
