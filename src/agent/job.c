@@ -214,7 +214,7 @@ static void prepare_fallback(struct job *j)
     struct err why = ERR_INIT, *kept = j->err;
     char line[AGENT_WHY_MAX];
 
-    if (j->state.plan.fallback_server.n == 0 || j->at->ca.fallback)
+    if (j->state.plan.fallback_server.n == 0 || (j->at && j->at->ca.fallback))
         return;
     j->err = &why;
     why.rc = sign_up(j);
@@ -336,6 +336,7 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
                      struct err *err)
 {
     CLEANUP(job_done) struct job j = {};
+    bool held;
     enum rc rc;
 
     *out = (struct agent_outcome){};
@@ -352,12 +353,13 @@ enum rc agent_obtain(const struct agent_options *o, const struct agent_plan *pla
     TRY(prepare_new(&j, err));
     TRY(take_latest(&j));
     j.began = agent_job_mono(&j);
-    if (o->holds && held_before(&j, plan))
-        return agent_job_hold(&j);
-    rc = agent_job_order(&j, (struct str){NULL, 0});
+    held = o->holds && held_before(&j, plan);
+    rc = held ? agent_tell_begin(j.solver, &j.place, plan, err)
+              : agent_job_order(&j, (struct str){NULL, 0});
     if (rc != RC_OK)
         return wait_for_first(&j, rc);
-    agent_job_issued(&j);
+    if (!held)
+        agent_job_issued(&j);
     leave_old(&j);
     rc = o->holds ? agent_job_hold(&j) : agent_job_take(&j);
     prepare_fallback(&j);
@@ -413,6 +415,12 @@ static enum rc look(struct job *j)
     return j->stopped ? agent_job_stopped(j->err) : RC_OK;
 }
 
+/* Whoever wants another key wants it now: the one in place may be known to others. */
+static bool insists(const struct job *j)
+{
+    return j->o->force || j->o->key == AGENT_KEY_NEW;
+}
+
 static enum rc prepare_old(struct job *j, struct err *err)
 {
     enum rc rc;
@@ -420,7 +428,7 @@ static enum rc prepare_old(struct job *j, struct err *err)
     TRY(agent_place_open(j->o->dir, false, &j->place, err));
     TRY(load_state(j, err));
     j->state.any_time = j->o->despite_window;
-    if (j->o->takes)
+    if (j->o->takes || insists(j))
         j->state.held = 0;
     j->silent =
         j->o->first_silent ||
@@ -433,12 +441,6 @@ static enum rc prepare_old(struct job *j, struct err *err)
     return RC_OK;
 }
 
-/* Whoever wants another key wants it now: the one in place may be known to others. */
-static bool insists(const struct job *j)
-{
-    return j->o->force || j->o->key == AGENT_KEY_NEW;
-}
-
 /* Nothing needs to be asked or done: the usual case, and it costs no connection. */
 static bool rests(const struct job *j)
 {
@@ -449,6 +451,7 @@ static bool rests(const struct job *j)
     j->out->waits = agent_pause(&j->state, now);
     if (j->state.pending && !j->out->waits)
         j->out->ready_at = agent_ready(&j->state, now);
+    j->out->held = j->out->ready_at && j->out->ready_at == j->state.held;
     return now < agent_renewal_next(&j->state, j->not_before, j->not_after, now);
 }
 

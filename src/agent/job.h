@@ -48,6 +48,7 @@ struct agent_outcome {
     bool due;        /* a rehearsal: something would be done now */
     bool stapled;    /* the OCSP answer in place is another one */
     when_t ready_at; /* a new certificate is there, and waits for its window then; 0: it does not */
+    bool held;       /* and not for a window, but for others that one service shows */
 };
 
 /* Obtains a certificate by `plan`, and remembers it. Where the plan has a second server there is an

@@ -59,15 +59,13 @@ static void below(const char *dir, bool ours, size_t most, char **out, size_t *n
 /* `left`: so many others come behind. */
 static void with_further(char *dir, size_t left, char **out, size_t *n)
 {
-    size_t room = AGENTD_PLACES_MAX - left, most;
     struct stat st;
 
     out[(*n)++] = dir;
-    most = *n + AGENTD_FURTHER_MAX < room ? *n + AGENTD_FURTHER_MAX : room;
     /* The place itself may be reached by a link. */
     if (stat(dir, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
         (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-        below(dir, true, most, out, n);
+        below(dir, true, AGENTD_PLACES_MAX - left, out, n);
 }
 
 size_t agentd_places(const char *dir, char *out[static AGENTD_PLACES_MAX])

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { AGENTD_PLACES_MAX = 1000, AGENTD_FURTHER_MAX = 16 /* below one */ };
+enum { AGENTD_PLACES_MAX = 1000 };
 
 /* Whether something was obtained in this very directory. */
 bool agentd_is_place(const char *dir);

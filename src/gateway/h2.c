@@ -195,6 +195,8 @@ static const struct gateway_front front = {"HTTP/2.0",   front_pump, front_want,
 static void *begin_stream(void *arg, struct http_h2_stream *h2, struct http_reader **out_reader)
 {
     struct connection *c = arg;
+    int64_t most = gateway_peer_client_timeout(&c->peer);
+    bool alone = list_empty(&c->streams);
     struct stream *s = MEM_NEW(struct stream);
 
     if (!s)
@@ -210,7 +212,8 @@ static void *begin_stream(void *arg, struct http_h2_stream *h2, struct http_read
     list_push(&c->streams, &s->link);
     list_init(&s->answered);
     *out_reader = s->x->up.reader;
-    gateway_patience_limit(&c->taking, gateway_peer_client_timeout(&c->peer));
+    if (alone || most > c->taking.most) /* what is under way was begun with another limit */
+        gateway_patience_limit(&c->taking, most);
     return s;
 }
 
@@ -444,7 +447,7 @@ static void settle(struct connection *c)
     gateway_peer_set_idle(&c->peer, false);
     drop_requests(c);
     c->state = LINGER;
-    gateway_peer_allow(&c->peer, GATEWAY_LINGER_SECONDS);
+    gateway_peer_allow(&c->peer, GATEWAY_LINGER_SECONDS * WHEN_SECOND);
 }
 
 /* At the end of a turn: one write for all that was done in it. */

@@ -155,7 +155,7 @@ static enum crypto_key_type algorithm_in(const char *dir)
     return algorithm(kind);
 }
 
-/* Two of one algorithm would take turns in what a service reads. */
+/* Two of one algorithm would take turns in FILE.rsa, or FILE.ecdsa. */
 static int check_place(const struct sets *sets, const char *dir)
 {
     enum crypto_key_type there = algorithm_in(dir);
@@ -165,8 +165,9 @@ static int check_place(const struct sets *sets, const char *dir)
 
         if (algorithm(s->kind) == there && strcmp(s->dir, dir) != 0)
             return cmd_failf("%s holds a certificate of the same algorithm as --key %s, which "
-                             "would be in %s: give the same --key as before, in the same order, "
-                             "or remove that directory first, when no service reads it",
+                             "would be in %s, and both would write the same file of --combined: "
+                             "give the same --key as before, in the same order, or let --combined "
+                             "name another file",
                              dir, s->kind, s->dir);
     }
     return -1;
@@ -176,7 +177,8 @@ static int check_places(const struct sets *sets)
 {
     const char *out = sets->of[0].dir;
     char *names[AGENTD_PLACES_MAX];
-    size_t n = agentd_is_place(out) ? agentd_places(out, names) : 0;
+    bool shared = sets->of[0].plan.n_also > 0 && agentd_is_place(out);
+    size_t n = shared ? agentd_places(out, names) : 0;
     int status = -1;
 
     for (size_t i = 0; i < n; i++) {
@@ -232,6 +234,8 @@ static int obtain_all(const struct sets *sets, struct agent_options *options,
         err.rc = agent_obtain(options, &s->plan, binding, &out, &err);
         if (err.rc == RC_OK)
             continue;
+        if (sets->json)
+            cmd_outcome_put(sets->json, s->dir, &out, &err);
         status = failed(s, &out, &err);
         if (!out.undecided) /* else the server can have the orders for the others meanwhile */
             break;
@@ -288,11 +292,11 @@ static int rehearse(const struct sets *sets, struct agent_options *options,
 
     options->dir = sets->of[0].dir;
     err.rc = agent_obtain(options, &sets->of[0].plan, binding, &out, &err);
-    if (err.rc != RC_OK)
-        return cmd_agent_fail(&out, &err);
     if (sets->json)
         cmd_outcome_put(sets->json, options->dir, &out, &err);
-    else
+    if (err.rc != RC_OK)
+        return cmd_agent_fail(&out, &err);
+    if (!sets->json)
         cmd_outcome_show(options->dir, options->dir, &out);
     return CMD_DONE;
 }
@@ -353,7 +357,7 @@ void cmd_agent_warn_of_others(const struct cmd_args *args)
 {
     const char *out = args->values[CMD_OPT_ACME_OUT];
     char *names[AGENTD_PLACES_MAX];
-    size_t n = agentd_places(out, names);
+    size_t n = agentd_is_place(out) ? agentd_places(out, names) : 0;
 
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && !is_named(args, names[i]))

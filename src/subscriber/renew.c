@@ -45,6 +45,10 @@ static void put_words(const char *dir, const struct agent_outcome *out)
     else if (out->waits)
         printf("%s: the last attempt failed, the next one is not before %s (--force)\n", dir,
                when_text(out->waits, renew));
+    else if (out->held)
+        printf("%s: a new certificate is ready, and is held for those of other kinds until %s "
+               "(--despite-window)\n",
+               dir, when_text(out->ready_at, renew));
     else if (out->ready_at)
         printf("%s: a new certificate is ready, and waits for the window at %s "
                "(--despite-window)\n",

@@ -167,7 +167,7 @@ def not_to_be_had(lab):
     said = place.obtain("--reload", reload, ok=(2,))
     for words in ("that was --key sm2", "no service is told of any of them"):
         expect(said, words, "a kind that is not to be had")
-    expect(place.renew(), "a new certificate is ready, and waits", "what is held")
+    expect(place.renew(), "a new certificate is ready, and is held for those of other kinds", "what is held")
     if mark.exists():
         sys.exit("a service was told of half of them")
     leaf = place.leaf()
@@ -181,7 +181,9 @@ def not_to_be_had(lab):
     if place.leaf() != leaf:
         sys.exit("what was held is what is used")
     place.kinds = ("p256", "rsa3072")
-    expect(place.obtain("--reload", reload, ok=(2,)), f"{place.out}/rsa2048 holds a certificate of the same algorithm", "another RSA")
+    said = place.obtain("--reload", reload, "--combined", lab.directory / "other.pem", ok=(2,))
+    expect(said, f"{place.out}/rsa2048 holds a certificate of the same algorithm", "another RSA in the same file")
+    expect(place.obtain("--reload", reload), f"{place.out}/rsa2048 holds a certificate as well", "another RSA")
 
 
 def killed(lab):
@@ -193,7 +195,7 @@ def killed(lab):
         script(nginx.reload, f"[ -e {once} ] || {{ touch {once}; kill -9 $PPID; exit 1; }}\n" + text.split("\n", 1)[1])
         place.obtain(*nginx.options, ok=(-signal.SIGKILL,))
         leaves = [p.leaf() for p in place.all()]
-        expect(place.renew(), "waits", "the second one, which is still held")
+        expect(place.renew(), "is held for those of other kinds", "the second one")
         place.renew("--despite-window")
         place.are_served(nginx.port)
         if [p.leaf() for p in place.all()] != leaves or not all(p.state["proven"] for p in place.all()):

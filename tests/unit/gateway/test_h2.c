@@ -554,7 +554,9 @@ static void times_of_heads_and_pauses(void)
     go(&t);
     CHECK(has(&t.told, "GOAWAY 0 0 0\n"));
     CHECK(t.w.t.shut && !t.w.closed);
-    wait_for(&t.w, GATEWAY_LINGER_SECONDS);
+    wait_for(&t.w, GATEWAY_LINGER_SECONDS - 1);
+    CHECK(!t.w.closed);
+    wait_for(&t.w, 1);
     CHECK(t.w.closed);
 }
 

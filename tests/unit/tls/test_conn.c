@@ -672,8 +672,8 @@ static void reads_all_records_that_came(void)
     CHECK_RC(tls_conn_read(w.conn, in, sizeof(in), &n), RC_CLOSED);
 }
 
-/* The client's Finished and what he says first have come in one packet, and nothing else comes until
- * he has his answer. */
+/* The client's Finished and what he says first have come in one packet, and nothing else comes
+ * until he has his answer. */
 static void hears_what_came_with_the_finished(struct world *w)
 {
     char in[16];
@@ -798,5 +798,5 @@ CHECK_MAIN(CHECK_TEST(asks_for_certificates), CHECK_TEST(reads_all_records_that_
            CHECK_TEST(ends_in_order), CHECK_TEST(calls_when_ready),
            CHECK_TEST(more_than_the_socket_takes), CHECK_TEST(identities_are_checked),
            CHECK_TEST_ONCE(speaks_with_the_finished),
-           CHECK_TEST_ONCE(speaks_with_the_finished_of_a_session), CHECK_TEST_ONCE(no_renegotiation),
-           CHECK_TEST_ONCE(no_early_data))
+           CHECK_TEST_ONCE(speaks_with_the_finished_of_a_session),
+           CHECK_TEST_ONCE(no_renegotiation), CHECK_TEST_ONCE(no_early_data))
