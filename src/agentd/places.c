@@ -25,13 +25,19 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Neither a link nor of somebody else, who could lead us anywhere, or keep us busy. */
-static bool is_ours(const char *path)
+/* Of nobody else, who could lead us anywhere, or keep us busy. */
+static bool is_ours(const struct stat *st)
+{
+    return S_ISDIR(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid()) &&
+           (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Nor is it a link. */
+static bool is_plain_and_ours(const char *path)
 {
     struct stat st;
 
-    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-           (st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return lstat(path, &st) == 0 && is_ours(&st);
 }
 
 /* Appends those directly below, up to `most` in all. */
@@ -46,7 +52,7 @@ static void below(const char *dir, bool ours, size_t most, char **out, size_t *n
         int length = snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 
         if (e->d_name[0] == '.' || length < 0 || (size_t)length >= sizeof(path) ||
-            !agentd_is_place(path) || (ours && !is_ours(path)))
+            !agentd_is_place(path) || (ours && !is_plain_and_ours(path)))
             continue;
         out[*n] = mem_strdup(path);
         *n += out[*n] != NULL;
@@ -63,8 +69,7 @@ static void with_further(char *dir, size_t left, char **out, size_t *n)
 
     out[(*n)++] = dir;
     /* The place itself may be reached by a link. */
-    if (stat(dir, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
-        (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    if (stat(dir, &st) == 0 && is_ours(&st))
         below(dir, true, AGENTD_PLACES_MAX - left, out, n);
 }
 
